@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between bpf/ and user/dataplane/: every map's key and value.
+ *
+ * Maps are made to be read with bpftool: addresses are bytes in wire order, ports are in host
+ * order, enumerations are enums, and an IPv4 address in a 16-byte field is v4-mapped
+ * (::ffff:a.b.c.d). A change of any layout raises NARU_ABI_VERSION, which is kept in `meta`.
+ *
+ * Glossary: a *frontend* is an address, port and protocol that clients dial; a *set* is the list
+ * of endpoints a frontend spreads over; a *road* is the way a flow takes through the node; a
+ * *tick* is about a second (bpf_jiffies64 shifted right, see naru_config.tick_shift).
+ */
+#pragma once
+#include <linux/types.h>
+
+#include <naru/limits.h>
+
+#define NARU_ABI_VERSION 1
+
+/* ---- services: touched by first packets only --------------------------------------------- */
+
+enum naru_proto {
+	NARU_TCP = 6,
+	NARU_UDP = 17,
+};
+
+enum naru_frontend_kind {
+	NARU_CLUSTER_IP = 1,
+	NARU_NODE_PORT,
+	NARU_LOAD_BALANCER,
+};
+
+/* `svc`: a NodePort has the address :: (any address of the node). */
+struct naru_svc_key {
+	__u8 addr[16];
+	__u16 port;
+	__u8 proto; /* enum naru_proto */
+	__u8 family; /* 4 or 6: tells the NodePort of one family from that of the other */
+};
+
+/* What happens to a new flow that finds its set empty. */
+enum naru_on_empty {
+	NARU_REJECT, /* no endpoint anywhere: RST or ICMP port unreachable */
+	NARU_DROP,   /* endpoints exist, but none that the Local policy allows */
+};
+
+/* Where a set lies. With count 1 there is no table: the list has the only answer. */
+struct naru_set {
+	__u32 count;   /* endpoints */
+	__u32 list;    /* first block in `ep_list` */
+	__u32 lut;     /* first block in `lut` */
+	__u32 lut_len; /* prime number of slots, 0 when count < 2 */
+	enum naru_on_empty on_empty;
+};
+
+struct naru_svc {
+	__u32 id; /* key of `svc_name` */
+	enum naru_frontend_kind kind;
+	struct naru_set external; /* for clients outside */
+	struct naru_set internal; /* for pods and sockets of this node */
+};
+
+struct naru_svc_name {
+	char name[NARU_NAME_LEN]; /* namespace/name:port */
+	enum naru_proto proto;
+	__u32 family; /* 4 or 6 */
+};
+
+/* `lut`: Maglev tables, segments of one flat array. Values index the set's list. */
+struct naru_lut_block {
+	__u16 index[NARU_LUT_SLOTS];
+};
+
+/* `ep_list`: the endpoint ids of each set, segments of one flat array. */
+struct naru_list_block {
+	__u32 id[NARU_LIST_SLOTS];
+};
+
+/* `endpoint`, keyed by id. */
+struct naru_endpoint {
+	__u8 addr[16];
+	__u16 port;
+	__u8 proto;  /* enum naru_proto */
+	__u8 local;  /* 1: on this node */
+};
+
+/* ---- flows -------------------------------------------------------------------------------- */
+
+/* Part of a flow's key: the same tuple may have to be treated in one direction only. */
+enum naru_hook {
+	NARU_INGRESS = 1, /* the packet comes in from a device */
+	NARU_EGRESS,	  /* the packet leaves by a device */
+};
+
+enum naru_road {
+	NARU_STACK = 1, /* destination rewritten, then the kernel routes */
+	NARU_REDIRECT,	/* rewritten and sent on to the next hop, not seen by the kernel's stack */
+	NARU_HAIRPIN,	/* both ends rewritten, sent back where it came from */
+};
+
+/* Marks of one direction, only ever set while the entry lives. */
+#define NARU_F_FIN   0x01
+#define NARU_F_RST   0x02
+#define NARU_F_REPLY 0x04 /* this entry is the direction from endpoint to client */
+#define NARU_F_SNAT  0x08 /* the client's address is rewritten too */
+/* Of the next hop. */
+#define NARU_NH_XDP  0x01 /* the device takes packets from XDP */
+
+struct naru_flow4_key {
+	__u8 saddr[4];
+	__u8 daddr[4];
+	__u16 sport;
+	__u16 dport;
+	__u8 proto; /* enum naru_proto */
+	__u8 hook;  /* enum naru_hook */
+	__u16 pad;
+} __attribute__((aligned(8)));
+
+struct naru_flow6_key {
+	__u8 saddr[16];
+	__u8 daddr[16];
+	__u16 sport;
+	__u16 dport;
+	__u8 proto;
+	__u8 hook;
+	__u16 pad;
+} __attribute__((aligned(8)));
+
+/*
+ * The part of a flow entry that has no family. Check sum deltas are one's complement sums to be
+ * added to the complement of a check sum field, in wire order, apart for addresses (which TCP
+ * and UDP see through the pseudo header) and ports.
+ */
+struct naru_flow {
+	__u16 sport; /* new ports */
+	__u16 dport;
+	__u16 addr_delta;
+	__u16 port_delta;
+	__u32 ifindex; /* next hop: valid while nh_gen is the current one and nh_seen this tick */
+	__u16 nh_gen;
+	__u8 nh_flags;
+	__u8 flags;    /* NARU_F_* */
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u32 nh_seen; /* tick of the last route look-up */
+	__u32 seen;    /* tick of the last packet; 0: none yet */
+	__u32 svc;     /* id in `svc_name` */
+	__u32 ep;      /* id in `endpoint` */
+	enum naru_road road;
+};
+
+struct naru_flow4 {
+	__u8 saddr[4]; /* new addresses */
+	__u8 daddr[4];
+	struct naru_flow f;
+};
+
+struct naru_flow6 {
+	__u8 saddr[16];
+	__u8 daddr[16];
+	struct naru_flow f;
+};
+
+/* ---- node --------------------------------------------------------------------------------- */
+
+/* `node_addr`: every address that answers NodePorts. */
+struct naru_addr {
+	__u8 addr[16];
+};
+
+struct naru_node_addr {
+	__u32 ifindex;
+};
+
+enum naru_device_class {
+	NARU_NIC = 1, /* also overlay devices: clients behind it are external */
+	NARU_POD,     /* host end of a pod's device: clients behind it are internal */
+};
+
+/* `device`, keyed by ifindex. src4 and src6: the node's address for packets that leave here. */
+struct naru_device {
+	char name[16];
+	enum naru_device_class class;
+	__u8 xdp; /* 1: takes packets redirected by XDP */
+	__u8 has_src4;
+	__u8 has_src6;
+	__u8 pad;
+	__u8 src4[4];
+	__u8 src6[16];
+};
+
+/*
+ * `filter`: "certainly not ours" without a hash. Bit n of ports is port n; bit n of addrs is set
+ * when an address with naru_addr_bit() == n may match. [0] TCP, [1] UDP. Bits are set before the
+ * first write that needs them and cleared only when neither plan nor any flow needs them.
+ */
+#define NARU_FILTER_WORDS 2048
+
+struct naru_filter_half {
+	__u32 ports[2][NARU_FILTER_WORDS];
+	__u32 addrs[NARU_FILTER_WORDS];
+};
+
+struct naru_filter {
+	struct naru_filter_half front; /* destination at NARU_INGRESS: frontends, node addresses */
+	struct naru_filter_half back;  /* source at NARU_EGRESS: endpoints */
+};
+
+/* `state`: what changes while programs run. */
+struct naru_state {
+	__u32 nh_gen;	    /* low 16 bits count route, neighbour and link changes; never 0 */
+	__u32 reclaim_tick; /* tick of the last in-kernel reclaim of a full flow map */
+};
+
+struct naru_meta {
+	__u32 abi_version;
+	__u32 tick_shift;
+};
+
+/* ---- sockets ------------------------------------------------------------------------------ */
+
+/* `sock`: what a translated socket was meant to reach. Lives and dies with the socket. */
+struct naru_sock_peer {
+	__u8 ep_addr[16];
+	__u8 vip_addr[16];
+	__u16 ep_port; /* 0: unused */
+	__u16 vip_port;
+};
+
+struct naru_sock {
+	struct naru_sock_peer peer[NARU_SOCK_PEERS];
+	__u32 next; /* the slot to be used next */
+};
+
+/* ---- settings ----------------------------------------------------------------------------- */
+
+/* Filled before load, constant after (`.rodata`). */
+struct naru_config {
+	__u32 tick_shift; /* ticks = jiffies >> tick_shift */
+	__u32 hash_seed;  /* of the flow hash; the same on every node */
+	__u16 snat_min;	  /* --snat-ports */
+	__u16 snat_max;
+	__u8 bypass_netfilter;
+	__u8 pad[3];
+	/* Idle time, in ticks, after which the kernel may reclaim an entry of a full flow map. */
+	__u32 reclaim_idle;
+	__u32 csum6_flags; /* extra flags for bpf_l4_csum_replace on IPv6, 0 if the kernel has none */
+};
+
+_Static_assert(sizeof(struct naru_svc_key) == 20, "abi");
+_Static_assert(sizeof(struct naru_set) == 20, "abi");
+_Static_assert(sizeof(struct naru_svc) == 48, "abi");
+_Static_assert(sizeof(struct naru_svc_name) == NARU_NAME_LEN + 8, "abi");
+_Static_assert(sizeof(struct naru_lut_block) == 64, "abi");
+_Static_assert(sizeof(struct naru_list_block) == 64, "abi");
+_Static_assert(sizeof(struct naru_endpoint) == 20, "abi");
+_Static_assert(sizeof(struct naru_flow4_key) == 16, "abi");
+_Static_assert(sizeof(struct naru_flow6_key) == 40, "abi");
+_Static_assert(sizeof(struct naru_flow) == 48, "abi");
+_Static_assert(sizeof(struct naru_flow4) == 56, "abi");
+_Static_assert(sizeof(struct naru_flow6) == 80, "abi");
+_Static_assert(sizeof(struct naru_device) == 44, "abi");
+_Static_assert(sizeof(struct naru_filter_half) == 24576, "abi");
+_Static_assert(sizeof(struct naru_sock_peer) == 36, "abi");
+_Static_assert(sizeof(struct naru_sock) == 148, "abi");
+_Static_assert(sizeof(struct naru_config) == 24, "abi");
+
+/*
+ * The filter's hash of an address given as 32-bit words in memory order: 1 word for IPv4, 4 for
+ * IPv6. Multiplicative hashing (Knuth, TAOCP 6.4) of the xor of the words.
+ */
+static inline __attribute__((always_inline)) __u32 naru_addr_bit(const __u32 *word, int words)
+{
+	__u32 x = word[0];
+
+	if (words == 4)
+		x ^= word[1] * 3 ^ word[2] * 5 ^ word[3];
+	return x * 2654435769u >> 16;
+}

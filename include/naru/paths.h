@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where things lie on a machine. */
+#pragma once
+
+#define NARU_BPFFS_DIR	 "/sys/fs/bpf" /* --bpffs; pins go below NARU_PIN_SUBDIR of it */
+#define NARU_PIN_SUBDIR	 "naru"
+#define NARU_LINK_SUBDIR "links" /* below the pin directory */
+#define NARU_RUN_DIR	 "/run/naru"
+#define NARU_SOCKET	 "narud.sock" /* below the run directory */

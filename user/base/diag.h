@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is wrong with one object of the user's: file, line, object, field, reason. Sources report
+ * what cannot be read, compile what cannot be served. An error means that something asked for is
+ * not in force (the last good version may be); a warning, that a field has no effect.
+ */
+#pragma once
+#include <stddef.h>
+
+enum diag_level {
+	DIAG_ERROR,
+	DIAG_WARNING,
+};
+
+struct diag {
+	enum diag_level level;
+	char *file;   /* "" if unknown */
+	int line;     /* 0 if unknown */
+	char *object; /* "Service market/cart", or "" when a file as a whole cannot be read */
+	char *field;  /* "spec.ports[2].port", or "" */
+	char *reason;
+};
+
+struct diag_list {
+	struct diag *items;
+	size_t n;
+};
+
+/* Appends a copy; reason is a format. */
+void diag_add(struct diag_list *list, enum diag_level level, const char *file, int line, const char *object,
+	      const char *field, const char *reason, ...) __attribute__((format(printf, 7, 8)));
+/* Appends copies of all of `from`. */
+void diag_append(struct diag_list *list, const struct diag_list *from);
+/* By file, line, object, field, reason. */
+void diag_sort(struct diag_list *list);
+size_t diag_errors(const struct diag_list *list);
+/* "file:line: error: Service market/cart: spec.ports[2].port: reason", empty parts left out.
+ * Returns a new string, to be freed. */
+char *diag_format(const struct diag *diag);
+void diag_fini(struct diag_list *list);

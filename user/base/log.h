@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One logger, to standard error: level, message, no newline in formats. Whoever decides logs, once.
+ */
+#pragma once
+
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
+	LOG_LEVEL_MAX,
+};
+
+void log_set_level(enum log_level level);
+/* "error", "warn", "info", "debug"; -EINVAL. */
+int log_level_parse(const char *text, enum log_level *ret_level);
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+/* Logs an error with the text of -err appended and returns err: return log_err(r, "pin %s", name). */
+int log_err(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's side of one node: programs, links and maps under one pin directory. Nobody else
+ * sees libbpf. Opening takes over what an earlier process left pinned; closing leaves everything
+ * in place. All calls come from one thread.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "plan/plan.h"
+
+enum xdp_mode {
+	XDP_MODE_OFF,
+	XDP_MODE_AUTO,
+	XDP_MODE_NATIVE,
+};
+
+struct dataplane_config {
+	const char *bpffs_dir;	/* pins go to <bpffs_dir>/naru */
+	const char *cgroup_dir; /* root of the cgroup2 tree whose sockets are translated; NULL = find */
+	const char *const *devices; /* NICs; none: the devices of the default routes */
+	size_t n_devices;
+	const char *const *pod_devices; /* glob patterns, besides those found */
+	size_t n_pod_devices;
+	enum xdp_mode xdp;
+	uint16_t snat_min, snat_max;
+	bool bypass_netfilter;
+	bool force_clsact; /* attach TC by clsact although the kernel has tcx */
+};
+
+struct dataplane;
+
+/*
+ * Locks the pin directory, loads programs, takes over or makes maps, attaches to devices and
+ * cgroup. -EBUSY: another narud holds the lock. -ESTALE: pinned maps have another layout.
+ * Logs the reason of every failure. Capabilities: BPF, NET_ADMIN, PERFMON (see
+ * dataplane_drop_perfmon() in narud.c).
+ */
+int dataplane_open(const struct dataplane_config *config, struct dataplane **ret_dataplane);
+void dataplane_close(struct dataplane *dataplane);
+
+/*
+ * Makes the maps equal to the plan by the smallest set of writes, ordered so that no packet meets
+ * a half service. What does not fit is left out whole and reported in *ret_diags (may be NULL).
+ * The plan is borrowed for the call. Returns 0 or -errno when the kernel refused a write (the next
+ * apply repairs).
+ */
+int dataplane_apply(struct dataplane *dataplane, const struct plan *plan, struct diag_list *ret_diags);
+
+/*
+ * A descriptor (netlink) that turns readable when devices, addresses, routes or neighbours
+ * changed, and the call that takes it in: attaches to new devices, forgets old ones.
+ */
+int dataplane_fd(const struct dataplane *dataplane);
+int dataplane_process(struct dataplane *dataplane);
+
+/*
+ * To be called every DATAPLANE_TICK_MS: sweeps a slice of the flow maps, frees what nothing holds
+ * any more, clears filter bits that neither plan nor flows need.
+ */
+#define DATAPLANE_TICK_MS 100
+void dataplane_tick(struct dataplane *dataplane);
+
+/* ---- what is there: for status, naructl and metrics ---- */
+
+struct dataplane_device {
+	uint32_t ifindex;
+	char name[16];
+	bool pod;
+	const char *tc;	 /* "tcx", "clsact" or the reason why not attached */
+	const char *xdp; /* "native", "off" or the reason of auto for off */
+};
+
+struct dataplane_status {
+	const char *pin_dir;
+	const char *cgroup; /* where socket programs are attached, or the reason why not */
+	struct dataplane_device *devices; /* owned by the dataplane, valid until the next call */
+	size_t n_devices;
+	uint64_t generation; /* of the plan in force */
+	struct {
+		const char *map;
+		size_t used, max;
+	} maps[8];
+	size_t n_maps;
+};
+
+void dataplane_status(struct dataplane *dataplane, struct dataplane_status *ret_status);
+
+/* One service port or endpoint as the maps have it. Ids are 0 when it did not fit. */
+uint32_t dataplane_service_id(const struct dataplane *dataplane, const struct plan_service *service);
+uint32_t dataplane_endpoint_id(const struct dataplane *dataplane, uint8_t proto,
+			       const struct plan_endpoint *endpoint);
+
+/* Values of all counters by enum naru_counter, summed over CPUs. -errno. */
+int dataplane_counters(const struct dataplane *dataplane, uint64_t *ret_values, size_t n);
+
+struct flow_info {
+	uint8_t proto;
+	struct addr client, vip, endpoint;
+	uint16_t client_port, vip_port, endpoint_port;
+	struct addr snat; /* zero when the client's address was kept */
+	uint16_t snat_port;
+	const char *road;    /* "stack", "redirect", "hairpin" */
+	const char *state;   /* "opening", "established", "closing", "closed", "one-way", "replied" */
+	const char *service; /* name or "" */
+	unsigned idle_s;
+};
+
+/* Walks the flows, one call per flow (its two entries are one). Stops when fn returns false. */
+typedef bool (*flow_fn)(void *arg, const struct flow_info *flow);
+int dataplane_flows(struct dataplane *dataplane, flow_fn fn, void *arg);
+
+/*
+ * Removes every trace: detaches programs, removes pins. For naructl; needs no dataplane. -EBUSY
+ * while a narud runs on these pins.
+ */
+int dataplane_cleanup(const char *bpffs_dir);
