@@ -242,8 +242,6 @@ struct naru_config {
 	__u16 snat_max;
 	__u8 bypass_netfilter;
 	__u8 pad[3];
-	/* Idle time, in ticks, after which the kernel may reclaim an entry of a full flow map. */
-	__u32 reclaim_idle;
 	__u32 csum6_flags; /* extra flags for bpf_l4_csum_replace on IPv6, 0 if the kernel has none */
 };
 
@@ -263,7 +261,7 @@ _Static_assert(sizeof(struct naru_device) == 44, "abi");
 _Static_assert(sizeof(struct naru_filter_half) == 24576, "abi");
 _Static_assert(sizeof(struct naru_sock_peer) == 36, "abi");
 _Static_assert(sizeof(struct naru_sock) == 148, "abi");
-_Static_assert(sizeof(struct naru_config) == 24, "abi");
+_Static_assert(sizeof(struct naru_config) == 20, "abi");
 
 /*
  * The filter's hash of an address given as 32-bit words in memory order: 1 word for IPv4, 4 for

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) OR Apache-2.0 */
+/*
+ * When a flow is over: one rule for narud's sweep and for the kernel's reclaim. A flow's two
+ * directions are judged together; the shorter idle time counts. Values are those of the kernel's
+ * conntrack (nf_conntrack_proto_tcp.c, nf_conntrack_proto_udp.c) with kube-proxy's changes
+ * (established 24 h, close-wait 1 h).
+ */
+#pragma once
+#include <naru/abi.h>
+
+/* Ticks, that is, about seconds. */
+#define NARU_IDLE_TCP_OPENING 60
+#define NARU_IDLE_TCP	      86400
+#define NARU_IDLE_TCP_HALF    3600 /* one side has sent FIN */
+#define NARU_IDLE_TCP_CLOSED  120  /* both have */
+#define NARU_IDLE_TCP_RESET   10
+#define NARU_IDLE_UDP	      30
+#define NARU_IDLE_UDP_REPLIED 120
+
+enum naru_flow_state {
+	NARU_OPENING,	  /* TCP, not answered yet */
+	NARU_ESTABLISHED, /* TCP */
+	NARU_HALF_CLOSED,
+	NARU_CLOSED,
+	NARU_RESET,
+	NARU_ONE_WAY, /* UDP */
+	NARU_REPLIED, /* UDP */
+};
+
+/* fwd: client to endpoint; rev: the way back, NULL when its entry is gone. */
+static inline __attribute__((always_inline)) enum naru_flow_state
+naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 proto)
+{
+	__u8 back = rev ? rev->flags : 0;
+	__u8 any = fwd->flags | back;
+
+	if (proto == NARU_UDP)
+		return rev && rev->seen ? NARU_REPLIED : NARU_ONE_WAY;
+	if (any & NARU_F_RST)
+		return NARU_RESET;
+	if (fwd->flags & back & NARU_F_FIN)
+		return NARU_CLOSED;
+	if (any & NARU_F_FIN)
+		return NARU_HALF_CLOSED;
+	return rev && rev->seen ? NARU_ESTABLISHED : NARU_OPENING;
+}
+
+static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_flow_state state)
+{
+	switch (state) {
+	case NARU_OPENING:
+		return NARU_IDLE_TCP_OPENING;
+	case NARU_HALF_CLOSED:
+		return NARU_IDLE_TCP_HALF;
+	case NARU_CLOSED:
+		return NARU_IDLE_TCP_CLOSED;
+	case NARU_RESET:
+		return NARU_IDLE_TCP_RESET;
+	case NARU_ONE_WAY:
+		return NARU_IDLE_UDP;
+	case NARU_REPLIED:
+		return NARU_IDLE_UDP_REPLIED;
+	default:
+		return NARU_IDLE_TCP;
+	}
+}
+
+/* Ticks since the last packet in either direction. Ticks may differ by one between CPUs. */
+static inline __attribute__((always_inline)) __u32
+naru_flow_idle(const struct naru_flow *fwd, const struct naru_flow *rev, __u32 now)
+{
+	__u32 seen = fwd->seen;
+
+	if (rev && rev->seen && (__s32)(rev->seen - seen) > 0)
+		seen = rev->seen;
+	return (__s32)(now - seen) > 0 ? now - seen : 0;
+}
+
+static inline __attribute__((always_inline)) int
+naru_flow_expired(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 proto, __u32 now)
+{
+	return naru_flow_idle(fwd, rev, now) > naru_flow_idle_max(naru_flow_state(fwd, rev, proto));
+}
