@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# naru: one Makefile for everything, without recursion.
+#
+#   make               narud, naructl and the BPF programs, into build/
+#   sudo make demo     set-up, build, then a cluster in network namespaces (KEEP=1: leave it running)
+#   sudo make check    set-up, lint and every test; ends in "N passed, N failed, N skipped"
+#   sudo make check-slow   the same plus long fuzzing, thread sanitizer and slow tests
+#   sudo make bench    cost per packet, end to end beside nftables rules
+#   make tests         every test program, without running it
+#   make fuzz          run each fuzz target for FUZZ_SECONDS (default 60)
+#   make lint          format, clang-tidy, cppcheck, shellcheck and our own checks
+#   make fmt           let clang-format rewrite the tree
+#   make install       narud and naructl into $(DESTDIR)$(PREFIX)
+#   make clean         remove build/
+#
+# Variables: O=DIR (default build), SAN=address,undefined or SAN=thread (own directories below O),
+# V=1 shows commands, CC, CFLAGS, PREFIX, DESTDIR.
+#
+# A new file needs no change here: sources are found by their place in the tree.
+
+VERSION := 0.1.0
+
+O ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+CLANG ?= clang
+BPFTOOL ?= /usr/sbin/bpftool
+LLVM_STRIP ?= llvm-strip
+PYTHON := /usr/bin/python3
+CFLAGS ?= -O2 -g
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+# Quiet by default: $(call say,VERB,FILE) is the whole output of a recipe.
+ifeq ($(V),1)
+Q :=
+say := :
+else
+Q := @
+say = printf '  %-7s %s\n' '$(1)' '$(2)'
+endif
+
+# ---- sources ----------------------------------------------------------------------------------
+
+LIB_SRC := $(filter-out user/narud.c,$(wildcard user/*.c)) $(wildcard user/*/*.c)
+NARUCTL_SRC := $(wildcard tools/naructl/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
+# What is neither a test nor a BPF program is linked into every test beside it.
+BPFTEST_LIB := $(filter-out $(BPFTEST_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
+BENCH_SRC := $(wildcard tests/bench/bench_*.c)
+BENCH_LIB := $(filter-out $(BENCH_SRC) %.bpf.c,$(wildcard tests/bench/*.c))
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+HARNESS_SRC := $(wildcard tests/harness/*.c)
+BPF_SRC := $(wildcard bpf/*.bpf.c tests/bpf/*.bpf.c tests/bench/*.bpf.c)
+
+BPF_OBJ := $(foreach s,$(BPF_SRC),$(O)/bpf/$(notdir $(s:.c=.o)))
+SKEL := $(BPF_OBJ:$(O)/bpf/%.bpf.o=$(O)/gen/%.skel.h)
+
+# ---- flags ------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+# Not -isystem for gen: -MMD would leave the skeletons out.
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Iuser -Ibpf -I$(O)/gen $(CPPFLAGS)
+CFLAGS_ALL := -std=gnu11 $(WARN) $(CFLAGS)
+MULTIARCH := $(shell $(CC) -print-multiarch)
+# Entry points of BPF programs have no caller in C, hence no prototype.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 $(WARN) -Wno-missing-prototypes \
+	      -Iinclude -Ibpf -I/usr/include/$(MULTIARCH)
+LIBS := -luv -lmnl -ljson-c -lyaml -lbpf -lelf -lz -lcap-ng
+LDFLAGS_ALL := -Wl,--as-needed $(LDFLAGS)
+
+# A variant is a build of all C files with flags and a directory of its own.
+dir_plain := $(O)
+cc_plain := $(CC)
+dir_san := $(O)/san
+cc_san := $(CC)
+san_san := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+dir_tsan := $(O)/tsan
+cc_tsan := $(CC)
+san_tsan := -fsanitize=thread
+dir_fuzz := $(O)/fuzz
+cc_fuzz := $(CLANG)
+san_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	    -fno-omit-frame-pointer
+
+ifeq ($(SAN),)
+VARIANT := plain
+else ifeq ($(SAN),address,undefined)
+VARIANT := san
+else ifeq ($(SAN),thread)
+VARIANT := tsan
+else
+$(error SAN is address,undefined or thread)
+endif
+B := $(dir_$(VARIANT))
+
+# ---- targets ----------------------------------------------------------------------------------
+
+.PHONY: all tests unit bpf-tests harness bench-programs fuzz-programs demo demo-run check check-run \
+	check-slow check-slow-run bench bench-run lint fmt fuzz install clean help FORCE
+
+programs = $(if $(wildcard user/narud.c),$(1)/narud) $(if $(NARUCTL_SRC),$(1)/naructl)
+unit_programs = $(UNIT_SRC:%.c=$(1)/%)
+bpf_programs = $(BPFTEST_SRC:%.c=$(1)/%)
+harness_programs = $(HARNESS_SRC:tests/harness/%.c=$(1)/harness/%)
+BENCH_PROGRAMS := $(BENCH_SRC:tests/bench/%.c=$(O)/bench/%)
+FUZZ_PROGRAMS := $(FUZZ_SRC:tests/fuzz/%.c=$(O)/fuzz/%)
+
+all: $(call programs,$(B)) $(SKEL)
+unit: $(call unit_programs,$(B))
+bpf-tests: $(call bpf_programs,$(B)) $(SKEL)
+harness: $(call harness_programs,$(B))
+bench-programs: $(BENCH_PROGRAMS) all harness
+fuzz-programs: $(FUZZ_PROGRAMS)
+tests: all unit bpf-tests harness
+
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+
+# ---- C ----------------------------------------------------------------------------------------
+
+# $(call link,VARIANT,MORE): objects before archives, whatever the order of the rules.
+define link
+@mkdir -p $(@D)
+@$(call say,LINK,$@)
+$(Q)$(cc_$(1)) $(CFLAGS) $(san_$(1)) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(2) $(LIBS)
+endef
+
+# The archive is also rebuilt when a source file has gone.
+define VARIANT_RULES
+$(1)/obj/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	@$$(call say,CC,$$@)
+	$$(Q)$(cc_$(2)) $$(CPPFLAGS_ALL) $$(DEFINES) $$(CFLAGS_ALL) $(san_$(2)) -MMD -MP -c -o $$@ $$<
+
+$(1)/members: FORCE
+	@mkdir -p $$(@D)
+	@echo '$(LIB_SRC)' | cmp -s - $$@ || echo '$(LIB_SRC)' >$$@
+
+$(1)/libnaru.a: $(LIB_SRC:%.c=$(1)/obj/%.o) $(1)/members
+	@$$(call say,AR,$$@)
+	@rm -f $$@
+	$$(Q)ar rcs $$@ $$(filter %.o,$$^)
+
+$(1)/narud: $(1)/obj/user/narud.o
+$(1)/naructl: $(NARUCTL_SRC:%.c=$(1)/obj/%.o)
+$(1)/narud $(1)/naructl: $(1)/libnaru.a
+	$$(call link,$(2))
+
+$(1)/tests/unit/%: $(1)/obj/tests/unit/%.o $(1)/libnaru.a
+	$$(call link,$(2),-lcmocka)
+
+$(1)/tests/bpf/%: $(1)/obj/tests/bpf/%.o $(BPFTEST_LIB:%.c=$(1)/obj/%.o) $(1)/libnaru.a
+	$$(call link,$(2),-lcmocka)
+
+$(1)/bench/%: $(1)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(1)/obj/%.o) $(1)/libnaru.a
+	$$(call link,$(2))
+
+$(1)/harness/%: $(1)/obj/tests/harness/%.o
+	$$(call link,$(2))
+
+# Skeletons must exist before a first build of their users; later the dependency files know.
+$(patsubst %.c,$(1)/obj/%.o,$(wildcard user/dataplane/*.c tests/unit/dataplane/*.c tests/bpf/*.c \
+	tests/bench/*.c)): | $(SKEL)
+
+$(1)/obj/user/narud.o $(1)/obj/user/options.o $(1)/obj/tools/naructl/naructl.o: \
+	private DEFINES := -DNARU_VERSION='"$(VERSION)"'
+
+-include $(patsubst %.c,$(1)/obj/%.d,$(wildcard user/*.c user/*/*.c tools/naructl/*.c \
+	tests/bpf/*.c tests/bench/*.c tests/fuzz/*.c tests/harness/*.c) $(UNIT_SRC))
+endef
+
+$(foreach v,plain san tsan fuzz,$(eval $(call VARIANT_RULES,$(dir_$(v)),$(v))))
+
+$(O)/fuzz/fuzz_%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/libnaru.a
+	$(call link,fuzz,-fsanitize=fuzzer)
+
+# ---- BPF --------------------------------------------------------------------------------------
+
+# DWARF goes (BTF stays), or it would be carried along in every skeleton.
+define BPF_RULES
+$(O)/bpf/%.bpf.o: $(1)/%.bpf.c Makefile
+	@mkdir -p $$(@D)
+	@$$(call say,BPF,$$@)
+	$$(Q)$$(CLANG) $$(BPF_CFLAGS) -MMD -MP -MT $$@ -MF $$(@:.o=.d) -c -o $$@.tmp $$<
+	$$(Q)$$(LLVM_STRIP) -g $$@.tmp && mv $$@.tmp $$@
+endef
+$(foreach d,bpf tests/bpf tests/bench,$(eval $(call BPF_RULES,$(d))))
+
+$(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	@$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@.tmp && mv $@.tmp $@
+
+-include $(BPF_OBJ:.o=.d)
+
+# ---- running ----------------------------------------------------------------------------------
+
+# On a fresh machine the set-up comes before anything that make itself may look at, so the real
+# work is a second run of this file.
+again = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc)) $(1)
+
+demo check check-slow bench:
+	@tools/dev/setup
+	@+$(call again,$@-run)
+
+demo-run: all harness
+	@NARU_BUILD=$(abspath $(B)) KEEP=$(KEEP) tools/demo/run
+
+bench-run: bench-programs
+	@NARU_BUILD=$(abspath $(O)) tests/bench/run
+
+# ---- housekeeping -----------------------------------------------------------------------------
+
+C_FILES = $(shell find bpf include user tools tests -name '*.[ch]' -not -path '*/fixtures/*')
+
+fmt:
+	clang-format -i $(C_FILES)
+
+install: all
+	install -D -m 0755 $(B)/narud $(DESTDIR)$(PREFIX)/sbin/narud
+	install -D -m 0755 $(B)/naructl $(DESTDIR)$(PREFIX)/bin/naructl
+
+clean:
+	rm -rf $(O)
+
+FORCE:
