@@ -34,7 +34,7 @@ enum naru_frontend_kind {
 struct naru_svc_key {
 	__u8 addr[16];
 	__u16 port;
-	__u8 proto; /* enum naru_proto */
+	__u8 proto;  /* enum naru_proto */
 	__u8 family; /* 4 or 6: tells the NodePort of one family from that of the other */
 };
 
@@ -80,8 +80,8 @@ struct naru_list_block {
 struct naru_endpoint {
 	__u8 addr[16];
 	__u16 port;
-	__u8 proto;  /* enum naru_proto */
-	__u8 local;  /* 1: on this node */
+	__u8 proto; /* enum naru_proto */
+	__u8 local; /* 1: on this node */
 };
 
 /* ---- flows -------------------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ enum naru_road {
 #define NARU_F_REPLY 0x04 /* this entry is the direction from endpoint to client */
 #define NARU_F_SNAT  0x08 /* the client's address is rewritten too */
 /* Of the next hop. */
-#define NARU_NH_XDP  0x01 /* the device takes packets from XDP */
+#define NARU_NH_XDP 0x01 /* the device takes packets from XDP */
 
 struct naru_flow4_key {
 	__u8 saddr[4];
@@ -139,7 +139,7 @@ struct naru_flow {
 	__u32 ifindex; /* next hop: valid while nh_gen is the current one and nh_seen this tick */
 	__u16 nh_gen;
 	__u8 nh_flags;
-	__u8 flags;    /* NARU_F_* */
+	__u8 flags; /* NARU_F_* */
 	__u8 dmac[6];
 	__u8 smac[6];
 	__u32 nh_seen; /* tick of the last route look-up */

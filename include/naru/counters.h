@@ -7,7 +7,8 @@
 #pragma once
 
 #define NARU_DROPS(X)                                                                              \
-	X(NO_LOCAL_ENDPOINT, "no_local_endpoint", "the Local policy allows no endpoint of this node") \
+	X(NO_LOCAL_ENDPOINT, "no_local_endpoint",                                                  \
+	  "the Local policy allows no endpoint of this node")                                      \
 	X(FLOWS_FULL, "flows_full", "the flow map is full: new flow refused")                      \
 	X(SNAT_EXHAUSTED, "snat_exhausted", "no free source port towards this endpoint")           \
 	X(NO_ROUTE, "no_route", "the routing table has no way to the next hop")                    \
@@ -29,8 +30,8 @@
 
 enum naru_counter {
 	NARU_DROPS(NARU_COUNTER_ENUM)
-	NARU_C_DROPS, /* the number of drop reasons; also a free slot */
-	NARU_EVENTS(NARU_COUNTER_ENUM)
+	NARU_C_DROPS,		       /* the number of drop reasons; also a free slot */
+	NARU_EVENTS(NARU_COUNTER_ENUM) /* a row brings its comma */
 	NARU_C_MAX
 };
 

@@ -4,18 +4,18 @@
  */
 #pragma once
 
-#define NARU_FRONTENDS_MAX 131072 /* address, port, protocol triples in `svc` */
-#define NARU_SERVICES_MAX  65536  /* service ports (one family each) in `svc_name` */
-#define NARU_ENDPOINTS_MAX 131072 /* distinct address, port, protocol triples in `endpoint` */
-#define NARU_FLOWS_MAX     262144 /* entries of each flow map; a flow has two */
-#define NARU_DEVICES_MAX   4096
+#define NARU_FRONTENDS_MAX  131072 /* address, port, protocol triples in `svc` */
+#define NARU_SERVICES_MAX   65536  /* service ports (one family each) in `svc_name` */
+#define NARU_ENDPOINTS_MAX  131072 /* distinct address, port, protocol triples in `endpoint` */
+#define NARU_FLOWS_MAX	    262144 /* entries of each flow map; a flow has two */
+#define NARU_DEVICES_MAX    4096
 #define NARU_NODE_ADDRS_MAX 1024
 
-#define NARU_SET_MAX	   4096	  /* endpoints of one set */
-#define NARU_LUT_SLOTS	   32	  /* Maglev slots in one block of `lut` (64 bytes) */
-#define NARU_LUT_BLOCKS	   131072 /* 8 MiB */
-#define NARU_LIST_SLOTS	   16	  /* endpoint ids in one block of `ep_list` (64 bytes) */
-#define NARU_LIST_BLOCKS   65536  /* 4 MiB */
+#define NARU_SET_MAX	 4096	/* endpoints of one set */
+#define NARU_LUT_SLOTS	 32	/* Maglev slots in one block of `lut` (64 bytes) */
+#define NARU_LUT_BLOCKS	 131072 /* 8 MiB */
+#define NARU_LIST_SLOTS	 16	/* endpoint ids in one block of `ep_list` (64 bytes) */
+#define NARU_LIST_BLOCKS 65536	/* 4 MiB */
 
-#define NARU_NAME_LEN	   192 /* namespace/name:port and its NUL, each at most 63 characters */
-#define NARU_SOCK_PEERS	   4   /* translated peers remembered for one unconnected socket */
+#define NARU_NAME_LEN	192 /* namespace/name:port and its NUL, each at most 63 characters */
+#define NARU_SOCK_PEERS 4   /* translated peers remembered for one unconnected socket */

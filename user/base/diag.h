@@ -27,8 +27,9 @@ struct diag_list {
 };
 
 /* Appends a copy; reason is a format. */
-void diag_add(struct diag_list *list, enum diag_level level, const char *file, int line, const char *object,
-	      const char *field, const char *reason, ...) __attribute__((format(printf, 7, 8)));
+void diag_add(struct diag_list *list, enum diag_level level, const char *file, int line,
+	      const char *object, const char *field, const char *reason, ...)
+	__attribute__((format(printf, 7, 8)));
 /* Appends copies of all of `from`. */
 void diag_append(struct diag_list *list, const struct diag_list *from);
 /* By file, line, object, field, reason. */

@@ -32,7 +32,8 @@ void loop_fd_events(struct loop_fd *handle, unsigned events);
 void loop_fd_remove(struct loop_fd *handle);
 
 /* First call after delay_ms, then every period_ms (0: once). */
-struct loop_timer *loop_timer_add(struct loop *loop, uint64_t delay_ms, uint64_t period_ms, loop_fn fn, void *arg);
+struct loop_timer *loop_timer_add(struct loop *loop, uint64_t delay_ms, uint64_t period_ms,
+				  loop_fn fn, void *arg);
 void loop_timer_remove(struct loop_timer *handle);
 
 /* Calls fn on SIGTERM and SIGINT. */

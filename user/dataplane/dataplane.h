@@ -19,8 +19,9 @@ enum xdp_mode {
 };
 
 struct dataplane_config {
-	const char *bpffs_dir;	/* pins go to <bpffs_dir>/naru */
-	const char *cgroup_dir; /* root of the cgroup2 tree whose sockets are translated; NULL = find */
+	const char *bpffs_dir; /* pins go to <bpffs_dir>/naru */
+	/* Root of the cgroup2 tree whose sockets are translated; NULL: find it. */
+	const char *cgroup_dir;
 	const char *const *devices; /* NICs; none: the devices of the default routes */
 	size_t n_devices;
 	const char *const *pod_devices; /* glob patterns, besides those found */
@@ -48,7 +49,8 @@ void dataplane_close(struct dataplane *dataplane);
  * The plan is borrowed for the call. Returns 0 or -errno when the kernel refused a write (the next
  * apply repairs).
  */
-int dataplane_apply(struct dataplane *dataplane, const struct plan *plan, struct diag_list *ret_diags);
+int dataplane_apply(struct dataplane *dataplane, const struct plan *plan,
+		    struct diag_list *ret_diags);
 
 /*
  * A descriptor (netlink) that turns readable when devices, addresses, routes or neighbours
@@ -90,7 +92,8 @@ struct dataplane_status {
 void dataplane_status(struct dataplane *dataplane, struct dataplane_status *ret_status);
 
 /* One service port or endpoint as the maps have it. Ids are 0 when it did not fit. */
-uint32_t dataplane_service_id(const struct dataplane *dataplane, const struct plan_service *service);
+uint32_t dataplane_service_id(const struct dataplane *dataplane,
+			      const struct plan_service *service);
 uint32_t dataplane_endpoint_id(const struct dataplane *dataplane, uint8_t proto,
 			       const struct plan_endpoint *endpoint);
 
@@ -103,8 +106,8 @@ struct flow_info {
 	uint16_t client_port, vip_port, endpoint_port;
 	struct addr snat; /* zero when the client's address was kept */
 	uint16_t snat_port;
-	const char *road;    /* "stack", "redirect", "hairpin" */
-	const char *state;   /* "opening", "established", "closing", "closed", "one-way", "replied" */
+	const char *road;  /* "stack", "redirect", "hairpin" */
+	const char *state; /* "opening", "established", "closing", "closed", "one-way", "replied" */
 	const char *service; /* name or "" */
 	unsigned idle_s;
 };

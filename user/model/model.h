@@ -68,11 +68,11 @@ struct lb_ingress {
 struct service {
 	struct object object;
 	enum service_type type;
-	bool headless;		/* clusterIP: None */
-	bool foreign_proxy;	/* label service.kubernetes.io/service-proxy-name */
-	bool affinity;		/* sessionAffinity: ClientIP */
-	bool source_ranges;	/* loadBalancerSourceRanges given */
-	bool external_ips;	/* externalIPs given */
+	bool headless;	    /* clusterIP: None */
+	bool foreign_proxy; /* label service.kubernetes.io/service-proxy-name */
+	bool affinity;	    /* sessionAffinity: ClientIP */
+	bool source_ranges; /* loadBalancerSourceRanges given */
+	bool external_ips;  /* externalIPs given */
 	enum traffic_policy internal_policy;
 	enum traffic_policy external_policy;
 	struct addr *cluster_ips; /* clusterIPs, or clusterIP alone */
@@ -84,24 +84,24 @@ struct service {
 };
 
 struct slice_port {
-	char *name;	/* "" when unnamed */
+	char *name; /* "" when unnamed */
 	enum l4_proto proto;
-	uint16_t port;	/* 0 = null in the object: ignored */
+	uint16_t port; /* 0 = null in the object: ignored */
 };
 
 struct slice_endpoint {
 	struct addr *addrs;
 	size_t n_addrs;
-	char *node;	/* nodeName, "" when absent */
-	bool ready;	/* defaults as in the API: ready true when absent, */
-	bool serving;	/* serving = ready when absent, */
+	char *node;	  /* nodeName, "" when absent */
+	bool ready;	  /* defaults as in the API: ready true when absent, */
+	bool serving;	  /* serving = ready when absent, */
 	bool terminating; /* terminating false when absent */
 };
 
 struct endpoint_slice {
 	struct object object;
-	char *service;	/* label kubernetes.io/service-name, "" when absent */
-	int family;	/* 4, 6, or 0 for addressType FQDN */
+	char *service; /* label kubernetes.io/service-name, "" when absent */
+	int family;    /* 4, 6, or 0 for addressType FQDN */
 	struct slice_endpoint *endpoints;
 	size_t n_endpoints;
 	struct slice_port *ports;
@@ -116,7 +116,8 @@ struct node {
 	size_t n_addrs;
 };
 
-struct namespace {
+struct namespace
+{
 	struct object object;
 };
 
@@ -136,17 +137,19 @@ void model_free(struct model *model);
 bool model_put(struct model *model, struct object *object);
 
 /* Removes an object. Returns false when there was none. */
-bool model_remove(struct model *model, enum object_kind kind, const char *namespace, const char *name);
+bool model_remove(struct model *model, enum object_kind kind, const char *namespace,
+		  const char *name);
 
 /* The object of that key or NULL. Borrowed until the next put or remove. */
-const struct object *model_get(const struct model *model, enum object_kind kind, const char *namespace,
-			       const char *name);
+const struct object *model_get(const struct model *model, enum object_kind kind,
+			       const char *namespace, const char *name);
 
 /*
  * All objects of a kind, sorted by namespace and name. Returns their number; *ret_objects is owned
  * by the model and valid until the next put or remove.
  */
-size_t model_list(struct model *model, enum object_kind kind, const struct object *const **ret_objects);
+size_t model_list(struct model *model, enum object_kind kind,
+		  const struct object *const **ret_objects);
 
 /* Goes up by one with every change of content. */
 uint64_t model_generation(const struct model *model);
