@@ -58,8 +58,8 @@ BPFTEST_LIB := $(filter-out $(BPFTEST_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCH_LIB := $(filter-out $(BENCH_SRC) %.bpf.c,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-HARNESS_SRC := $(wildcard tests/harness/*.c)
-BPF_SRC := $(wildcard bpf/*.bpf.c tests/bpf/*.bpf.c tests/bench/*.bpf.c)
+HARNESS_SRC := $(filter-out %.bpf.c,$(wildcard tests/harness/*.c))
+BPF_SRC := $(wildcard bpf/*.bpf.c tests/bpf/*.bpf.c tests/bench/*.bpf.c tests/harness/*.bpf.c)
 
 BPF_OBJ := $(foreach s,$(BPF_SRC),$(O)/bpf/$(notdir $(s:.c=.o)))
 SKEL := $(BPF_OBJ:$(O)/bpf/%.bpf.o=$(O)/gen/%.skel.h)
@@ -117,7 +117,7 @@ FUZZ_PROGRAMS := $(FUZZ_SRC:tests/fuzz/%.c=$(O)/fuzz/%)
 all: $(call programs,$(B)) $(SKEL)
 unit: $(call unit_programs,$(B))
 bpf-tests: $(call bpf_programs,$(B)) $(SKEL)
-harness: $(call harness_programs,$(B))
+harness: $(call harness_programs,$(B)) $(O)/bpf/xdp_pass.bpf.o
 bench-programs: $(BENCH_PROGRAMS) all harness
 fuzz-programs: $(FUZZ_PROGRAMS)
 tests: all unit bpf-tests harness
@@ -193,7 +193,7 @@ $(O)/bpf/%.bpf.o: $(1)/%.bpf.c Makefile
 	$$(Q)$$(CLANG) $$(BPF_CFLAGS) -MMD -MP -MT $$@ -MF $$(@:.o=.d) -c -o $$@.tmp $$<
 	$$(Q)$$(LLVM_STRIP) -g $$@.tmp && mv $$@.tmp $$@
 endef
-$(foreach d,bpf tests/bpf tests/bench,$(eval $(call BPF_RULES,$(d))))
+$(foreach d,bpf tests/bpf tests/bench tests/harness,$(eval $(call BPF_RULES,$(d))))
 
 $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)

@@ -9,10 +9,8 @@
  * the end one line of JSON: how many succeeded, what failed, which servers answered and which
  * addresses they saw. Without -n, who and hold run until SIGTERM. Exit status 1 if any failed.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,6 +24,8 @@
 #define TALLY_MAX 64
 #define KEY_LEN	  96
 
+typedef void *(*body_fn)(void *);
+
 struct tally {
 	const char *name;
 	unsigned n;
@@ -36,14 +36,14 @@ struct tally {
 };
 
 static struct {
-	bool udp;	  /* -u */
-	bool unconnected; /* -x: sendto() and recvfrom() */
-	bool mapped;	  /* -m: IPv4 through an IPv6 socket */
-	unsigned n;	  /* -n: requests of each thread, lines of stream; 0: until SIGTERM */
-	unsigned threads; /* -c */
-	int timeout_ms;	  /* -t */
-	unsigned gap_us;  /* -i: pause after each request, in stream before each line */
-	const char *src;  /* -s: address to send from */
+	bool udp;	   /* -u */
+	bool unconnected;  /* -x: sendto() and recvfrom() */
+	bool mapped;	   /* -m: IPv4 through an IPv6 socket */
+	unsigned n;	   /* -n: requests of each thread, lines of stream; 0: until SIGTERM */
+	unsigned threads;  /* -c */
+	int timeout_ms;	   /* -t */
+	unsigned gap_us;   /* -i: pause after each request, in stream before each line */
+	const char *src;   /* -s: address to send from */
 	uint16_t src_port; /* -p */
 	struct sockaddr_in6 dst;
 	socklen_t dst_len;
@@ -307,11 +307,11 @@ static void on_term(int sig)
 }
 
 /* Reads options and operands. Returns the body of a thread, NULL on misuse. */
-static void *(*parse(int argc, char **argv))(void *)
+static body_fn parse(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
-		void *(*fn)(void *);
+		body_fn fn;
 	} modes[] = { { "who", run_who }, { "hold", run_hold }, { "stream", run_stream } };
 	int c;
 
@@ -319,16 +319,35 @@ static void *(*parse(int argc, char **argv))(void *)
 		unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
-		case 'u': opt.udp = true; break;
-		case 'x': opt.udp = opt.unconnected = true; break;
-		case 'm': opt.mapped = true; break;
-		case 'n': opt.n = (unsigned)value; break;
-		case 'c': opt.threads = (unsigned)value; break;
-		case 't': opt.timeout_ms = (int)value; break;
-		case 'i': opt.gap_us = (unsigned)value; break;
-		case 's': opt.src = optarg; break;
-		case 'p': opt.src_port = (uint16_t)value; break;
-		default: return NULL;
+		case 'u':
+			opt.udp = true;
+			break;
+		case 'x':
+			opt.udp = opt.unconnected = true;
+			break;
+		case 'm':
+			opt.mapped = true;
+			break;
+		case 'n':
+			opt.n = (unsigned)value;
+			break;
+		case 'c':
+			opt.threads = (unsigned)value;
+			break;
+		case 't':
+			opt.timeout_ms = (int)value;
+			break;
+		case 'i':
+			opt.gap_us = (unsigned)value;
+			break;
+		case 's':
+			opt.src = optarg;
+			break;
+		case 'p':
+			opt.src_port = (uint16_t)value;
+			break;
+		default:
+			return NULL;
 		}
 	}
 	if (argc - optind != 3 || opt.threads == 0 || opt.threads > 256)
@@ -343,7 +362,7 @@ static void *(*parse(int argc, char **argv))(void *)
 
 int main(int argc, char **argv)
 {
-	void *(*body)(void *) = parse(argc, argv);
+	body_fn body = parse(argc, argv);
 	/* Requests under way end as if nothing had come. */
 	struct sigaction term = { .sa_handler = on_term, .sa_flags = SA_RESTART };
 	pthread_t thread[256];

@@ -7,7 +7,6 @@
  *
  *	echo --name NAME --port PORT [--bind ADDR]
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>

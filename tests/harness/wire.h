@@ -17,9 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WIRE_LINE_LEN 128  /* of a numbered line, with its newline */
-#define WIRE_ADDR_LEN 64   /* of an address with port, with the NUL */
-#define WIRE_TEXT_LEN 512  /* of any other line */
+#define WIRE_LINE_LEN 128 /* of a numbered line, with its newline */
+#define WIRE_ADDR_LEN 64  /* of an address with port, with the NUL */
+#define WIRE_TEXT_LEN 512 /* of any other line */
 
 /* Fills line with number n and text derived from it; no NUL at the end. */
 static inline void wire_line(char line[static WIRE_LINE_LEN], unsigned n)
