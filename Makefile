@@ -58,8 +58,9 @@ BPFTEST_LIB := $(filter-out $(BPFTEST_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCH_LIB := $(filter-out $(BENCH_SRC) %.bpf.c,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+BPF_DIRS := bpf tests/bpf tests/bench tests/harness
 HARNESS_SRC := $(filter-out %.bpf.c,$(wildcard tests/harness/*.c))
-BPF_SRC := $(wildcard bpf/*.bpf.c tests/bpf/*.bpf.c tests/bench/*.bpf.c tests/harness/*.bpf.c)
+BPF_SRC := $(wildcard $(BPF_DIRS:%=%/*.bpf.c))
 
 BPF_OBJ := $(foreach s,$(BPF_SRC),$(O)/bpf/$(notdir $(s:.c=.o)))
 SKEL := $(BPF_OBJ:$(O)/bpf/%.bpf.o=$(O)/gen/%.skel.h)
