@@ -5,6 +5,7 @@
  * not in force (the last good version may be); a warning, that a field has no effect.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 enum diag_level {
@@ -26,14 +27,33 @@ struct diag_list {
 	size_t n;
 };
 
+/* The place of a diagnostic; NULL stands for "". Everything is borrowed. */
+struct diag_where {
+	const char *file;
+	int line;
+	const char *object;
+	const char *field;
+};
+
 /* Appends a copy; reason is a format. */
-void diag_add(struct diag_list *list, enum diag_level level, const char *file, int line,
-	      const char *object, const char *field, const char *reason, ...)
-	__attribute__((format(printf, 7, 8)));
+void diag_report(struct diag_list *list, enum diag_level level, const struct diag_where *where,
+		 const char *reason, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same in one line: diag_add(list, level, file, line, object, field, reason, ...). */
+#define diag_add(list, level, file_, line_, object_, field_, ...)                                  \
+	diag_report(list, level,                                                                   \
+		    &(const struct diag_where){ .file = (file_),                                   \
+						.line = (line_),                                   \
+						.object = (object_),                               \
+						.field = (field_) },                               \
+		    __VA_ARGS__)
+
 /* Appends copies of all of `from`. */
 void diag_append(struct diag_list *list, const struct diag_list *from);
 /* By file, line, object, field, reason. */
 void diag_sort(struct diag_list *list);
+/* The same entries in the same order. */
+bool diag_equal(const struct diag_list *a, const struct diag_list *b);
 size_t diag_errors(const struct diag_list *list);
 /* "file:line: error: Service market/cart: spec.ports[2].port: reason", empty parts left out.
  * Returns a new string, to be freed. */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Typed Kubernetes objects, only the fields naru uses. Objects are immutable once put into the
+ * model: a change is a new object under the same key. Strings are NUL-terminated, owned by the
+ * object, never NULL. Addresses are v4-mapped 16 bytes in wire order, ports in host order.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cidr.h"
+
+enum object_kind {
+	OBJECT_SERVICE,
+	OBJECT_ENDPOINT_SLICE,
+	OBJECT_NODE,
+	OBJECT_NAMESPACE,
+	OBJECT_KIND_MAX,
+};
+
+/* Where an object was read: for diagnostics. line counts from 1, 0 = unknown. */
+struct origin {
+	char *file; /* path, or the API server's URL */
+	int line;
+};
+
+/* First member of every typed object. */
+struct object {
+	enum object_kind kind;
+	unsigned more_owners; /* besides the first, see object_ref() */
+	char *namespace;      /* "" for objects of the cluster */
+	char *name;
+	struct origin origin;
+};
+
+enum l4_proto {
+	L4_TCP = 6,
+	L4_UDP = 17,
+	L4_SCTP = 132,
+};
+
+enum service_type {
+	SERVICE_CLUSTER_IP,
+	SERVICE_NODE_PORT,
+	SERVICE_LOAD_BALANCER,
+	SERVICE_EXTERNAL_NAME,
+};
+
+enum traffic_policy {
+	POLICY_CLUSTER,
+	POLICY_LOCAL,
+};
+
+struct service_port {
+	char *name; /* "" when unnamed */
+	enum l4_proto proto;
+	uint16_t port;
+	uint16_t node_port; /* 0 = none */
+};
+
+/* One entry of status.loadBalancer.ingress that carries an IP. */
+struct lb_ingress {
+	struct addr ip;
+	bool proxy; /* ipMode: Proxy, never captured */
+};
+
+struct service {
+	struct object object;
+	enum service_type type;
+	bool headless;	    /* clusterIP: None */
+	bool foreign_proxy; /* label service.kubernetes.io/service-proxy-name */
+	bool affinity;	    /* sessionAffinity: ClientIP */
+	bool source_ranges; /* loadBalancerSourceRanges given */
+	bool external_ips;  /* externalIPs given */
+	enum traffic_policy internal_policy;
+	enum traffic_policy external_policy;
+	struct addr *cluster_ips; /* clusterIPs, or clusterIP alone */
+	size_t n_cluster_ips;
+	struct service_port *ports;
+	size_t n_ports;
+	struct lb_ingress *ingress;
+	size_t n_ingress;
+};
+
+struct slice_port {
+	char *name; /* "" when unnamed */
+	enum l4_proto proto;
+	uint16_t port; /* 0 = null in the object: ignored */
+};
+
+struct slice_endpoint {
+	struct addr *addrs;
+	size_t n_addrs;
+	char *node;	  /* nodeName, "" when absent */
+	bool ready;	  /* defaults as in the API: ready true when absent, */
+	bool serving;	  /* serving = ready when absent, */
+	bool terminating; /* terminating false when absent */
+};
+
+struct endpoint_slice {
+	struct object object;
+	char *service; /* label kubernetes.io/service-name, "" when absent */
+	int family;    /* 4, 6, or 0 for addressType FQDN */
+	struct slice_endpoint *endpoints;
+	size_t n_endpoints;
+	struct slice_port *ports;
+	size_t n_ports;
+};
+
+struct node {
+	struct object object;
+	struct cidr *pod_cidrs;
+	size_t n_pod_cidrs;
+	struct addr *addrs; /* status.addresses of type InternalIP and ExternalIP */
+	size_t n_addrs;
+};
+
+struct namespace
+{
+	struct object object;
+};
+
+/* A zeroed object of that kind with one owner. */
+struct object *object_new(enum object_kind kind);
+/* Adds an owner and returns the object. */
+struct object *object_ref(struct object *object);
+/* Takes one owner away; the last one frees. Knows every kind; NULL and half-built ones are legal. */
+void object_free(struct object *object);
+/* For _cleanup_. */
+void object_freep(struct object **object);
+
+/* "Service". */
+const char *object_kind_name(enum object_kind kind);
+/* By kind, namespace, name. */
+int object_compare_key(const struct object *a, const struct object *b);
+/* Same key and same content; where they were read does not count. */
+bool object_equal(const struct object *a, const struct object *b);
