@@ -17,6 +17,6 @@ uint32_t maglev_len(size_t n);
 
 /*
  * Fills table[0 … maglev_len(set->n)) with indices into set->endpoints. The caller provides the
- * room. set->n is at most NARU_SET_MAX.
+ * room. set->n is at most NARU_SET_MAX, and the set is sorted.
  */
 void maglev_build(const struct plan_set *set, uint16_t *table);

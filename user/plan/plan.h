@@ -48,7 +48,7 @@ struct plan_frontend {
 
 /* One port of one Service in one family. */
 struct plan_service {
-	char *name; /* namespace/name:port, with the port's name or else its number */
+	char *name;	/* namespace/name:port, with the port's name or else its number */
 	uint8_t proto;	/* 6 or 17 */
 	uint8_t family; /* 4 or 6 */
 	struct plan_frontend *frontends; /* sorted by kind, address, port */
@@ -58,8 +58,8 @@ struct plan_service {
 };
 
 struct plan {
-	uint64_t generation; /* of the model it was compiled from */
-	char *node;	     /* this node's name */
+	uint64_t generation;	/* of the model it was compiled from */
+	char *node;		/* this node's name */
 	struct cidr *pod_cidrs; /* of this node */
 	size_t n_pod_cidrs;
 	struct plan_service *services; /* sorted by name, proto, family */
@@ -71,6 +71,20 @@ void plan_free(struct plan *plan);
 
 /* Writes the plan as text: the golden format of `narud --check --print-plan`. */
 void plan_print(const struct plan *plan, FILE *out);
+
+/* By address, then port: the order of every set. */
+int plan_endpoint_compare(const struct plan_endpoint *a, const struct plan_endpoint *b);
+
+/* "cluster-ip", "node-port", "load-balancer"; "tcp", "udp"; "cluster", "local". */
+const char *plan_kind_name(enum plan_kind kind);
+const char *plan_proto_name(uint8_t proto);
+const char *plan_policy_name(enum plan_policy policy);
+
+/* Room for "[address]:port". */
+#define PLAN_SOCKET_LEN (ADDR_STR_LEN + 8)
+/* Returns buf: "10.0.0.1:80", "[fd00::1]:80", "*:80" for the zero address of a NodePort. */
+const char *plan_socket_format(const struct addr *addr, uint16_t port,
+			       char buf[static PLAN_SOCKET_LEN]);
 
 /* Same endpoints in both sets. */
 bool plan_set_equal(const struct plan_set *a, const struct plan_set *b);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The steps from objects to plan, each in a file of its own: slices.c finds the EndpointSlices of
+ * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom. Everything
+ * is sorted at the end, so that the order of input never shows.
+ */
+#include "compile/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "compile/draft.h"
+#include "compile/endpoints.h"
+#include "compile/frontends.h"
+#include "compile/problem.h"
+#include "compile/services.h"
+#include "compile/slices.h"
+
+static void take_node(const struct model *model, struct plan *plan)
+{
+	const struct node *node =
+		(const struct node *)model_get(model, OBJECT_NODE, "", plan->node);
+	_cleanup_(mem_freep) char *name = NULL;
+
+	if (!node) {
+		name = mem_printf("%s %s", object_kind_name(OBJECT_NODE), plan->node);
+		diag_report(&plan->diags, DIAG_WARNING, &(struct diag_where){ .object = name },
+			    "no such object: the pod ranges of this node are unknown");
+		return;
+	}
+	plan->pod_cidrs = mem_array(node->n_pod_cidrs, sizeof(*plan->pod_cidrs));
+	plan->n_pod_cidrs = node->n_pod_cidrs;
+	for (size_t i = 0; i < node->n_pod_cidrs; i++)
+		plan->pod_cidrs[i] = node->pod_cidrs[i];
+}
+
+static int service_rank(const void *a, const void *b)
+{
+	return plan_service_compare(a, b);
+}
+
+/* A draft that was granted nothing to listen on has no place in the plan. */
+static void take_drafts(struct drafts *drafts, const struct slices *slices, struct plan *plan)
+{
+	plan->services = mem_array(drafts->n, sizeof(*plan->services));
+	for (size_t i = 0; i < drafts->n; i++) {
+		struct draft *draft = &drafts->items[i];
+
+		if (!draft->plan.n_frontends) {
+			free(draft->plan.name);
+			continue;
+		}
+		endpoints_choose(draft, slices, plan->node, &plan->diags);
+		plan->services[plan->n_services++] = draft->plan;
+	}
+	if (plan->n_services)
+		qsort(plan->services, plan->n_services, sizeof(*plan->services), service_rank);
+}
+
+struct plan *compile(struct model *model, const char *node_name)
+{
+	struct plan *plan = mem_new(sizeof(*plan));
+	struct drafts drafts = { .diags = &plan->diags };
+	struct slices slices;
+
+	plan->generation = model_generation(model);
+	plan->node = mem_strdup(node_name);
+	take_node(model, plan);
+	slices_init(&slices, model);
+	slices_check(&slices, &plan->diags);
+	services_draft(model, &slices, &drafts);
+	frontends_grant(&drafts);
+	take_drafts(&drafts, &slices, plan);
+	diag_sort(&plan->diags);
+	free(drafts.items);
+	slices_fini(&slices);
+	return plan;
+}

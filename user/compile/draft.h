@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan in the making: service ports of one family with what they were made from, in the order
+ * of the objects, which is also the order in which frontends are granted.
+ */
+#pragma once
+#include <stddef.h>
+
+#include "model/model.h"
+#include "plan/plan.h"
+
+struct draft {
+	struct plan_service plan;
+	const struct service *service;
+	const struct service_port *port;
+};
+
+struct drafts {
+	struct draft *items;
+	size_t n, cap;
+	struct diag_list *diags; /* of the plan */
+};

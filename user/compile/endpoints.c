@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which endpoints get traffic, by the rules of kube-proxy. All endpoints of the port are gathered
+ * over the Service's slices and merged by address and port. The cluster set is all that are ready;
+ * if there is none, all that still serve while they terminate. The local set is the same choice
+ * among the endpoints of this node, each set falling back by itself.
+ */
+#include "compile/endpoints.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <naru/limits.h>
+
+#include "base/mem.h"
+#include "compile/problem.h"
+
+enum usable {
+	USABLE_NOT,
+	USABLE_TERMINATING, /* only while there is nothing better */
+	USABLE_READY,
+};
+
+struct candidate {
+	struct plan_endpoint ep;
+	enum usable usable;
+};
+
+struct candidates {
+	struct candidate *items;
+	size_t n, cap;
+};
+
+static enum usable usable(const struct slice_endpoint *ep)
+{
+	if (ep->ready)
+		return USABLE_READY;
+	return ep->serving && ep->terminating ? USABLE_TERMINATING : USABLE_NOT;
+}
+
+static void gather(const struct endpoint_slice *slice, uint16_t port, const char *node_name,
+		   struct candidates *all)
+{
+	for (size_t i = 0; i < slice->n_endpoints; i++) {
+		const struct slice_endpoint *from = &slice->endpoints[i];
+
+		/* The first address only: the API gives no meaning to others. */
+		if (!from->n_addrs || addr_family(&from->addrs[0]) != slice->family ||
+		    !slices_usable_addr(&from->addrs[0]))
+			continue;
+		all->items = mem_grow(all->items, all->n, &all->cap, sizeof(*all->items));
+		all->items[all->n++] = (struct candidate){
+			.ep = { .addr = from->addrs[0],
+				.port = port,
+				.local = !strcmp(from->node, node_name) },
+			.usable = usable(from),
+		};
+	}
+}
+
+static void gather_all(const struct draft *draft, const struct slices *slices,
+		       const char *node_name, struct candidates *all)
+{
+	const struct endpoint_slice *const *slice;
+	size_t n = slices_of(slices, &draft->service->object, &slice);
+
+	for (size_t i = 0; i < n; i++) {
+		if (slice[i]->family != draft->plan.family)
+			continue;
+		for (size_t j = 0; j < slice[i]->n_ports; j++) {
+			const struct slice_port *port = &slice[i]->ports[j];
+
+			if (port->port && port->proto == draft->port->proto &&
+			    !strcmp(port->name, draft->port->name))
+				gather(slice[i], port->port, node_name, all);
+		}
+	}
+}
+
+static int candidate_compare(const void *a, const void *b)
+{
+	return plan_endpoint_compare(&((const struct candidate *)a)->ep,
+				     &((const struct candidate *)b)->ep);
+}
+
+/*
+ * Sorts, and makes one of those with the same address and port. While a pod moves from one slice
+ * to another, both may list it: what any of them says in its favour holds.
+ */
+static void merge(struct candidates *all)
+{
+	size_t n = 0;
+
+	if (!all->n)
+		return;
+	qsort(all->items, all->n, sizeof(*all->items), candidate_compare);
+	for (size_t i = 1; i < all->n; i++) {
+		struct candidate *last = &all->items[n], *next = &all->items[i];
+
+		if (candidate_compare(last, next)) {
+			all->items[++n] = *next;
+			continue;
+		}
+		last->ep.local |= next->ep.local;
+		if (next->usable > last->usable)
+			last->usable = next->usable;
+	}
+	all->n = n + 1;
+}
+
+/* The best there is, of all or of this node's. Returns how many there were, also beyond the cap. */
+static size_t choose(const struct candidates *all, bool local, struct plan_set *ret_set)
+{
+	enum usable best = USABLE_NOT;
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct candidate *c = &all->items[i];
+
+		if ((local && !c->ep.local) || c->usable < best)
+			continue;
+		n = c->usable > best ? 1 : n + 1;
+		best = c->usable;
+	}
+	if (best == USABLE_NOT)
+		return 0;
+	*ret_set = (struct plan_set){
+		.endpoints =
+			mem_array(n < NARU_SET_MAX ? n : NARU_SET_MAX, sizeof(*ret_set->endpoints)),
+	};
+	for (size_t i = 0; i < all->n && ret_set->n < NARU_SET_MAX; i++) {
+		const struct candidate *c = &all->items[i];
+
+		if ((!local || c->ep.local) && c->usable == best)
+			ret_set->endpoints[ret_set->n++] = c->ep;
+	}
+	return n;
+}
+
+static bool uses_local(const struct plan_service *plan)
+{
+	for (size_t i = 0; i < plan->n_frontends; i++)
+		if (plan->frontends[i].external == PLAN_LOCAL ||
+		    plan->frontends[i].internal == PLAN_LOCAL)
+			return true;
+	return false;
+}
+
+void endpoints_choose(struct draft *draft, const struct slices *slices, const char *node_name,
+		      struct diag_list *diags)
+{
+	struct candidates all = { 0 };
+	size_t n, n_local = 0;
+
+	gather_all(draft, slices, node_name, &all);
+	merge(&all);
+	n = choose(&all, false, &draft->plan.cluster);
+	if (uses_local(&draft->plan))
+		n_local = choose(&all, true, &draft->plan.local);
+	if (n_local > n)
+		n = n_local;
+	free(all.items);
+	if (n > NARU_SET_MAX)
+		problem_add(
+			diags, DIAG_ERROR, &draft->service->object, "",
+			"port %u/%s has %zu endpoints in IPv%u, of which only the first %d are served",
+			draft->port->port, plan_proto_name(draft->plan.proto), n,
+			draft->plan.family, NARU_SET_MAX);
+}

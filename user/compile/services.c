@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decides which ports of which Services are served in which families, and names them. Says of each
+ * field that has no effect what happens instead. Names are what stable ids hang on, so two drafts
+ * of the same protocol and family never share one.
+ */
+#include "compile/services.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <naru/limits.h>
+
+#include "base/mem.h"
+#include "compile/problem.h"
+
+#define FIELD_LEN 64
+
+/* "namespace/name:port" can only be told apart again if the parts hold neither sign. */
+static bool plain(const char *name)
+{
+	return !strpbrk(name, "/:");
+}
+
+static void note_unsupported(const struct service *service, struct diag_list *diags)
+{
+	const struct object *object = &service->object;
+
+	if (service->affinity)
+		problem_add(
+			diags, DIAG_WARNING, object, "spec.sessionAffinity",
+			"ClientIP has no effect yet: each new flow of a client may reach another endpoint");
+	if (service->external_ips)
+		problem_add(diags, DIAG_WARNING, object, "spec.externalIPs",
+			    "not served yet: traffic to these addresses passes untouched");
+	if (service->source_ranges && service->type == SERVICE_LOAD_BALANCER)
+		problem_add(
+			diags, DIAG_WARNING, object, "spec.loadBalancerSourceRanges",
+			"not supported yet: the load balancer addresses are not served, since serving them "
+			"would open what the ranges close");
+}
+
+/* Bit 4 and bit 6: the families of cluster and load balancer addresses, else of the endpoints. */
+static unsigned families(const struct service *service, const struct slices *slices)
+{
+	const struct endpoint_slice *const *slice;
+	unsigned mask = 0;
+	size_t n;
+
+	for (size_t i = 0; i < service->n_cluster_ips; i++)
+		mask |= 1u << addr_family(&service->cluster_ips[i]);
+	if (!mask) {
+		n = slices_of(slices, &service->object, &slice);
+		for (size_t i = 0; i < n; i++)
+			mask |= 1u << slice[i]->family;
+	}
+	for (size_t i = 0; i < service->n_ingress; i++)
+		if (!service->ingress[i].proxy)
+			mask |= 1u << addr_family(&service->ingress[i].ip);
+	return mask;
+}
+
+static void add_draft(struct drafts *drafts, const struct service *service,
+		      const struct service_port *port, uint8_t family)
+{
+	char number[8];
+	struct draft draft = {
+		.plan = { .proto = port->proto, .family = family },
+		.service = service,
+		.port = port,
+	};
+
+	snprintf(number, sizeof(number), "%u", port->port);
+	draft.plan.name = mem_printf("%s/%s:%s", service->object.namespace, service->object.name,
+				     *port->name ? port->name : number);
+	drafts->items = mem_grow(drafts->items, drafts->n, &drafts->cap, sizeof(*drafts->items));
+	drafts->items[drafts->n++] = draft;
+}
+
+static bool same_name(const struct service_port *a, const struct service_port *b)
+{
+	char number_a[8], number_b[8];
+
+	snprintf(number_a, sizeof(number_a), "%u", a->port);
+	snprintf(number_b, sizeof(number_b), "%u", b->port);
+	if (!*a->name && !*b->name)
+		return true; /* endpoints could not tell them apart */
+	return !strcmp(*a->name ? a->name : number_a, *b->name ? b->name : number_b);
+}
+
+/* Can the port be served? Says why not. */
+static bool check_port(const struct service *service, size_t index, struct diag_list *diags)
+{
+	const struct service_port *port = &service->ports[index];
+	char field[FIELD_LEN];
+
+	if (port->proto != L4_TCP && port->proto != L4_UDP) {
+		snprintf(field, sizeof(field), "spec.ports[%zu].protocol", index);
+		problem_add(diags, DIAG_WARNING, &service->object, field,
+			    "SCTP is not supported yet: port %u is not served", port->port);
+		return false;
+	}
+	snprintf(field, sizeof(field), "spec.ports[%zu].name", index);
+	if (!plain(port->name)) {
+		problem_add(diags, DIAG_ERROR, &service->object, field,
+			    "not a port name: port %u is not served", port->port);
+		return false;
+	}
+	for (size_t i = 0; i < index; i++) {
+		if (service->ports[i].proto != port->proto || !same_name(&service->ports[i], port))
+			continue;
+		problem_add(
+			diags, DIAG_ERROR, &service->object, field,
+			"same name as spec.ports[%zu] in the same protocol: port %u is not served",
+			i, port->port);
+		return false;
+	}
+	return true;
+}
+
+static void check_addr(const struct object *object, const struct addr *addr, const char *field,
+		       struct diag_list *diags)
+{
+	char text[ADDR_STR_LEN];
+
+	if (!slices_usable_addr(addr))
+		problem_add(
+			diags, DIAG_ERROR, object, field,
+			"%s cannot be served: not a unicast address that reaches beyond one host",
+			addr_format(addr, text));
+}
+
+static void check_addrs(const struct service *service, struct diag_list *diags)
+{
+	char field[FIELD_LEN];
+
+	for (size_t i = 0; i < service->n_cluster_ips; i++) {
+		snprintf(field, sizeof(field), "spec.clusterIPs[%zu]", i);
+		check_addr(&service->object, &service->cluster_ips[i], field, diags);
+	}
+	for (size_t i = 0; i < service->n_ingress; i++) {
+		snprintf(field, sizeof(field), "status.loadBalancer.ingress[%zu].ip", i);
+		if (!service->ingress[i].proxy)
+			check_addr(&service->object, &service->ingress[i].ip, field, diags);
+	}
+}
+
+static bool check_service(const struct service *service, struct diag_list *diags)
+{
+	const struct object *object = &service->object;
+	size_t longest = 5; /* a number */
+
+	if (service->headless || service->foreign_proxy || service->type == SERVICE_EXTERNAL_NAME)
+		return false;
+	for (size_t i = 0; i < service->n_ports; i++)
+		if (strlen(service->ports[i].name) > longest)
+			longest = strlen(service->ports[i].name);
+	if (!plain(object->namespace) || !plain(object->name) ||
+	    strlen(object->namespace) + strlen(object->name) + longest + 3 > NARU_NAME_LEN) {
+		problem_add(diags, DIAG_ERROR, object, "metadata.name",
+			    "not a name, or too long: not served");
+		return false;
+	}
+	note_unsupported(service, diags);
+	check_addrs(service, diags);
+	return true;
+}
+
+static void draft_service(const struct service *service, const struct slices *slices,
+			  struct drafts *drafts)
+{
+	unsigned mask;
+
+	if (!check_service(service, drafts->diags))
+		return;
+	mask = families(service, slices);
+	for (size_t i = 0; i < service->n_ports; i++) {
+		if (!check_port(service, i, drafts->diags))
+			continue;
+		for (uint8_t family = 4; family <= 6; family += 2)
+			if (mask & 1u << family)
+				add_draft(drafts, service, &service->ports[i], family);
+	}
+}
+
+void services_draft(struct model *model, const struct slices *slices, struct drafts *drafts)
+{
+	const struct object *const *objects;
+	size_t n = model_list(model, OBJECT_SERVICE, &objects);
+
+	for (size_t i = 0; i < n; i++)
+		draft_service((const struct service *)objects[i], slices, drafts);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From Services to drafts: one per port and family that naru serves, still without anything in it. */
+#pragma once
+#include "compile/draft.h"
+#include "compile/slices.h"
+
+/* Appends the drafts of all Services, in order of namespace, name, port, family. */
+void services_draft(struct model *model, const struct slices *slices, struct drafts *drafts);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The index is an array sorted by owner; a Service finds its range by bisection. Anybody who may
+ * write an EndpointSlice chooses its addresses, so those that would reach into the node itself
+ * (loopback, link-local and the like) are refused here, as the API server does for most objects.
+ */
+#include "compile/slices.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "compile/problem.h"
+
+static int owner_compare(const struct endpoint_slice *slice, const char *namespace,
+			 const char *service)
+{
+	int order = strcmp(slice->object.namespace, namespace);
+
+	return order ? order : strcmp(slice->service, service);
+}
+
+static int slice_compare(const void *pa, const void *pb)
+{
+	const struct endpoint_slice *a = *(const struct endpoint_slice *const *)pa;
+	const struct endpoint_slice *b = *(const struct endpoint_slice *const *)pb;
+	int order = owner_compare(a, b->object.namespace, b->service);
+
+	return order ? order : strcmp(a->object.name, b->object.name);
+}
+
+void slices_init(struct slices *slices, struct model *model)
+{
+	const struct object *const *objects;
+	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
+
+	*slices = (struct slices){ .items = mem_array(n, sizeof(*slices->items)) };
+	for (size_t i = 0; i < n; i++) {
+		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];
+
+		if (*slice->service && slice->family)
+			slices->items[slices->n++] = slice;
+	}
+	if (slices->n)
+		qsort(slices->items, slices->n, sizeof(*slices->items), slice_compare);
+}
+
+void slices_fini(struct slices *slices)
+{
+	free(slices->items);
+	*slices = (struct slices){ 0 };
+}
+
+size_t slices_of(const struct slices *slices, const struct object *service,
+		 const struct endpoint_slice *const **ret_first)
+{
+	size_t low = 0, high = slices->n, end;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (owner_compare(slices->items[middle], service->namespace, service->name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < slices->n; end++)
+		if (owner_compare(slices->items[end], service->namespace, service->name))
+			break;
+	*ret_first = slices->items + low;
+	return end - low;
+}
+
+bool slices_usable_addr(const struct addr *addr)
+{
+	const uint8_t *b = addr->byte;
+
+	if (addr_is_zero(addr))
+		return false;
+	if (addr_family(addr) == 4) {
+		bool link_local = b[12] == 169 && b[13] == 254;
+
+		return b[12] != 0 && b[12] != 127 && b[12] < 224 && !link_local;
+	}
+	if (b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80))
+		return false;
+	return memcmp(b, (const uint8_t[16]){ [15] = 1 }, 16) != 0;
+}
+
+static void check_slice(const struct endpoint_slice *slice, struct diag_list *diags)
+{
+	size_t bad = 0, first = 0;
+	char field[64], text[ADDR_STR_LEN];
+
+	for (size_t i = 0; i < slice->n_endpoints; i++) {
+		const struct slice_endpoint *ep = &slice->endpoints[i];
+
+		if (ep->n_addrs && !slices_usable_addr(&ep->addrs[0]) && !bad++)
+			first = i;
+	}
+	if (!bad)
+		return;
+	snprintf(field, sizeof(field), "endpoints[%zu].addresses[0]", first);
+	problem_add(diags, DIAG_ERROR, &slice->object, field,
+		    "%s cannot be an endpoint: not a unicast address that reaches beyond one host "
+		    "(%zu such in this slice left out)",
+		    addr_format(&slice->endpoints[first].addrs[0], text), bad);
+}
+
+void slices_check(const struct slices *slices, struct diag_list *diags)
+{
+	for (size_t i = 0; i < slices->n; i++)
+		check_slice(slices->items[i], diags);
+}

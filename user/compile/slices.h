@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EndpointSlices by the Service they belong to, so that compiling costs one look-up a Service.
+ */
+#pragma once
+#include "base/diag.h"
+#include "model/model.h"
+
+struct slices {
+	const struct endpoint_slice **items; /* sorted by namespace, service, own name */
+	size_t n;
+};
+
+/* Borrows the slices from the model, which must not change meanwhile. */
+void slices_init(struct slices *slices, struct model *model);
+void slices_fini(struct slices *slices);
+
+/* The slices of a Service: their number, and the first of them. */
+size_t slices_of(const struct slices *slices, const struct object *service,
+		 const struct endpoint_slice *const **ret_first);
+
+/* Can the address be an endpoint or a frontend: a unicast address that reaches beyond one host? */
+bool slices_usable_addr(const struct addr *addr);
+
+/* Reports endpoints that are left out, once per slice. */
+void slices_check(const struct slices *slices, struct diag_list *diags);
