@@ -45,9 +45,9 @@ naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 p
 	return rev && rev->seen ? NARU_ESTABLISHED : NARU_OPENING;
 }
 
-static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_flow_state state)
+static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_flow_state is)
 {
-	switch (state) {
+	switch (is) {
 	case NARU_OPENING:
 		return NARU_IDLE_TCP_OPENING;
 	case NARU_HALF_CLOSED:

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What differs between hooks, for XDP. ctx_tc.h has the same names. */
+#pragma once
+#include "csum.h"
+#include "maps.h"
+#include "pkt.h"
+
+#define CTX	   struct xdp_md
+#define CTX_PASS   XDP_PASS
+#define CTX_DROP   XDP_DROP
+#define CTX_IS_XDP 1
+
+static __always_inline void *ctx_data(const CTX *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+static __always_inline void *ctx_end(const CTX *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+static __always_inline __u32 ctx_ifindex(const CTX *ctx)
+{
+	return ctx->ingress_ifindex;
+}
+
+/* Adds deltas to the check sum of the TCP or UDP header. XDP sees whole check sums. */
+static __always_inline int ctx_l4_csum(CTX *ctx, const struct pkt *p, __u16 addr_delta,
+				       __u16 port_delta, const int af __attribute__((unused)))
+{
+	__u16 off = pkt_l4(p) + (p->t.proto == IPPROTO_TCP ? 16 : 6);
+	__u16 *field = ctx_data(ctx) + off;
+
+	if ((void *)(field + 1) > ctx_end(ctx))
+		return -1;
+	if (p->t.proto == IPPROTO_UDP && !*field)
+		return 0; /* no check sum, as IPv4 allows */
+	*field = csum_apply(*field, (__u64)addr_delta + port_delta);
+	if (p->t.proto == IPPROTO_UDP && !*field)
+		*field = 0xffff;
+	return 0;
+}
+
+/* Sends the frame, whose MAC addresses are set, out of a device. */
+static __always_inline int ctx_redirect(CTX *ctx, __u32 ifindex)
+{
+	return ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(ifindex, 0);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Step 2: "certainly not ours" at the price of a few bit tests. A set bit promises nothing; a
+ * clear one is final.
+ */
+#pragma once
+#include "maps.h"
+#include "pkt.h"
+
+static __always_inline int filter_bit(const __u32 *words, __u32 bit)
+{
+	return words[bit >> 5 & (NARU_FILTER_WORDS - 1)] >> (bit & 31) & 1;
+}
+
+static __always_inline int filter_half(const struct naru_filter_half *half, __u8 proto, __u16 port,
+				       const __u32 *addr, const int af)
+{
+	return filter_bit(half->ports[proto == NARU_UDP], port) &&
+	       filter_bit(half->addrs, naru_addr_bit(addr, PKT_WORDS(af)));
+}
+
+/* A packet that comes in: to a frontend, to a port that source translation gave out, or, when
+ * flows bypass the stack, from an endpoint. */
+static __always_inline int filter_ingress(const struct tuple *t, const int af)
+{
+	__u32 zero = 0;
+	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
+
+	if (!f)
+		return 0;
+	if (filter_bit(f->front.ports[t->proto == NARU_UDP], t->dport) ||
+	    (t->dport >= cfg.snat_min && t->dport <= cfg.snat_max)) {
+		if (filter_bit(f->front.addrs, naru_addr_bit(t->daddr, PKT_WORDS(af))))
+			return 1;
+	}
+	return cfg.bypass_netfilter && filter_half(&f->back, t->proto, t->sport, t->saddr, af);
+}
+
+/* A packet that leaves: from an endpoint. */
+static __always_inline int filter_egress(const struct tuple *t, const int af)
+{
+	__u32 zero = 0;
+	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
+
+	return f && filter_half(&f->back, t->proto, t->sport, t->saddr, af);
+}
+
+/* What a socket wants to reach. */
+static __always_inline int filter_socket(__u8 proto, __u16 port, const __u32 *addr, const int af)
+{
+	__u32 zero = 0;
+	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
+
+	return f && filter_half(&f->front, proto, port, addr, af);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The first packet of a flow: frontend, endpoint, road, source port, and the pair of entries.
+ * Include after ctx_xdp.h or ctx_tc.h.
+ *
+ * The reply entry goes in first and with NOEXIST: its key is the port allocator, and the same test
+ * catches two frontends over one endpoint from one client port. XDP only makes flows that it can
+ * send on by itself; it leaves all others to TC.
+ */
+#pragma once
+#include "hash.h"
+#include "nexthop.h"
+#include "rewrite.h"
+#include "service.h"
+
+#define FIRST_SNAT_TRIES  32
+#define FIRST_SNAT_STRIDE 4999 /* prime, so that tries walk the whole of any range */
+
+enum first_result {
+	FIRST_PASS, /* not ours, or not for this hook */
+	FIRST_MADE, /* the entries are there */
+	FIRST_REJECT,
+	FIRST_DROP, /* counted */
+	FIRST_FULL, /* no room: worth another try after flow_reclaim() */
+};
+
+/* A flow about to be made, and room to make it in: a program has 512 bytes of stack in all. */
+struct first {
+	struct tuple to; /* the client's packet after translation */
+	struct naru_flow f;
+	__u32 hash;
+	__u32 now;
+	struct tuple reply;    /* the endpoint's answer, and */
+	struct tuple reply_to; /* what the client shall see of it */
+	struct naru_flow reply_f;
+	struct naru_flow6 value; /* also has room for a struct naru_flow4 */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct first);
+	__uint(max_entries, 1);
+} scratch SEC(".maps");
+
+static __always_inline int first_same_addr(const __u32 *a, const __u32 *b, const int af)
+{
+	for (int i = 0; i < PKT_WORDS(af); i++)
+		if (a[i] != b[i])
+			return 0;
+	return 1;
+}
+
+static __always_inline void first_reverse(struct tuple *out, const struct tuple *t, const int af)
+{
+	__builtin_memcpy(out->saddr, t->daddr, 4 * PKT_WORDS(af));
+	__builtin_memcpy(out->daddr, t->saddr, 4 * PKT_WORDS(af));
+	out->sport = t->dport;
+	out->dport = t->sport;
+	out->proto = t->proto;
+}
+
+/* Where the endpoint's answers are taken. */
+static __always_inline __u8 first_reply_hook(const struct first *new)
+{
+	return new->f.road == NARU_STACK ? NARU_EGRESS : NARU_INGRESS;
+}
+
+/* One entry: packets that look like `was` at the hook become `is`. */
+static __always_inline long first_put(struct first *new, const struct tuple *was,
+				      const struct tuple *is, __u8 hook, struct naru_flow *f,
+				      __u64 flags, const int af)
+{
+	__u32 *addrs = FLOW_ENTRY_ADDRS(&new->value);
+
+	f->sport = is->sport;
+	f->dport = is->dport;
+	rewrite_deltas(f, was, is, af);
+	__builtin_memcpy(addrs, is->saddr, 4 * PKT_WORDS(af));
+	__builtin_memcpy(addrs + PKT_WORDS(af), is->daddr, 4 * PKT_WORDS(af));
+	__builtin_memcpy(flow_core(&new->value, af), f, sizeof(*f));
+	return flow_update(was, hook, &new->value, flags, af);
+}
+
+/* The entry from endpoint to client. */
+static __always_inline long first_put_reply(const struct tuple *t, struct first *new, __u64 flags,
+					    const int af)
+{
+	__builtin_memset(&new->reply_f, 0, sizeof(new->reply_f));
+	new->reply_f.flags = new->f.flags | NARU_F_REPLY;
+	new->reply_f.road = new->f.road;
+	new->reply_f.svc = new->f.svc;
+	new->reply_f.ep = new->f.ep;
+	first_reverse(&new->reply, &new->to, af);
+	first_reverse(&new->reply_to, t, af);
+	return first_put(new, &new->reply, &new->reply_to, first_reply_hook(new), &new->reply_f,
+			 flags, af);
+}
+
+static __always_inline long first_put_client(const struct tuple *t, struct first *new, const int af)
+{
+	new->f.seen = new->now;
+	return first_put(new, t, &new->to, NARU_INGRESS, &new->f, BPF_NOEXIST, af);
+}
+
+/*
+ * The reply key of a flow without source translation is taken. Returns 1 when it is free to be
+ * overwritten: it is this same flow's, or its flow is over; 0 when another flow lives there.
+ */
+static __always_inline int first_reply_stale(const struct tuple *t, struct first *new, const int af)
+{
+	__u8 hook = first_reply_hook(new);
+	__u32 *value = flow_lookup(&new->reply, hook, af);
+
+	if (!value)
+		return 1;
+	if (first_same_addr(value, t->daddr, af) && flow_core(value, af)->sport == t->dport)
+		return 1;
+	if (!flow_is_over(value, t->proto, new->now, af))
+		return 0;
+	flow_remove(&new->reply, hook, value, af);
+	return 1;
+}
+
+/* Sends the flow by the redirect road with the node's address as source. */
+static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
+						    const __u32 *ep_addr, const int af)
+{
+	enum nexthop_result r = nexthop_find(ctx, &new->f, ep_addr, new->to.proto, af);
+	const struct naru_state *s = node_state();
+
+	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL) {
+		count(NARU_C_NO_ROUTE);
+		return FIRST_DROP;
+	}
+	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || !(new->f.nh_flags &NARU_NH_XDP)))
+		return FIRST_PASS;
+	if (nexthop_source(new->f.ifindex, new->to.saddr, af)) {
+		count(NARU_C_NO_SOURCE);
+		return FIRST_DROP;
+	}
+	new->f.road = NARU_REDIRECT;
+	new->f.flags = NARU_F_SNAT;
+	if (r == NEXTHOP_OK && s) {
+		new->f.nh_gen = s->nh_gen;
+		new->f.nh_seen = new->now;
+	}
+	return FIRST_MADE;
+}
+
+/* Chooses the road, and with it the source. */
+static __always_inline enum first_result first_road(CTX *ctx, const struct tuple *t,
+						    struct first *new,
+						    const struct naru_endpoint *ep, int pod,
+						    const int af)
+{
+	enum nexthop_result r;
+
+	if (!pod && !ep->local)
+		return first_snat(ctx, new, new->to.daddr, af);
+	if (CTX_IS_XDP)
+		return FIRST_PASS;
+	new->f.road = NARU_STACK;
+	if (pod && first_same_addr(new->to.daddr, t->saddr, af)) {
+		if (nexthop_source(ctx_ifindex(ctx), new->to.saddr, af)) {
+			count(NARU_C_NO_SOURCE);
+			return FIRST_DROP;
+		}
+		new->f.road = NARU_HAIRPIN;
+		new->f.flags = NARU_F_SNAT;
+	} else if (cfg.bypass_netfilter && ep->local) {
+		r = nexthop_find(ctx, &new->f, new->to.daddr, new->to.proto, af);
+		if (r == NEXTHOP_OK || r == NEXTHOP_NEIGH)
+			new->f.road = NARU_REDIRECT;
+	}
+	return FIRST_MADE;
+}
+
+/* Inserts the reply entry under a free source port of --snat-ports. */
+static __always_inline long first_allocate(const struct tuple *t, struct first *new, const int af)
+{
+	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
+	__u32 at = new->hash % range;
+	long r = -FLOW_EEXIST;
+
+	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
+		new->to.sport = cfg.snat_min + at;
+		r = first_put_reply(t, new, BPF_NOEXIST, af);
+		if (r != -FLOW_EEXIST)
+			break;
+		at = (at + FIRST_SNAT_STRIDE) % range;
+	}
+	return r;
+}
+
+static __always_inline long first_reply(CTX *ctx, const struct tuple *t, struct first *new,
+					const int af)
+{
+	long r;
+
+	if (!(new->f.flags &NARU_F_SNAT)) {
+		r = first_put_reply(t, new, BPF_NOEXIST, af);
+		if (r != -FLOW_EEXIST)
+			return r;
+		if (first_reply_stale(t, new, af))
+			return first_put_reply(t, new, BPF_ANY, af);
+		if (first_snat(ctx, new, new->to.daddr, af) != FIRST_MADE)
+			return -FLOW_EEXIST;
+	}
+	return first_allocate(t, new, af);
+}
+
+/* Both entries, or none. */
+static __always_inline enum first_result first_insert(CTX *ctx, const struct tuple *t,
+						      struct first *new, const int af)
+{
+	long r = first_reply(ctx, t, new, af);
+
+	if (r == -FLOW_EEXIST) {
+		count(NARU_C_SNAT_EXHAUSTED);
+		return FIRST_DROP;
+	}
+	if (r)
+		return FIRST_FULL;
+	r = first_put_client(t, new, af);
+	if (!r) {
+		count(NARU_C_FLOW_NEW);
+		return FIRST_MADE;
+	}
+	flow_delete(&new->reply, first_reply_hook(new), af);
+	/* After EEXIST another CPU was faster: its entry is as good. */
+	return r == -FLOW_EEXIST ? FIRST_MADE : FIRST_FULL;
+}
+
+static __always_inline enum first_result first_packet(CTX *ctx, const struct tuple *t, __u32 now,
+						      const int af)
+{
+	struct naru_svc *service = service_find(t->daddr, t->dport, t->proto, af);
+	__u32 ifindex = ctx_ifindex(ctx), zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+	struct naru_endpoint *ep;
+	struct naru_device *dev;
+	struct naru_set *set;
+	enum first_result r;
+	int pod;
+
+	if (!service || !new)
+		return FIRST_PASS;
+	dev = bpf_map_lookup_elem(&device, &ifindex);
+	pod = dev && dev->class == NARU_POD;
+	set = pod ? &service->internal : &service->external;
+	if (!set->count) {
+		if (CTX_IS_XDP)
+			return FIRST_PASS;
+		count(set->on_empty == NARU_REJECT ? NARU_C_REJECTED : NARU_C_NO_LOCAL_ENDPOINT);
+		return set->on_empty == NARU_REJECT ? FIRST_REJECT : FIRST_DROP;
+	}
+	__builtin_memset(&new->f, 0, sizeof(new->f));
+	new->now = now;
+	new->hash = hash_tuple(t, cfg.hash_seed, af);
+	new->f.svc = service->id;
+	ep = service_choose(set, new->hash, &new->f.ep);
+	if (!ep)
+		return FIRST_DROP;
+	__builtin_memcpy(&new->to, t, sizeof(new->to));
+	service_endpoint_addr(ep, new->to.daddr, af);
+	new->to.dport = ep->port;
+	r = first_road(ctx, t, new, ep, pod, af);
+	return r == FIRST_MADE ? first_insert(ctx, t, new, af) : r;
+}

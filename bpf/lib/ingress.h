@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The steps of a packet that comes in, in their order: filter, flow, first packet, action.
+ * Include after ctx_xdp.h or ctx_tc.h.
+ */
+#pragma once
+#include "filter.h"
+#include "first.h"
+
+/* Real subprograms: first packets shall not cost established ones registers and cache. */
+static __noinline int ingress_first4(CTX *ctx, const struct tuple *t, __u32 now)
+{
+	return t ? first_packet(ctx, t, now, AF_INET) : FIRST_PASS;
+}
+
+static __noinline int ingress_first6(CTX *ctx, const struct tuple *t, __u32 now)
+{
+	return t ? first_packet(ctx, t, now, AF_INET6) : FIRST_PASS;
+}
+
+static __noinline int ingress_reclaim4(__u32 now)
+{
+	return flow_reclaim(now, AF_INET);
+}
+
+static __noinline int ingress_reclaim6(__u32 now)
+{
+	return flow_reclaim(now, AF_INET6);
+}
+
+/* Makes the flow of a first packet; when the map is full, once more after freeing some. */
+static __always_inline enum first_result ingress_first(CTX *ctx, const struct tuple *t, __u32 now,
+						       const int af)
+{
+	for (int i = 0; i < 2; i++) {
+		int r = af == AF_INET ? ingress_first4(ctx, t, now) : ingress_first6(ctx, t, now);
+
+		if (r != FIRST_FULL)
+			return r;
+		if (i || !(af == AF_INET ? ingress_reclaim4(now) : ingress_reclaim6(now)))
+			break;
+	}
+	count(NARU_C_FLOWS_FULL);
+	return FIRST_DROP;
+}
+
+static __always_inline int ingress_drop(enum naru_counter why)
+{
+	count(why);
+	return CTX_DROP;
+}
+
+static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void *value, __u32 now,
+					    const int af)
+{
+	struct naru_flow *f = flow_core(value, af);
+	enum nexthop_result r = nexthop_refresh(ctx, value, p->t.proto, now, af);
+
+	if (CTX_IS_XDP && (r != NEXTHOP_OK || !(f->nh_flags & NARU_NH_XDP) || p->ttl <= 1))
+		return CTX_PASS;
+	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL)
+		return ingress_drop(NARU_C_NO_ROUTE);
+	if (p->ttl <= 1)
+		return ingress_drop(NARU_C_TTL);
+	flow_note(f, p, now);
+	if (rewrite(ctx, p, value, 1, af))
+		return ingress_drop(NARU_C_REWRITE);
+#if !CTX_IS_XDP
+	if (r == NEXTHOP_NEIGH) {
+		count(NARU_C_NEIGH_PENDING);
+		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
+	}
+#endif
+	if (rewrite_macs(ctx, f->dmac, f->smac))
+		return ingress_drop(NARU_C_REWRITE);
+	return ctx_redirect(ctx, f->ifindex);
+}
+
+static __always_inline int ingress_hairpin(CTX *ctx, const struct pkt *p, void *value, __u32 now,
+					   const int af)
+{
+	flow_note(flow_core(value, af), p, now);
+	if (rewrite(ctx, p, value, 0, af) || rewrite_swap_macs(ctx))
+		return ingress_drop(NARU_C_REWRITE);
+	return ctx_redirect(ctx, ctx_ifindex(ctx));
+}
+
+static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *value, __u32 now,
+				       const int af)
+{
+	struct naru_flow *f = flow_core(value, af);
+
+	if (f->road == NARU_REDIRECT)
+		return ingress_redirect(ctx, p, value, now, af);
+	if (CTX_IS_XDP)
+		return CTX_PASS;
+	if (f->road == NARU_HAIRPIN)
+		return ingress_hairpin(ctx, p, value, now, af);
+	flow_note(f, p, now);
+	return rewrite(ctx, p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : CTX_PASS;
+}
+
+/* A flow found under the client's tuple may be over although its entries are still there: the
+ * client opens a new connection, or a datagram comes after the time-out while nobody sweeps. */
+static __always_inline int ingress_renews(const struct tuple *t, __u32 now, const int af)
+{
+	void *value = flow_lookup(t, NARU_INGRESS, af);
+
+	if (!value || flow_core(value, af)->flags & NARU_F_REPLY ||
+	    !flow_is_over(value, t->proto, now, af))
+		return 0;
+	flow_remove(t, NARU_INGRESS, value, af);
+	return 1;
+}
+
+static __noinline int ingress_renews4(const struct tuple *t, __u32 now)
+{
+	return t ? ingress_renews(t, now, AF_INET) : 0;
+}
+
+static __noinline int ingress_renews6(const struct tuple *t, __u32 now)
+{
+	return t ? ingress_renews(t, now, AF_INET6) : 0;
+}
+
+static __always_inline int ingress_is_stale(const struct pkt *p, void *value, __u32 now,
+					    const int af)
+{
+	if (!pkt_is_syn(p) &&
+	    !(p->t.proto == NARU_UDP && now - flow_core(value, af)->seen > NARU_IDLE_UDP))
+		return 0;
+	return af == AF_INET ? ingress_renews4(&p->t, now) : ingress_renews6(&p->t, now);
+}
+
+/*
+ * The verdict of a parsed packet. *ret_first tells of a first packet that must be answered
+ * (FIRST_REJECT); the verdict then is to be ignored.
+ */
+static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_result *ret_first,
+				   const int af)
+{
+	__u32 now;
+	enum first_result r;
+	void *value;
+
+	*ret_first = FIRST_PASS;
+	if (!filter_ingress(&p->t, af))
+		return CTX_PASS;
+	now = now_tick();
+	value = flow_lookup(&p->t, NARU_INGRESS, af);
+	if (value && ingress_is_stale(p, value, now, af))
+		value = NULL;
+	if (value)
+		return ingress_act(ctx, p, value, now, af);
+	if (p->t.proto == NARU_TCP && !pkt_is_syn(p))
+		return CTX_PASS;
+	r = ingress_first(ctx, &p->t, now, af);
+	*ret_first = r;
+	if (r != FIRST_MADE)
+		return r == FIRST_DROP ? CTX_DROP : CTX_PASS;
+	value = flow_lookup(&p->t, NARU_INGRESS, af);
+	return value ? ingress_act(ctx, p, value, now, af) : ingress_drop(NARU_C_FLOWS_FULL);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The next hop of the redirect road. Routes and neighbours are the kernel's; a flow entry caches
+ * the answer for one tick and one generation, so a change reaches every flow within a second even
+ * while narud is dead, and at once while it lives. Include after ctx_xdp.h or ctx_tc.h.
+ */
+#pragma once
+#include "count.h"
+#include "flow.h"
+
+/* A packet's 0 (unset) source, for route look-ups made before the source is known. */
+enum nexthop_result {
+	NEXTHOP_OK,
+	NEXTHOP_NEIGH, /* device known, link address not yet */
+	NEXTHOP_LOCAL, /* the address is the node's own */
+	NEXTHOP_NONE,
+};
+
+/* Looks up the way to daddr and stores it in the entry. */
+static __always_inline enum nexthop_result
+nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, const int af)
+{
+	struct bpf_fib_lookup fib = { .ifindex = ctx_ifindex(ctx), .l4_protocol = proto };
+	struct naru_device *dev;
+	__u32 ifindex;
+	long r;
+
+	fib.family = af;
+	if (af == AF_INET)
+		fib.ipv4_dst = daddr[0];
+	else
+		__builtin_memcpy(fib.ipv6_dst, daddr, 16);
+	r = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (r == BPF_FIB_LKUP_RET_NOT_FWDED)
+		return NEXTHOP_LOCAL;
+	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return NEXTHOP_NONE;
+	ifindex = fib.ifindex;
+	f->ifindex = ifindex;
+	if (r == BPF_FIB_LKUP_RET_NO_NEIGH)
+		return NEXTHOP_NEIGH;
+	dev = bpf_map_lookup_elem(&device, &ifindex);
+	f->nh_flags = dev && dev->xdp ? NARU_NH_XDP : 0;
+	__builtin_memcpy(f->dmac, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(f->smac, fib.smac, ETH_ALEN);
+	return NEXTHOP_OK;
+}
+
+/* Makes sure that the entry's next hop is the kernel's of now. */
+static __always_inline enum nexthop_result nexthop_refresh(CTX *ctx, void *value, __u8 proto,
+							   __u32 now, const int af)
+{
+	struct naru_flow *f = flow_core(value, af);
+	const struct naru_state *s = node_state();
+	enum nexthop_result r;
+	__u16 gen = s ? s->nh_gen : 0;
+
+	if (f->nh_seen == now && f->nh_gen == gen)
+		return NEXTHOP_OK;
+	r = nexthop_find(ctx, f, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, af);
+	if (r == NEXTHOP_OK) {
+		f->nh_gen = gen;
+		f->nh_seen = now;
+	}
+	return r;
+}
+
+/* The node's own address on a device. */
+static __always_inline int nexthop_source(__u32 ifindex, __u32 *ret_addr, const int af)
+{
+	const struct naru_device *dev = bpf_map_lookup_elem(&device, &ifindex);
+
+	if (!dev || !(af == AF_INET ? dev->has_src4 : dev->has_src6))
+		return -1;
+	if (af == AF_INET)
+		__builtin_memcpy(ret_addr, dev->src4, 4);
+	else
+		__builtin_memcpy(ret_addr, dev->src6, 16);
+	return 0;
+}

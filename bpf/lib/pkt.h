@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Step 1: what the packet is. Fills struct pkt from an Ethernet frame that carries TCP or UDP over
+ * IPv4 or IPv6; everything else is PKT_OTHER and belongs to the kernel's stack. Pure: compiles
+ * natively for unit tests and fuzzing.
+ *
+ * The family is a compile-time constant of every caller. Addresses are 32-bit words in wire order
+ * (IPv4 uses the first), ports are in host order.
+ */
+#pragma once
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/types.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+
+#ifndef AF_INET
+#define AF_INET	 2
+#define AF_INET6 10
+#endif
+
+#define PKT_L3	    14 /* offset of the network header */
+#define PKT_HEADERS 94 /* Ethernet, the longest IPv4 header, TCP without options */
+
+/* Words of an address. */
+#define PKT_WORDS(af) ((af) == AF_INET ? 1 : 4)
+
+struct tuple {
+	__u32 saddr[4];
+	__u32 daddr[4];
+	__u16 sport;
+	__u16 dport;
+	__u8 proto;
+	__u8 pad[3];
+};
+
+struct pkt {
+	struct tuple t;
+	__u16 l4; /* offset of the TCP or UDP header */
+	__u8 ttl;
+	__u8 tcp_flags; /* the byte with FIN, SYN, RST, ACK; 0 for UDP */
+};
+
+#define PKT_FIN 0x01
+#define PKT_SYN 0x02
+#define PKT_RST 0x04
+#define PKT_ACK 0x10
+
+enum pkt_result {
+	PKT_OK,
+	PKT_OTHER, /* not TCP or UDP, a fragment, malformed */
+	PKT_SHORT, /* headers end beyond the given bytes */
+};
+
+/* The Ethernet type in host order, 0 when there is none. */
+static __always_inline __u16 pkt_ethertype(const void *data, const void *end)
+{
+	const struct ethhdr *eth = data;
+
+	return (const void *)(eth + 1) > end ? 0 : bpf_ntohs(eth->h_proto);
+}
+
+/* The offset of the transport header, bounded so that the verifier accepts it after a reload. */
+static __always_inline __u32 pkt_l4(const struct pkt *p)
+{
+	return p->l4 & 127;
+}
+
+/* True for the segment that opens a TCP connection. */
+static __always_inline int pkt_is_syn(const struct pkt *p)
+{
+	return (p->tcp_flags & (PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) == PKT_SYN;
+}
+
+static __always_inline enum pkt_result pkt_parse_ip4(const void *data, const void *end,
+						     struct pkt *p)
+{
+	const struct iphdr *ip = data + PKT_L3;
+	__u32 header;
+
+	if ((const void *)(ip + 1) > end)
+		return PKT_SHORT;
+	header = ip->ihl * 4;
+	if (ip->version != 4 || header < sizeof(*ip) || ip->frag_off & bpf_htons(0x3fff))
+		return PKT_OTHER;
+	if (bpf_ntohs(ip->tot_len) < header + (ip->protocol == IPPROTO_TCP ? 20 : 8))
+		return PKT_OTHER;
+	p->t.saddr[0] = ip->saddr;
+	p->t.daddr[0] = ip->daddr;
+	p->t.proto = ip->protocol;
+	p->ttl = ip->ttl;
+	p->l4 = PKT_L3 + header;
+	return PKT_OK;
+}
+
+static __always_inline enum pkt_result pkt_parse_ip6(const void *data, const void *end,
+						     struct pkt *p)
+{
+	const struct ipv6hdr *ip = data + PKT_L3;
+
+	if ((const void *)(ip + 1) > end)
+		return PKT_SHORT;
+	if (ip->version != 6 || bpf_ntohs(ip->payload_len) < (ip->nexthdr == IPPROTO_TCP ? 20 : 8))
+		return PKT_OTHER;
+	__builtin_memcpy(p->t.saddr, &ip->saddr, 16);
+	__builtin_memcpy(p->t.daddr, &ip->daddr, 16);
+	p->t.proto = ip->nexthdr;
+	p->ttl = ip->hop_limit;
+	p->l4 = PKT_L3 + sizeof(*ip);
+	return PKT_OK;
+}
+
+static __always_inline enum pkt_result pkt_parse(const void *data, const void *end, struct pkt *p,
+						 const int af)
+{
+	enum pkt_result r =
+		af == AF_INET ? pkt_parse_ip4(data, end, p) : pkt_parse_ip6(data, end, p);
+	const struct udphdr *ports;
+
+	if (r != PKT_OK)
+		return r;
+	if (p->t.proto != IPPROTO_TCP && p->t.proto != IPPROTO_UDP)
+		return PKT_OTHER;
+	ports = data + p->l4;
+	if ((const void *)(ports + 1) > end)
+		return PKT_SHORT;
+	p->t.sport = bpf_ntohs(ports->source);
+	p->t.dport = bpf_ntohs(ports->dest);
+	p->tcp_flags = 0;
+	if (p->t.proto == IPPROTO_TCP) {
+		const struct tcphdr *tcp = (const void *)ports;
+
+		if ((const void *)(tcp + 1) > end)
+			return PKT_SHORT;
+		p->tcp_flags = ((const __u8 *)tcp)[13];
+	}
+	return PKT_OK;
+}

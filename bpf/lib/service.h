@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Step 4, first packets only: from a frontend to one of its endpoints. The writer publishes a
+ * service by one update of `svc` after everything it points at, and keeps what an old value points
+ * at for a grace period; so a missing endpoint is a counted anomaly, not a race.
+ */
+#pragma once
+#include "count.h"
+#include "pkt.h"
+
+static __always_inline void service_map_addr(__u8 out[16], const __u32 *addr, const int af)
+{
+	__u32 *word = (__u32 *)out;
+
+	word[0] = af == AF_INET ? 0 : addr[0];
+	word[1] = af == AF_INET ? 0 : addr[1];
+	word[2] = af == AF_INET ? bpf_htonl(0xffff) : addr[2];
+	word[3] = af == AF_INET ? addr[0] : addr[3];
+}
+
+/* The frontend of an address and port, or the NodePort of an address of this node, or NULL. */
+static __always_inline struct naru_svc *service_find(const __u32 *addr, __u16 port, __u8 proto,
+						     const int af)
+{
+	struct naru_svc_key key __attribute__((aligned(8))) = {};
+	struct naru_svc *found;
+
+	service_map_addr(key.addr, addr, af);
+	key.port = port;
+	key.proto = proto;
+	key.family = af == AF_INET ? 4 : 6;
+	found = bpf_map_lookup_elem(&svc, &key);
+	if (found)
+		return found;
+	if (!bpf_map_lookup_elem(&node_addr, key.addr))
+		return NULL;
+	__builtin_memset(key.addr, 0, sizeof(key.addr));
+	return bpf_map_lookup_elem(&svc, &key);
+}
+
+/* The endpoint of a set, which is not empty, for a hash. NULL is counted. */
+static __always_inline struct naru_endpoint *service_choose(const struct naru_set *set, __u32 hash,
+							    __u32 *ret_id)
+{
+	struct naru_list_block *list;
+	struct naru_lut_block *block;
+	struct naru_endpoint *ep = NULL;
+	__u32 index = 0, slot, key;
+
+	if (set->lut_len) {
+		slot = hash % set->lut_len;
+		key = set->lut + slot / NARU_LUT_SLOTS;
+		block = bpf_map_lookup_elem(&lut, &key);
+		if (block)
+			index = block->index[slot % NARU_LUT_SLOTS];
+	}
+	key = set->list + index / NARU_LIST_SLOTS;
+	list = bpf_map_lookup_elem(&ep_list, &key);
+	if (list) {
+		*ret_id = list->id[index % NARU_LIST_SLOTS];
+		ep = bpf_map_lookup_elem(&endpoint, ret_id);
+	}
+	if (!ep)
+		count(NARU_C_NO_ENDPOINT_ENTRY);
+	return ep;
+}
+
+/* The endpoint's address in the packet's family. */
+static __always_inline void service_endpoint_addr(const struct naru_endpoint *ep, __u32 *ret_addr,
+						  const int af)
+{
+	if (af == AF_INET)
+		__builtin_memcpy(ret_addr, ep->addr + 12, 4);
+	else
+		__builtin_memcpy(ret_addr, ep->addr, 16);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * TC at NICs, overlay devices and the host ends of pods' devices: service to endpoint where
+ * packets come in, back to the service's address where answers leave. Runs after other TC
+ * programs; their verdict stands for packets that are not ours.
+ */
+#include "lib/maps.h"
+
+#include "lib/ctx_tc.h"
+#include "lib/ingress.h"
+#include "lib/reject.h"
+
+/* Parses, making the headers linear first if need be. */
+static __always_inline enum pkt_result parse(struct __sk_buff *ctx, struct pkt *p, const int af)
+{
+	enum pkt_result r = pkt_parse(ctx_data(ctx), ctx_end(ctx), p, af);
+
+	if (r != PKT_SHORT || ctx->len <= ctx_end(ctx) - ctx_data(ctx))
+		return r;
+	if (bpf_skb_pull_data(ctx, ctx->len < PKT_HEADERS ? ctx->len : PKT_HEADERS))
+		return PKT_OTHER;
+	return pkt_parse(ctx_data(ctx), ctx_end(ctx), p, af);
+}
+
+static __always_inline int process_ingress(struct __sk_buff *ctx, const int af)
+{
+	struct pkt p = {};
+	enum first_result first;
+	int verdict;
+
+	if (parse(ctx, &p, af) != PKT_OK)
+		return TC_ACT_UNSPEC;
+	verdict = ingress(ctx, &p, &first, af);
+	if (first == FIRST_REJECT)
+		return reject(ctx, &p, af);
+	return verdict;
+}
+
+static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
+{
+	struct pkt p = {};
+	void *value;
+
+	if (parse(ctx, &p, af) != PKT_OK || !filter_egress(&p.t, af))
+		return TC_ACT_UNSPEC;
+	value = flow_lookup(&p.t, NARU_EGRESS, af);
+	if (!value)
+		return TC_ACT_UNSPEC;
+	flow_note(flow_core(value, af), &p, now_tick());
+	return rewrite(ctx, &p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int tc_ingress(struct __sk_buff *ctx)
+{
+	if (ctx->vlan_present)
+		return TC_ACT_UNSPEC; /* belongs to a VLAN device */
+	switch (pkt_ethertype(ctx_data(ctx), ctx_end(ctx))) {
+	case ETH_P_IP:
+		return process_ingress(ctx, AF_INET);
+	case ETH_P_IPV6:
+		return process_ingress(ctx, AF_INET6);
+	default:
+		return TC_ACT_UNSPEC;
+	}
+}
+
+SEC("tc")
+int tc_egress(struct __sk_buff *ctx)
+{
+	if (ctx->vlan_present)
+		return TC_ACT_UNSPEC;
+	switch (pkt_ethertype(ctx_data(ctx), ctx_end(ctx))) {
+	case ETH_P_IP:
+		return process_egress(ctx, AF_INET);
+	case ETH_P_IPV6:
+		return process_egress(ctx, AF_INET6);
+	default:
+		return TC_ACT_UNSPEC;
+	}
+}
+
+/* For narud's sweep, by test run: the tick that flow entries are stamped with. */
+SEC("tc")
+int clock(struct __sk_buff *ctx __attribute__((unused)))
+{
+	return now_tick();
+}
+
+char naru_license[] SEC("license") = "Dual BSD/GPL";
