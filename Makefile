@@ -112,6 +112,7 @@ programs = $(if $(wildcard user/narud.c),$(1)/narud) $(if $(NARUCTL_SRC),$(1)/na
 unit_programs = $(UNIT_SRC:%.c=$(1)/%)
 bpf_programs = $(BPFTEST_SRC:%.c=$(1)/%)
 harness_programs = $(HARNESS_SRC:tests/harness/%.c=$(1)/harness/%)
+everything = $(foreach f,programs unit_programs bpf_programs harness_programs,$(call $(f),$(1)))
 BENCH_PROGRAMS := $(BENCH_SRC:tests/bench/%.c=$(O)/bench/%)
 FUZZ_PROGRAMS := $(FUZZ_SRC:tests/fuzz/%.c=$(O)/fuzz/%)
 
@@ -121,7 +122,7 @@ bpf-tests: $(call bpf_programs,$(B)) $(SKEL)
 harness: $(call harness_programs,$(B)) $(O)/bpf/xdp_pass.bpf.o
 bench-programs: $(BENCH_PROGRAMS) all harness
 fuzz-programs: $(FUZZ_PROGRAMS)
-tests: all unit bpf-tests harness
+tests: $(call everything,$(B)) $(SKEL)
 
 help:
 	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
@@ -212,6 +213,36 @@ again = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(np
 demo check check-slow bench:
 	@tools/dev/setup
 	@+$(call again,$@-run)
+
+# Lint needs the objects (symbols) and skeletons.
+lint_flags = CC='$(CC)' CLANG='$(CLANG)' NARU_CPPFLAGS='$(CPPFLAGS_ALL)' NARU_CFLAGS='$(CFLAGS_ALL)' \
+	NARU_BPF_CFLAGS='$(BPF_CFLAGS)'
+
+lint: tests bench-programs
+	@$(lint_flags) tests/run 'tap:tools/dev/lint $(O)' 'tap:tools/dev/selftest'
+
+# Order: what fails soonest first. The same unit tests run plain and under sanitizers.
+CHECKS = 'tap:tools/dev/lint $(O)' 'tap:tools/dev/selftest' \
+	$(addprefix cmocka:,$(call unit_programs,$(O)) $(call unit_programs,$(O)/san)) \
+	$(addprefix tap:,$(wildcard tests/golden/run tests/golden/run.py tests/golden/run.sh)) \
+	$(addprefix cmocka:,$(call bpf_programs,$(O))) \
+	$(addprefix fuzz:10:,$(FUZZ_PROGRAMS)) \
+	'pytest:-m "not slow" tests/e2e'
+
+CHECKS_SLOW = $(subst fuzz:10:,fuzz:600:,$(CHECKS)) \
+	$(addprefix cmocka:,$(call unit_programs,$(O)/tsan) $(call bpf_programs,$(O)/san)) \
+	'pytest:-m slow tests/e2e' 'pytest@$(O)/san:tests/e2e'
+
+check-run: $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(call unit_programs,$(O)/san)
+	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS)
+
+check-slow-run: $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
+	$(call everything,$(O)/san) $(call unit_programs,$(O)/tsan)
+	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS_SLOW)
+
+fuzz: fuzz-programs
+	@tests/run $(addprefix fuzz:$(FUZZ_SECONDS):,$(FUZZ_PROGRAMS))
 
 demo-run: all harness
 	@NARU_BUILD=$(abspath $(B)) KEEP=$(KEEP) tools/demo/run
