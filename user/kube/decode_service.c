@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * v1 Service: the fields that naru uses, with the defaults of the API server, since hand-written
+ * manifests leave them out. kind.c has the row.
+ */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kube/field.h"
+#include "kube/kind.h"
+
+/* Not the API's limits but far beyond what it lets through. */
+#define PORTS_MAX   1024
+#define INGRESS_MAX 1024
+
+static const struct field_word types[] = {
+	{ "ClusterIP", SERVICE_CLUSTER_IP },
+	{ "NodePort", SERVICE_NODE_PORT },
+	{ "LoadBalancer", SERVICE_LOAD_BALANCER },
+	{ "ExternalName", SERVICE_EXTERNAL_NAME },
+	{ NULL, 0 },
+};
+
+static const struct field_word policies[] = {
+	{ "Cluster", POLICY_CLUSTER },
+	{ "Local", POLICY_LOCAL },
+	{ NULL, 0 },
+};
+
+static const struct field_word affinities[] = {
+	{ "None", false },
+	{ "ClientIP", true },
+	{ NULL, 0 },
+};
+
+static const struct field_word ip_modes[] = {
+	{ "VIP", false },
+	{ "Proxy", true },
+	{ NULL, 0 },
+};
+
+#define PORT(member) offsetof(struct service_port, member)
+static const struct decode_field port_fields[] = {
+	{ .name = "name", .fn = field_label, .offset = PORT(name) },
+	{ .name = "protocol", .fn = field_enum, .offset = PORT(proto), .arg = field_protocols },
+	{ .name = "port", .fn = field_port, .offset = PORT(port), .flags = DECODE_REQUIRED },
+	{ .name = "nodePort", .fn = field_port_or_zero, .offset = PORT(node_port) },
+	{ 0 },
+};
+
+#define INGRESS(member) offsetof(struct lb_ingress, member)
+static const struct decode_field ingress_fields[] = {
+	{ .name = "ip", .fn = field_addr, .offset = INGRESS(ip) },
+	{ .name = "ipMode", .fn = field_flag, .offset = INGRESS(proxy), .arg = ip_modes },
+	{ 0 },
+};
+
+#define SERVICE(member) offsetof(struct service, member)
+static const struct decode_array ports = {
+	.size = sizeof(struct service_port),
+	.count_offset = (ptrdiff_t)(SERVICE(n_ports) - SERVICE(ports)),
+	.max = PORTS_MAX,
+	.element = { .fn = decode_object, .arg = port_fields },
+};
+
+static const struct decode_array ingress = {
+	.size = sizeof(struct lb_ingress),
+	.count_offset = (ptrdiff_t)(SERVICE(n_ingress) - SERVICE(ingress)),
+	.max = INGRESS_MAX,
+	.element = { .fn = decode_object, .arg = ingress_fields },
+};
+
+static const struct decode_array cluster_ips = {
+	.size = sizeof(struct addr),
+	.count_offset = (ptrdiff_t)(SERVICE(n_cluster_ips) - SERVICE(cluster_ips)),
+	.max = 2,
+	.element = { .fn = field_addr },
+};
+
+static bool is_none(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_string) &&
+	       !strcmp(json_object_get_string(value), "None");
+}
+
+/* A list of addresses, or of the one word None. The target is the whole service. */
+static void take_cluster_ips(struct decode *d, const struct decode_field *field,
+			     struct json_object *value, void *target)
+{
+	const struct decode_field list = { .name = field->name, .arg = &cluster_ips };
+	struct service *service = target;
+
+	if (json_object_is_type(value, json_type_array) && json_object_array_length(value) == 1 &&
+	    is_none(json_object_array_get_idx(value, 0)))
+		service->headless = true;
+	else
+		decode_array(d, &list, value, &service->cluster_ips);
+}
+
+/* The older field: an address, None, or "" when there is none yet. The list goes before it. */
+static void take_cluster_ip(struct decode *d, const struct decode_field *field,
+			    struct json_object *value, void *target)
+{
+	struct service *service = target;
+	struct addr addr = { 0 };
+
+	if (!value ||
+	    (json_object_is_type(value, json_type_string) && !json_object_get_string_len(value)))
+		return;
+	if (is_none(value)) {
+		service->headless = true;
+		return;
+	}
+	field_addr(d, field, value, &addr);
+	if (service->n_cluster_ips)
+		return;
+	service->cluster_ips = mem_new(sizeof(addr));
+	service->cluster_ips[0] = addr;
+	service->n_cluster_ips = 1;
+}
+
+static const struct decode_field label_fields[] = {
+	{ .name = "service.kubernetes.io/service-proxy-name",
+	  .fn = field_present,
+	  .offset = SERVICE(foreign_proxy) },
+	{ 0 },
+};
+
+static const struct decode_field metadata_fields[] = {
+	{ .name = "labels", .fn = decode_object, .arg = label_fields },
+	{ 0 },
+};
+
+static const struct decode_field spec_fields[] = {
+	{ .name = "type", .fn = field_enum, .offset = SERVICE(type), .arg = types },
+	{ .name = "clusterIPs", .fn = take_cluster_ips },
+	{ .name = "clusterIP", .fn = take_cluster_ip },
+	{ .name = "ports", .fn = decode_array, .offset = SERVICE(ports), .arg = &ports },
+	{ .name = "sessionAffinity",
+	  .fn = field_flag,
+	  .offset = SERVICE(affinity),
+	  .arg = affinities },
+	{ .name = "internalTrafficPolicy",
+	  .fn = field_enum,
+	  .offset = SERVICE(internal_policy),
+	  .arg = policies },
+	{ .name = "externalTrafficPolicy",
+	  .fn = field_enum,
+	  .offset = SERVICE(external_policy),
+	  .arg = policies },
+	{ .name = "loadBalancerSourceRanges",
+	  .fn = field_present,
+	  .offset = SERVICE(source_ranges) },
+	{ .name = "externalIPs", .fn = field_present, .offset = SERVICE(external_ips) },
+	{ 0 },
+};
+
+static const struct decode_field load_balancer_fields[] = {
+	{ .name = "ingress", .fn = decode_array, .offset = SERVICE(ingress), .arg = &ingress },
+	{ 0 },
+};
+
+static const struct decode_field status_fields[] = {
+	{ .name = "loadBalancer", .fn = decode_object, .arg = load_balancer_fields },
+	{ 0 },
+};
+
+const struct decode_field decode_service_fields[] = {
+	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
+	{ .name = "spec", .fn = decode_object, .arg = spec_fields, .flags = DECODE_REQUIRED },
+	{ .name = "status", .fn = decode_object, .arg = status_fields },
+	{ 0 },
+};
+
+/* Entries that carry a host name only are of no use to packets. */
+void decode_service_finish(struct decode *d, struct object *object)
+{
+	struct service *service = (struct service *)object;
+	size_t n = 0;
+
+	(void)d;
+	for (size_t i = 0; i < service->n_ingress; i++) {
+		if (!addr_is_zero(&service->ingress[i].ip))
+			service->ingress[n++] = service->ingress[i];
+	}
+	service->n_ingress = n;
+}

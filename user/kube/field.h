@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The types of fields: functions for rows of decode tables. Each checks all that can be said about
+ * one field alone: type, range, set of words, form.
+ */
+#pragma once
+#include "kube/decode.h"
+
+/* char *: any text, "" when absent. */
+void field_string(struct decode *d, const struct decode_field *field, struct json_object *value,
+		  void *target);
+/* char *: a DNS label (RFC 1123, at most 63 characters) or "" when absent or empty. */
+void field_label(struct decode *d, const struct decode_field *field, struct json_object *value,
+		 void *target);
+/* char *: DNS labels with dots between, at most 253 characters, or "" when absent or empty. */
+void field_subdomain(struct decode *d, const struct decode_field *field, struct json_object *value,
+		     void *target);
+/* bool: left alone when absent. */
+void field_bool(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+/* bool: true when the field is there with anything in it. */
+void field_present(struct decode *d, const struct decode_field *field, struct json_object *value,
+		   void *target);
+/* uint16_t from 1 to 65535, left alone when absent. */
+void field_port(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+/* The same, where 0 is another way of writing "none". */
+void field_port_or_zero(struct decode *d, const struct decode_field *field,
+			struct json_object *value, void *target);
+
+/* An enum; arg is a table of these, of which the first is the default; text NULL ends it. */
+struct field_word {
+	const char *text;
+	int value;
+};
+void field_enum(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+/* bool: the same with words of which those with a value other than 0 are true. */
+void field_flag(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+/* enum l4_proto, TCP by default. */
+extern const struct field_word field_protocols[];
+
+/* struct addr that a client can dial: not unspecified, loopback or multicast. */
+void field_addr(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+/*
+ * struct addr of an endpoint: not link-local either. Kubernetes refuses all of these: they would
+ * lead tenants' traffic to services that listen on the node alone.
+ */
+void field_endpoint_addr(struct decode *d, const struct decode_field *field,
+			 struct json_object *value, void *target);
+/* struct cidr. */
+void field_cidr(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+
+/* Text of a string value, or NULL after a report: not a string, or a NUL byte inside. */
+const char *field_text(struct decode *d, struct json_object *value);
+/* The forms that field_label() and field_subdomain() ask for. */
+bool field_is_label(const char *text);
+bool field_is_subdomain(const char *text);
