@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names below the links directory, N being an ifindex:
+ *   N-ingress, N-egress, N-xdp	   pinned links
+ *   N-clsact			   directory: our filters stand on the device's clsact qdisc
+ *   N-qdisc			   directory: we made that qdisc
+ *   cgroup-connect4 …		   pinned links
+ * A clsact filter has no object to pin, and its program cannot be looked up by id without
+ * CAP_SYS_ADMIN; so a directory remembers that it is ours.
+ *
+ * A tcx link is appended after the programs of others. A device that went took its attachment
+ * along, but the pin remains: updating such a link fails, and a new one is made.
+ */
+#include "dataplane/attach.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/netlink.h"
+
+/* Newer than the headers of Linux 6.1. */
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+#define TCX_EGRESS  ((enum bpf_attach_type)47)
+
+/* Ours among clsact filters: late, and not at a number that others would take by chance. */
+#define FILTER_PRIORITY 0x6e61
+#define FILTER_HANDLE	0x6e617275
+
+static const char tcx[] = "tcx", clsact[] = "clsact", native[] = "native";
+
+static char *pin_path(const char *links, uint32_t ifindex, const char *what)
+{
+	return mem_printf("%s/%u-%s", links, ifindex, what);
+}
+
+/* ---- links ---- */
+
+static bool is_on_cgroup(int link, uint64_t cgroup)
+{
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(link, &info, &len) && info.cgroup.cgroup_id == cgroup;
+}
+
+/* cgroup: the id that an existing link must have, 0: any. */
+static bool update(const char *path, int program, uint64_t cgroup)
+{
+	_cleanup_(mem_closep) int link = bpf_obj_get(path);
+
+	if (link < 0)
+		return false;
+	if ((!cgroup || is_on_cgroup(link, cgroup)) && !bpf_link_update(link, program, NULL))
+		return true;
+	unlink(path);
+	return false;
+}
+
+static int create(const char *path, int program, int target, enum bpf_attach_type type,
+		  uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	_cleanup_(mem_closep) int link =
+		bpf_link_create(program, target, type, flags ? &opts : NULL);
+
+	return link < 0 ? link : bpf_obj_pin(link, path);
+}
+
+/* ---- TC ---- */
+
+static int attach_tcx(const struct attach *a, uint32_t ifindex, bool ingress)
+{
+	_cleanup_(mem_freep) char *path =
+		pin_path(a->links, ifindex, ingress ? "ingress" : "egress");
+	int program = ingress ? a->load->tc_ingress : a->load->tc_egress;
+
+	if (update(path, program, 0))
+		return 0;
+	return create(path, program, (int)ifindex, ingress ? TCX_INGRESS : TCX_EGRESS, 0);
+}
+
+static int set_filter(uint32_t ifindex, enum bpf_tc_attach_point point, int program)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
+		    .prog_fd = program, .flags = BPF_TC_F_REPLACE);
+
+	return bpf_tc_attach(&hook, &opts);
+}
+
+static int attach_clsact(const struct attach *a, uint32_t ifindex)
+{
+	_cleanup_(mem_freep) char *ours = pin_path(a->links, ifindex, clsact);
+	_cleanup_(mem_freep) char *qdisc = pin_path(a->links, ifindex, "qdisc");
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int r = bpf_tc_hook_create(&hook);
+
+	if (!r)
+		mkdir(qdisc, 0700);
+	else if (r != -EEXIST)
+		return r;
+	mkdir(ours, 0700);
+	r = set_filter(ifindex, BPF_TC_INGRESS, a->load->tc_ingress);
+	return r ? r : set_filter(ifindex, BPF_TC_EGRESS, a->load->tc_egress);
+}
+
+static void detach_filter(uint32_t ifindex, enum bpf_tc_attach_point point)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	bpf_tc_detach(&hook, &opts);
+}
+
+static void detach_clsact(const char *links, uint32_t ifindex)
+{
+	_cleanup_(mem_freep) char *ours = pin_path(links, ifindex, clsact);
+	_cleanup_(mem_freep) char *qdisc = pin_path(links, ifindex, "qdisc");
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	if (access(ours, F_OK))
+		return;
+	detach_filter(ifindex, BPF_TC_INGRESS);
+	detach_filter(ifindex, BPF_TC_EGRESS);
+	if (!access(qdisc, F_OK) && !netlink_has_filters(ifindex))
+		bpf_tc_hook_destroy(&hook);
+	rmdir(qdisc);
+	rmdir(ours);
+}
+
+static void detach_tcx(const char *links, uint32_t ifindex)
+{
+	_cleanup_(mem_freep) char *ingress = pin_path(links, ifindex, "ingress");
+	_cleanup_(mem_freep) char *egress = pin_path(links, ifindex, "egress");
+
+	unlink(ingress);
+	unlink(egress);
+}
+
+const char *attach_tc(struct attach *a, uint32_t ifindex)
+{
+	int r = -EINVAL;
+
+	if (!a->clsact) {
+		r = attach_tcx(a, ifindex, true);
+		if (!r)
+			r = attach_tcx(a, ifindex, false);
+		/* An old kernel takes the attach type for an unknown one. */
+		if (r == -EINVAL && !a->probed) {
+			log_info("the kernel has no tcx: TC programs are attached by clsact");
+			a->clsact = true;
+		}
+		a->probed |= !r;
+		if (!r)
+			detach_clsact(a->links, ifindex);
+	}
+	if (a->clsact) {
+		r = attach_clsact(a, ifindex);
+		if (!r)
+			detach_tcx(a->links, ifindex);
+	}
+	if (r)
+		return strerror(-r);
+	return a->clsact ? clsact : tcx;
+}
+
+bool attach_tc_ok(const char *how)
+{
+	return how == tcx || how == clsact;
+}
+
+/* ---- XDP ---- */
+
+const char *attach_xdp(struct attach *a, uint32_t ifindex, const char *why_not)
+{
+	_cleanup_(mem_freep) char *path = pin_path(a->links, ifindex, "xdp");
+	int r;
+
+	if (why_not || a->load->xdp < 0) {
+		unlink(path);
+		return why_not ? why_not : "off";
+	}
+	if (update(path, a->load->xdp, 0))
+		return native;
+	r = create(path, a->load->xdp, (int)ifindex, BPF_XDP, XDP_FLAGS_DRV_MODE);
+	switch (-r) {
+	case 0:
+		return native;
+	case EBUSY:
+		return "somebody else's XDP program is attached: TC only";
+	case EOPNOTSUPP:
+		return "the driver has no native XDP";
+	default:
+		return strerror(-r);
+	}
+}
+
+bool attach_xdp_ok(const char *how)
+{
+	return how == native;
+}
+
+void attach_detach(const char *links, uint32_t ifindex)
+{
+	_cleanup_(mem_freep) char *xdp = pin_path(links, ifindex, "xdp");
+
+	unlink(xdp);
+	detach_tcx(links, ifindex);
+	detach_clsact(links, ifindex);
+}
+
+/* ---- cgroup ---- */
+
+int attach_cgroup(struct attach *a, int cgroup_fd)
+{
+	struct stat st;
+
+	/* A cgroup's id is its inode number. */
+	if (fstat(cgroup_fd, &st))
+		return -errno;
+	for (int i = 0; i < LOAD_SOCK_HOOKS; i++) {
+		const struct load_sock_hook *hook = &load_sock_hooks[i];
+		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", a->links, hook->name);
+		int r;
+
+		if (update(path, a->load->sock[i], st.st_ino))
+			continue;
+		r = create(path, a->load->sock[i], cgroup_fd,
+			   (enum bpf_attach_type)hook->attach_type, 0);
+		if (r)
+			return log_err(r, "attach %s", hook->name);
+	}
+	return 0;
+}
+
+/* ---- all ---- */
+
+void attach_detach_all(const char *links)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(links);
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", links, entry->d_name);
+		unsigned ifindex;
+		char what[16];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (sscanf(entry->d_name, "%u-%15s", &ifindex, what) == 2)
+			attach_detach(links, ifindex);
+		else
+			unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+}

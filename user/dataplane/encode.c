@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conversions between struct addr and what <naru/abi.h> keeps. Everything here is pure.
+ */
+#include "dataplane/encode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void encode_svc_key(const struct plan_frontend *frontend, uint8_t proto, uint8_t family,
+		    struct naru_svc_key *ret_key)
+{
+	struct naru_svc_key key = { .port = frontend->port, .proto = proto, .family = family };
+
+	memcpy(key.addr, frontend->addr.byte, sizeof(key.addr));
+	*ret_key = key;
+}
+
+void encode_endpoint(const struct plan_endpoint *endpoint, uint8_t proto,
+		     struct naru_endpoint *ret_value)
+{
+	struct naru_endpoint value = {
+		.port = endpoint->port,
+		.proto = proto,
+		.local = endpoint->local,
+	};
+
+	memcpy(value.addr, endpoint->addr.byte, sizeof(value.addr));
+	*ret_value = value;
+}
+
+void encode_decode_endpoint(const struct naru_endpoint *value, struct plan_endpoint *ret_endpoint)
+{
+	struct plan_endpoint endpoint = { .port = value->port, .local = value->local };
+
+	memcpy(endpoint.addr.byte, value->addr, sizeof(endpoint.addr.byte));
+	*ret_endpoint = endpoint;
+}
+
+void encode_endpoint_key(const struct naru_endpoint *value, struct encode_endpoint_key *ret_key)
+{
+	struct encode_endpoint_key key = { .port = value->port, .proto = value->proto };
+
+	memcpy(key.addr, value->addr, sizeof(key.addr));
+	*ret_key = key;
+}
+
+const char *encode_service_key(const char *name, uint8_t proto, uint8_t family,
+			       char buf[static ENCODE_SERVICE_KEY_LEN])
+{
+	snprintf(buf, ENCODE_SERVICE_KEY_LEN, "%u %u %s", proto, family, name);
+	return buf;
+}
+
+uint32_t encode_addr_bit(const struct addr *addr)
+{
+	uint32_t word[4];
+
+	memcpy(word, addr->byte, sizeof(word));
+	return addr_family(addr) == 4 ? naru_addr_bit(&word[3], 1) : naru_addr_bit(word, 4);
+}
+
+struct addr encode_addr(const uint8_t *byte, int len)
+{
+	struct addr addr = { .byte = { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(addr.byte + 16 - len, byte, (size_t)len);
+	return addr;
+}
+
+void encode_addr4(const struct addr *addr, uint8_t ret_byte[static 4])
+{
+	memcpy(ret_byte, addr->byte + 12, 4);
+}

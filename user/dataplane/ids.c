@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The id table. sync.c takes and gives references, restore.c binds what the pinned maps say, the
+ * sweep ends quarantines. Invariant: an id leaves the table only at the end of a sweep that began
+ * after its last reference went and that met no flow with it.
+ */
+#include "dataplane/ids.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataplane/hash.h"
+
+struct item {
+	UT_hash_handle hh;
+	uint32_t id;
+	uint32_t refs;
+	uint64_t released; /* number of sweeps begun when the last reference went */
+	uint64_t seen;	   /* the last sweep that met it */
+	size_t len;
+	uint8_t key[];
+};
+
+struct ids {
+	uint32_t max;
+	uint32_t next; /* where the search for a free number goes on: late re-use */
+	size_t resting;
+	uint64_t sweep; /* sweeps begun so far */
+	struct item *by_key;
+	struct item **by_id;
+};
+
+struct ids *ids_new(uint32_t max)
+{
+	struct ids *ids = mem_new(sizeof(*ids));
+
+	ids->max = max;
+	ids->next = 1;
+	ids->by_id = mem_array((size_t)max + 1, sizeof(*ids->by_id));
+	return ids;
+}
+
+static void drop(struct ids *ids, struct item *item)
+{
+	HASH_DEL(ids->by_key, item);
+	ids->by_id[item->id] = NULL;
+	free(item);
+}
+
+void ids_free(struct ids *ids)
+{
+	struct item *item, *tmp;
+
+	if (!ids)
+		return;
+	HASH_ITER (hh, ids->by_key, item, tmp)
+		drop(ids, item);
+	free(ids->by_id);
+	free(ids);
+}
+
+static struct item *find(const struct ids *ids, const void *key, size_t len)
+{
+	struct item *item;
+
+	HASH_FIND(hh, ids->by_key, key, len, item);
+	return item;
+}
+
+static struct item *bind(struct ids *ids, const void *key, size_t len, uint32_t id)
+{
+	struct item *item = mem_new(sizeof(*item) + len);
+
+	item->id = id;
+	item->released = ids->sweep;
+	item->len = len;
+	memcpy(item->key, key, len);
+	HASH_ADD(hh, ids->by_key, key, len, item);
+	ids->by_id[id] = item;
+	ids->resting++;
+	return item;
+}
+
+int ids_restore(struct ids *ids, const void *key, size_t len, uint32_t id)
+{
+	if (!id || id > ids->max)
+		return -ERANGE;
+	if (ids->by_id[id] || find(ids, key, len))
+		return -EEXIST;
+	bind(ids, key, len, id);
+	return 0;
+}
+
+static uint32_t free_number(struct ids *ids)
+{
+	for (uint32_t i = 0; i < ids->max; i++) {
+		uint32_t id = ids->next;
+
+		ids->next = id == ids->max ? 1 : id + 1;
+		if (!ids->by_id[id])
+			return id;
+	}
+	return 0;
+}
+
+int ids_get(struct ids *ids, const void *key, size_t len, uint32_t *ret_id)
+{
+	struct item *item = find(ids, key, len);
+
+	if (!item) {
+		uint32_t id = HASH_COUNT(ids->by_key) < ids->max ? free_number(ids) : 0;
+
+		if (!id)
+			return -ENOSPC;
+		item = bind(ids, key, len, id);
+	}
+	if (!item->refs++)
+		ids->resting--;
+	*ret_id = item->id;
+	return 0;
+}
+
+void ids_put(struct ids *ids, uint32_t id)
+{
+	struct item *item = ids->by_id[id];
+
+	assert(item && item->refs);
+	if (--item->refs)
+		return;
+	item->released = ids->sweep;
+	ids->resting++;
+}
+
+uint32_t ids_find(const struct ids *ids, const void *key, size_t len)
+{
+	const struct item *item = find(ids, key, len);
+
+	return item ? item->id : 0;
+}
+
+size_t ids_used(const struct ids *ids)
+{
+	return HASH_COUNT(ids->by_key);
+}
+
+size_t ids_resting(const struct ids *ids)
+{
+	return ids->resting;
+}
+
+void ids_sweep_begin(struct ids *ids)
+{
+	ids->sweep++;
+}
+
+void ids_seen(struct ids *ids, uint32_t id)
+{
+	if (id && id <= ids->max && ids->by_id[id])
+		ids->by_id[id]->seen = ids->sweep;
+}
+
+void ids_sweep_end(struct ids *ids, ids_freed_fn fn, void *arg)
+{
+	struct item *item, *tmp;
+
+	if (!ids->resting)
+		return;
+	HASH_ITER (hh, ids->by_key, item, tmp) {
+		uint32_t id = item->id;
+
+		if (item->refs || item->released >= ids->sweep || item->seen == ids->sweep)
+			continue;
+		drop(ids, item);
+		ids->resting--;
+		fn(arg, id);
+	}
+}

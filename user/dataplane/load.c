@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only file that sees skeletons. Each map that is pinned under its name is used as it is when
+ * its layout is the one this build was made for; else nothing is touched and the user is told.
+ * `meta` tells how long the ticks in the flow maps are: a later process must count alike.
+ */
+#include "dataplane/load.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <naru/abi.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "dataplane/probe.h"
+#include "sock_lb.skel.h"
+#include "tc_lb.skel.h"
+#include "xdp_lb.skel.h"
+
+/* Seed of the hash that chooses endpoints: the same on every node, so a constant. */
+#define HASH_SEED 0x6e617275
+
+const struct load_sock_hook load_sock_hooks[LOAD_SOCK_HOOKS] = {
+	{ "cgroup-connect4", BPF_CGROUP_INET4_CONNECT },
+	{ "cgroup-connect6", BPF_CGROUP_INET6_CONNECT },
+	{ "cgroup-sendmsg4", BPF_CGROUP_UDP4_SENDMSG },
+	{ "cgroup-sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
+	{ "cgroup-recvmsg4", BPF_CGROUP_UDP4_RECVMSG },
+	{ "cgroup-recvmsg6", BPF_CGROUP_UDP6_RECVMSG },
+	{ "cgroup-getpeer4", BPF_CGROUP_INET4_GETPEERNAME },
+	{ "cgroup-getpeer6", BPF_CGROUP_INET6_GETPEERNAME },
+};
+
+static int on_message(enum libbpf_print_level level, const char *format, va_list args)
+{
+	static const enum log_level levels[] = {
+		[LIBBPF_WARN] = LOG_WARN,
+		[LIBBPF_INFO] = LOG_INFO,
+		[LIBBPF_DEBUG] = LOG_DEBUG,
+	};
+
+	if (level != LIBBPF_DEBUG)
+		log_library(levels[level], "libbpf", format, args);
+	return 0;
+}
+
+/* ---- pinned maps ---- */
+
+/* The sockets' memory is pinned too: a restart must not make them forget what they asked for. */
+static bool is_shared(const struct bpf_map *map)
+{
+#define NAME(name) #name,
+	static const char *const names[] = { MAPS(NAME) "sock" };
+#undef NAME
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(bpf_map__name(map), names[i]))
+			return true;
+	}
+	return false;
+}
+
+static int differs(const struct bpf_map *map, const char *what, uint32_t pinned, uint32_t wanted)
+{
+	if (pinned == wanted)
+		return 0;
+	log_error("pinned map %s: its %s is %u, this narud needs %u; naructl cleanup removes it",
+		  bpf_map__name(map), what, pinned, wanted);
+	return -ESTALE;
+}
+
+static int check_layout(const struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	int r = bpf_obj_get_info_by_fd(fd, &info, &len);
+
+	if (!r)
+		r = differs(map, "type", info.type, bpf_map__type(map));
+	if (!r)
+		r = differs(map, "key size", info.key_size, bpf_map__key_size(map));
+	if (!r)
+		r = differs(map, "value size", info.value_size, bpf_map__value_size(map));
+	if (!r)
+		r = differs(map, "size", info.max_entries, bpf_map__max_entries(map));
+	if (!r)
+		r = differs(map, "set of flags", info.map_flags, bpf_map__map_flags(map));
+	return r;
+}
+
+static int reuse_map(struct bpf_map *map, const char *pin_dir)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pin_dir, bpf_map__name(map));
+	_cleanup_(mem_closep) int fd = bpf_obj_get(path);
+	int r;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return log_err(fd, "open %s", path);
+	r = check_layout(map, fd);
+	return r ? r : bpf_map__reuse_fd(map, fd);
+}
+
+static int reuse_maps(struct bpf_object *object, const char *pin_dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		int r = is_shared(map) ? reuse_map(map, pin_dir) : 0;
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int pin_maps(struct bpf_object *object, const char *pin_dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pin_dir, bpf_map__name(map));
+		int r;
+
+		if (!is_shared(map) || !access(path, F_OK))
+			continue;
+		r = bpf_obj_pin(bpf_map__fd(map), path);
+		if (r)
+			return log_err(r, "pin %s", path);
+	}
+	return 0;
+}
+
+/* ---- objects ---- */
+
+static int load_object(struct bpf_object_skeleton *skeleton, const char *pin_dir)
+{
+	struct bpf_object *object = *skeleton->obj;
+	int r = reuse_maps(object, pin_dir);
+
+	if (r)
+		return r;
+	r = bpf_object__load_skeleton(skeleton);
+	if (r)
+		return log_err(r, "load %s", skeleton->name);
+	return pin_maps(object, pin_dir);
+}
+
+static int load_tc(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct tc_lb_bpf *o = load->tc_object = tc_lb_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir);
+	if (r)
+		return r;
+	load->tc_ingress = bpf_program__fd(o->progs.tc_ingress);
+	load->tc_egress = bpf_program__fd(o->progs.tc_egress);
+	load->clock = bpf_program__fd(o->progs.clock);
+#define DESCRIPTOR(name) load->maps.name = bpf_map__fd(o->maps.name);
+	MAPS(DESCRIPTOR)
+#undef DESCRIPTOR
+	return 0;
+}
+
+static int load_xdp(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct xdp_lb_bpf *o = load->xdp_object = xdp_lb_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir);
+	if (!r)
+		load->xdp = bpf_program__fd(o->progs.xdp_lb);
+	return r;
+}
+
+static int load_sock(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct sock_lb_bpf *o = load->sock_object = sock_lb_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir);
+	if (r)
+		return r;
+	/* The order of load_sock_hooks[]. */
+	load->sock[0] = bpf_program__fd(o->progs.sock_connect4);
+	load->sock[1] = bpf_program__fd(o->progs.sock_connect6);
+	load->sock[2] = bpf_program__fd(o->progs.sock_sendmsg4);
+	load->sock[3] = bpf_program__fd(o->progs.sock_sendmsg6);
+	load->sock[4] = bpf_program__fd(o->progs.sock_recvmsg4);
+	load->sock[5] = bpf_program__fd(o->progs.sock_recvmsg6);
+	load->sock[6] = bpf_program__fd(o->progs.sock_getpeer4);
+	load->sock[7] = bpf_program__fd(o->progs.sock_getpeer6);
+	return 0;
+}
+
+/* ---- meta ---- */
+
+/* What an earlier process left; version 0: nothing, or it died before its first packet. */
+static int read_meta(const char *pin_dir, struct naru_meta *ret_meta)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/meta", pin_dir);
+	_cleanup_(mem_closep) int fd = bpf_obj_get(path);
+	uint8_t value[256] = {};
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info), zero = 0;
+
+	*ret_meta = (struct naru_meta){};
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return log_err(fd, "open %s", path);
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size > sizeof(value) ||
+	    info.value_size < sizeof(*ret_meta) || bpf_map_lookup_elem(fd, &zero, value))
+		return log_err(-ESTALE, "%s is not of any known version; naructl cleanup", path);
+	memcpy(ret_meta, value, sizeof(*ret_meta));
+	if (!ret_meta->abi_version || ret_meta->abi_version == NARU_ABI_VERSION)
+		return 0;
+	log_error("pinned map meta: its layout version is %u, this narud needs %u; naructl cleanup "
+		  "removes it",
+		  ret_meta->abi_version, NARU_ABI_VERSION);
+	return -ESTALE;
+}
+
+static struct naru_config settings(const struct dataplane_config *config, uint32_t tick_shift)
+{
+	return (struct naru_config){
+		.tick_shift = tick_shift,
+		.hash_seed = HASH_SEED,
+		.snat_min = config->snat_min,
+		.snat_max = config->snat_max,
+		.bypass_netfilter = config->bypass_netfilter,
+		.csum6_flags = probe_csum6_flags(),
+	};
+}
+
+static int load_all(struct load *load, const char *pin_dir, const struct dataplane_config *config)
+{
+	struct naru_meta meta;
+	struct naru_config cfg;
+	uint32_t zero = 0;
+	int r = read_meta(pin_dir, &meta);
+
+	if (r)
+		return r;
+	if (!meta.abi_version)
+		meta = (struct naru_meta){ NARU_ABI_VERSION, probe_tick_shift() };
+	load->tick_shift = meta.tick_shift;
+	cfg = settings(config, meta.tick_shift);
+	r = load_tc(load, pin_dir, &cfg);
+	if (!r)
+		r = bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);
+	if (!r && config->xdp != XDP_MODE_OFF)
+		r = load_xdp(load, pin_dir, &cfg);
+	if (!r)
+		r = load_sock(load, pin_dir, &cfg);
+	return r;
+}
+
+int load_open(const char *pin_dir, const struct dataplane_config *config, struct load *ret_load)
+{
+	struct load load = { .xdp = -1 };
+	int r;
+
+	libbpf_set_print(on_message);
+	r = load_all(&load, pin_dir, config);
+	if (r) {
+		load_close(&load);
+		return r;
+	}
+	*ret_load = load;
+	return 0;
+}
+
+void load_close(struct load *load)
+{
+	tc_lb_bpf__destroy(load->tc_object);
+	xdp_lb_bpf__destroy(load->xdp_object);
+	sock_lb_bpf__destroy(load->sock_object);
+	*load = (struct load){ .xdp = -1 };
+}
+
+int load_tick(const struct load *load, uint32_t *ret_tick)
+{
+	uint8_t packet[64] = {};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet, .data_size_in = sizeof(packet));
+	int r = bpf_prog_test_run_opts(load->clock, &run);
+
+	if (r)
+		return r;
+	*ret_tick = run.retval;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs and maps: loads the three objects, lets them share the pinned maps, makes and pins the
+ * maps that are not there.
+ */
+#pragma once
+#include <stdint.h>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/maps.h"
+
+/* In the order of load_sock_hooks[]. */
+#define LOAD_SOCK_HOOKS 8
+
+struct load_sock_hook {
+	const char *name; /* of its link's pin */
+	int attach_type;
+};
+
+extern const struct load_sock_hook load_sock_hooks[LOAD_SOCK_HOOKS];
+
+struct load {
+	struct maps maps; /* descriptors; all below are borrowed from the objects */
+	int tc_ingress, tc_egress, clock;
+	int xdp; /* -1: not wanted */
+	int sock[LOAD_SOCK_HOOKS];
+	uint32_t tick_shift;
+	struct tc_lb_bpf *tc_object;
+	struct xdp_lb_bpf *xdp_object;
+	struct sock_lb_bpf *sock_object;
+};
+
+/* -ESTALE: pinned maps have another layout. Logs what is wrong. */
+int load_open(const char *pin_dir, const struct dataplane_config *config, struct load *ret_load);
+void load_close(struct load *load);
+
+/* The packet path's clock now. -errno. */
+int load_tick(const struct load *load, uint32_t *ret_tick);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lock is flock() on the directory. It belongs to the open file, which a forked child shares:
+ * without the handler below, a child that outlives us would keep the next narud out. exec is
+ * covered by O_CLOEXEC, plain fork by the handler.
+ *
+ * A cleanup may remove the directory between our open() and flock(); the name is compared again
+ * after the lock is held.
+ */
+#include "dataplane/pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include <naru/paths.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static struct pins *locked;
+
+static void in_child(void)
+{
+	for (struct pins *pins = locked; pins; pins = pins->next_locked)
+		close(pins->lock);
+	locked = NULL;
+}
+
+static void remember(struct pins *pins)
+{
+	static bool registered;
+
+	if (!registered && !pthread_atfork(NULL, NULL, in_child))
+		registered = true;
+	pins->next_locked = locked;
+	locked = pins;
+}
+
+static void forget(struct pins *pins)
+{
+	for (struct pins **at = &locked; *at; at = &(*at)->next_locked) {
+		if (*at == pins) {
+			*at = pins->next_locked;
+			return;
+		}
+	}
+}
+
+/* One try. -EAGAIN: the directory was removed meanwhile. */
+static int lock(struct pins *pins)
+{
+	_cleanup_(mem_closep) int fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat ours, now;
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs))
+		return -errno;
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return -EINVAL;
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (fstat(fd, &ours) || stat(pins->dir, &now))
+		return errno == ENOENT ? -EAGAIN : -errno;
+	if (ours.st_ino != now.st_ino || ours.st_dev != now.st_dev)
+		return -EAGAIN;
+	pins->lock = TAKE_FD(fd);
+	remember(pins);
+	return 0;
+}
+
+static void init(struct pins *pins, const char *bpffs_dir)
+{
+	*pins = (struct pins){
+		.dir = mem_printf("%s/%s", bpffs_dir, NARU_PIN_SUBDIR),
+		.lock = -1,
+	};
+	pins->links = mem_printf("%s/%s", pins->dir, NARU_LINK_SUBDIR);
+}
+
+static int make(const char *dir)
+{
+	return mkdir(dir, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+static int explain(const struct pins *pins, int r)
+{
+	if (r == -EBUSY)
+		return log_err(r, "another narud runs on %s", pins->dir);
+	if (r == -EINVAL)
+		return log_err(r, "%s is not on a BPF file system", pins->dir);
+	return log_err(r, "pin directory %s", pins->dir);
+}
+
+int pins_open(struct pins *pins, const char *bpffs_dir)
+{
+	int r = make(bpffs_dir);
+
+	init(pins, bpffs_dir);
+	for (int i = 0; i < 8 && !r; i++) {
+		r = make(pins->dir);
+		if (!r)
+			r = lock(pins);
+		if (r != -EAGAIN && r != -ENOENT)
+			break;
+		r = 0;
+	}
+	if (!r && pins->lock < 0)
+		r = -EAGAIN;
+	if (!r)
+		r = make(pins->links);
+	if (!r)
+		return 0;
+	explain(pins, r);
+	pins_close(pins);
+	return r;
+}
+
+int pins_open_existing(struct pins *pins, const char *bpffs_dir)
+{
+	int r;
+
+	init(pins, bpffs_dir);
+	r = lock(pins);
+	if (!r)
+		return 0;
+	if (r == -EAGAIN)
+		r = -ENOENT;
+	if (r != -ENOENT)
+		explain(pins, r);
+	pins_close(pins);
+	return r;
+}
+
+int pins_remove(struct pins *pins)
+{
+	DIR *dir = opendir(pins->dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return log_err(-errno, "read %s", pins->dir);
+	while ((entry = readdir(dir))) {
+		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pins->dir, entry->d_name);
+
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, NARU_LINK_SUBDIR))
+			continue;
+		if (unlink(path))
+			log_warn("remove %s: %s", path, strerror(errno));
+	}
+	closedir(dir);
+	if (rmdir(pins->links) && errno != ENOENT)
+		return log_err(-errno, "remove %s", pins->links);
+	return rmdir(pins->dir) ? log_err(-errno, "remove %s", pins->dir) : 0;
+}
+
+void pins_close(struct pins *pins)
+{
+	if (pins->dir && pins->lock >= 0) {
+		forget(pins);
+		close(pins->lock);
+	}
+	free(pins->dir);
+	free(pins->links);
+	*pins = (struct pins){ .lock = -1 };
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is looked at how: an entry that was used within the shortest timeout of its protocol cannot
+ * belong to a flow that is over, since a flow is as idle as its less idle direction. Only the
+ * others cost a look-up of their other half.
+ *
+ * Removal takes the forward entry first. Should a new connection come in between, it misses,
+ * finds the old reply key taken and goes another road; the other order could remove its new
+ * forward entry.
+ *
+ * The packet path inserts the reply entry before the forward one, so a reply entry alone may be a
+ * flow in the making: it goes only if it is still alone in a later step.
+ */
+#include "dataplane/sweep.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include <naru/expire.h>
+
+#include "base/mem.h"
+
+#define BATCH	      4096u
+#define STEP_BATCHES  2 /* in a step of a sweep that nobody waits for */
+#define HURRY_BATCHES 16
+#define PERIOD_MS     5000
+#define ORPHANS_MAX   1024
+
+struct orphan {
+	int family;
+	uint8_t key[FLOW_KEY_MAX];
+};
+
+struct sweep {
+	struct sweep_config config;
+	bool running;
+	bool hurry;
+	bool again; /* asked to hurry while running: start anew after this one */
+	uint64_t ended_ms;
+	uint32_t tick;
+	int family;	 /* of the map that is being read */
+	bool started;	 /* cursor is valid */
+	uint32_t cursor; /* bucket, as the kernel hands it out */
+	size_t count[FLOW_FAMILIES], last_count[FLOW_FAMILIES];
+	uint8_t *keys, *values;
+	struct orphan *orphans;
+	size_t n_orphans;
+};
+
+struct sweep *sweep_new(const struct sweep_config *config)
+{
+	struct sweep *s = mem_new(sizeof(*s));
+
+	s->config = *config;
+	s->keys = mem_array(BATCH, FLOW_KEY_MAX);
+	s->values = mem_array(BATCH, FLOW_VALUE_MAX);
+	s->orphans = mem_array(ORPHANS_MAX, sizeof(*s->orphans));
+	return s;
+}
+
+void sweep_free(struct sweep *s)
+{
+	if (!s)
+		return;
+	free(s->keys);
+	free(s->values);
+	free(s->orphans);
+	free(s);
+}
+
+bool sweep_is_suspect(const struct naru_flow *f, uint8_t proto, uint32_t tick)
+{
+	uint32_t least = proto == NARU_UDP ? NARU_IDLE_UDP : NARU_IDLE_TCP_RESET;
+
+	return !f->seen || (int32_t)(tick - f->seen) > (int32_t)least;
+}
+
+enum sweep_verdict sweep_judge(const struct naru_flow *fwd, const struct naru_flow *rev,
+			       uint8_t proto, uint32_t tick, bool stale)
+{
+	if (proto == NARU_UDP && stale)
+		return SWEEP_STALE;
+	return naru_flow_expired(fwd, rev, proto, tick) ? SWEEP_EXPIRED : SWEEP_KEEP;
+}
+
+/* ---- one entry ---- */
+
+static bool snat_port(const struct sweep *s, uint16_t port)
+{
+	return port >= s->config.snat_min && port <= s->config.snat_max;
+}
+
+static void note(struct sweep *s, const struct flow_family *family, const void *key,
+		 const void *value)
+{
+	struct filter *filter = s->config.filter;
+	struct flow flow;
+
+	flow_read(family, key, value, &flow);
+	ids_seen(s->config.services, flow.f->svc);
+	ids_seen(s->config.endpoints, flow.f->ep);
+	if (!(flow.f->flags & NARU_F_REPLY)) {
+		filter_seen(filter, FILTER_FRONT, flow.proto, flow.dport, &flow.daddr);
+		return;
+	}
+	filter_seen(filter, FILTER_BACK, flow.proto, flow.sport, &flow.saddr);
+	if (flow.f->flags & NARU_F_SNAT)
+		filter_seen(filter, FILTER_FRONT, flow.proto,
+			    snat_port(s, flow.dport) ? 0 : flow.dport, &flow.daddr);
+}
+
+static void visit_forward(struct sweep *s, const struct flow_family *family, const void *key,
+			  const void *value, bool stale)
+{
+	int fd = s->config.fd[family - flow_families];
+	const struct naru_flow *fwd = flow_tail(family, value), *rev = NULL;
+	uint8_t peer[FLOW_KEY_MAX], back[FLOW_VALUE_MAX] __attribute__((aligned(8)));
+
+	flow_peer_key(family, key, value, peer);
+	if (!bpf_map_lookup_elem(fd, peer, back))
+		rev = flow_tail(family, back);
+	if (rev && !(rev->flags & NARU_F_REPLY))
+		rev = NULL;
+	if (sweep_judge(fwd, rev, flow_proto(family, key), s->tick, stale) == SWEEP_KEEP) {
+		note(s, family, key, value);
+		return;
+	}
+	bpf_map_delete_elem(fd, key);
+	if (rev)
+		bpf_map_delete_elem(fd, peer);
+}
+
+/* The forward entry's visit judges the pair; here only its absence matters. */
+static void visit_reply(struct sweep *s, const struct flow_family *family, const void *key,
+			const void *value)
+{
+	int n = (int)(family - flow_families);
+	uint8_t peer[FLOW_KEY_MAX], fwd[FLOW_VALUE_MAX];
+	struct orphan *orphan;
+
+	note(s, family, key, value);
+	flow_peer_key(family, key, value, peer);
+	if (bpf_map_lookup_elem(s->config.fd[n], peer, fwd) != -ENOENT)
+		return;
+	if (s->n_orphans == ORPHANS_MAX)
+		return;
+	orphan = &s->orphans[s->n_orphans++];
+	orphan->family = n;
+	memcpy(orphan->key, key, family->key_size);
+}
+
+static void visit(struct sweep *s, const struct flow_family *family, const void *key,
+		  const void *value)
+{
+	const struct naru_flow *f = flow_tail(family, value);
+	uint8_t proto = flow_proto(family, key);
+	bool stale = proto == NARU_UDP && s->config.is_stale(s->config.arg, f->svc, f->ep);
+
+	if (!stale && !sweep_is_suspect(f, proto, s->tick))
+		note(s, family, key, value);
+	else if (f->flags & NARU_F_REPLY)
+		visit_reply(s, family, key, value);
+	else
+		visit_forward(s, family, key, value, stale);
+}
+
+/* Those met in an earlier step. */
+static void remove_orphans(struct sweep *s)
+{
+	for (size_t i = 0; i < s->n_orphans; i++) {
+		const struct orphan *orphan = &s->orphans[i];
+		const struct flow_family *family = &flow_families[orphan->family];
+		int fd = s->config.fd[orphan->family];
+		uint8_t peer[FLOW_KEY_MAX];
+		uint8_t value[FLOW_VALUE_MAX] __attribute__((aligned(8))), fwd[FLOW_VALUE_MAX];
+
+		if (bpf_map_lookup_elem(fd, orphan->key, value))
+			continue;
+		flow_peer_key(family, orphan->key, value, peer);
+		if (bpf_map_lookup_elem(fd, peer, fwd) == -ENOENT)
+			bpf_map_delete_elem(fd, orphan->key);
+	}
+	s->n_orphans = 0;
+}
+
+/* ---- the walk ---- */
+
+/* Reads one batch. -ENOENT: this was the last one. */
+static int step_batch(struct sweep *s)
+{
+	const struct flow_family *family = &flow_families[s->family];
+	uint32_t n = BATCH, next = 0;
+	int r = bpf_map_lookup_batch(s->config.fd[s->family], s->started ? &s->cursor : NULL, &next,
+				     s->keys, s->values, &n, NULL);
+
+	if (r && r != -ENOENT)
+		return r;
+	for (uint32_t i = 0; i < n; i++)
+		visit(s, family, s->keys + i * family->key_size,
+		      s->values + i * family->value_size);
+	s->count[s->family] += n;
+	s->cursor = next;
+	s->started = true;
+	return r;
+}
+
+static void start(struct sweep *s)
+{
+	s->running = true;
+	s->again = false;
+	s->family = 0;
+	s->started = false;
+	memset(s->count, 0, sizeof(s->count));
+	ids_sweep_begin(s->config.services);
+	ids_sweep_begin(s->config.endpoints);
+	filter_sweep_begin(s->config.filter);
+}
+
+bool sweep_begin(struct sweep *s, uint64_t now_ms)
+{
+	if (s->running || (!s->hurry && s->ended_ms && now_ms - s->ended_ms < PERIOD_MS))
+		return false;
+	start(s);
+	return true;
+}
+
+void sweep_hurry(struct sweep *s)
+{
+	s->hurry = true;
+	s->again = s->running;
+}
+
+static void finish(struct sweep *s, uint64_t now_ms)
+{
+	memcpy(s->last_count, s->count, sizeof(s->count));
+	s->running = false;
+	s->hurry = s->again;
+	s->ended_ms = now_ms;
+}
+
+bool sweep_step(struct sweep *s, uint32_t tick, uint64_t now_ms)
+{
+	int batches = s->hurry ? HURRY_BATCHES : STEP_BATCHES;
+
+	s->tick = tick;
+	remove_orphans(s);
+	while (s->running && batches--) {
+		int r = step_batch(s);
+
+		if (!r)
+			continue;
+		if (r != -ENOENT) {
+			/* What was not met is not known to be absent. */
+			s->running = false;
+			s->ended_ms = now_ms;
+			return false;
+		}
+		s->started = false;
+		if (++s->family < FLOW_FAMILIES)
+			continue;
+		finish(s, now_ms);
+		return true;
+	}
+	return false;
+}
+
+size_t sweep_count(const struct sweep *s, int family)
+{
+	return s->last_count[family];
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sweep over both flow maps, a slice at a time: removes flows that are over (both entries
+ * together), UDP flows whose endpoint has left its service, and entries without their other half;
+ * tells ids and filter what the living ones hold.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <naru/abi.h>
+
+#include "dataplane/filter.h"
+#include "dataplane/flow.h"
+#include "dataplane/ids.h"
+
+struct sweep_config {
+	int fd[FLOW_FAMILIES];
+	struct ids *services;
+	struct ids *endpoints;
+	struct filter *filter;
+	uint16_t snat_min, snat_max; /* ports that pass the filter without a bit */
+	/* True when the service no longer has the endpoint. */
+	bool (*is_stale)(void *arg, uint32_t service, uint32_t endpoint);
+	void *arg;
+};
+
+struct sweep;
+
+struct sweep *sweep_new(const struct sweep_config *config);
+void sweep_free(struct sweep *sweep);
+
+/*
+ * Begins a sweep when the last one is done and it is time: true, and from here on to the end
+ * sweep_step() tells services, endpoints and filter what it meets. now_ms: any monotonic clock.
+ */
+bool sweep_begin(struct sweep *sweep, uint64_t now_ms);
+/* Asks for a whole sweep from the start, soon and fast: something left the plan. */
+void sweep_hurry(struct sweep *sweep);
+/* Does a slice; tick: the packet path's clock. Returns true when this ended a sweep. */
+bool sweep_step(struct sweep *sweep, uint32_t tick, uint64_t now_ms);
+/* Entries that the last whole sweep met in a map. */
+size_t sweep_count(const struct sweep *sweep, int family);
+
+enum sweep_verdict {
+	SWEEP_KEEP,
+	SWEEP_EXPIRED,
+	SWEEP_STALE, /* UDP without its endpoint */
+};
+
+/* Pure: what to do with a flow. rev is NULL when the way back has no entry. */
+enum sweep_verdict sweep_judge(const struct naru_flow *fwd, const struct naru_flow *rev,
+			       uint8_t proto, uint32_t tick, bool stale);
+/* Pure: false when an entry alone shows that its flow cannot be over. */
+bool sweep_is_suspect(const struct naru_flow *f, uint8_t proto, uint32_t tick);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An apply in steps: mark what is as it should be, publish what differs, delete frontends that
+ * nobody wants any more, then free what only they pointed at. Since frontends move between
+ * services by one update and deletions come last, no frontend of the plan is ever missing.
+ */
+#include "dataplane/sync.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+void sync_init(struct sync *sync, struct inforce *in)
+{
+	*sync = (struct sync){ .in = in };
+}
+
+void sync_fini(struct sync *sync)
+{
+	publish_leftovers_fini(&sync->leftovers);
+	free(sync->graves);
+}
+
+/* ---- segments ---- */
+
+static void bury(struct sync *sync, const struct naru_set *value, uint64_t now_ms)
+{
+	if (!value->count)
+		return;
+	sync->graves =
+		mem_grow(sync->graves, sync->n_graves, &sync->cap_graves, sizeof(*sync->graves));
+	sync->graves[sync->n_graves++] = (struct sync_grave){ *value, now_ms + SYNC_GRACE_MS };
+}
+
+void sync_tick(struct sync *sync, uint64_t now_ms)
+{
+	struct inforce *in = sync->in;
+	size_t n = 0;
+
+	for (; n < sync->n_graves && sync->graves[n].due_ms <= now_ms; n++) {
+		const struct naru_set *value = &sync->graves[n].value;
+
+		segments_give(in->list, value->list, inforce_list_blocks(value));
+		if (value->lut_len)
+			segments_give(in->lut, value->lut, inforce_lut_blocks(value));
+	}
+	if (!n)
+		return;
+	sync->n_graves -= n;
+	memmove(sync->graves, sync->graves + n, sync->n_graves * sizeof(*sync->graves));
+}
+
+/* ---- removal ---- */
+
+static int delete_front(struct inforce *in, struct live_front *front)
+{
+	int r = bpf_map_delete_elem(in->maps->svc, &front->key);
+
+	if (r && r != -ENOENT) {
+		/* Without an owner it is tried again by the next apply. */
+		front->owner = NULL;
+		return r;
+	}
+	inforce_remove_front(in, front);
+	return 0;
+}
+
+/* Frontends first: sets are what they point at. */
+static int clear_leftovers(struct sync *sync, uint64_t now_ms)
+{
+	struct publish_leftovers *left = &sync->leftovers;
+	int r = 0;
+
+	for (size_t i = 0; i < left->n_fronts; i++) {
+		int w = left->fronts[i]->round == sync->in->round
+				? 0
+				: delete_front(sync->in, left->fronts[i]);
+
+		r = r ? r : w;
+	}
+	for (size_t i = 0; i < left->n_sets; i++) {
+		bury(sync, &left->sets[i].set->value, now_ms);
+		inforce_free_set(sync->in, left->sets[i].set, left->sets[i].proto);
+	}
+	left->n_fronts = 0;
+	left->n_sets = 0;
+	return r;
+}
+
+/* Frontends that a crash or a refused deletion left without a service. */
+static int clear_strays(struct inforce *in)
+{
+	struct live_front *front, *next;
+	int r = 0;
+
+	HASH_ITER (hh, in->fronts, front, next) {
+		int w = front->owner ? 0 : delete_front(in, front);
+
+		r = r ? r : w;
+	}
+	return r;
+}
+
+static bool withdraw_gone(struct sync *sync)
+{
+	struct live_service *service, *next;
+	bool any = false;
+
+	HASH_ITER (hh, sync->in->by_key, service, next) {
+		if (service->round == sync->in->round)
+			continue;
+		publish_withdraw(service, &sync->leftovers);
+		inforce_remove_service(sync->in, service);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- apply ---- */
+
+static void report(struct diag_list *diags, const struct plan_service *plan, bool kept,
+		   const char *reason)
+{
+	const char *colon = strrchr(plan->name, ':');
+	int len = colon ? (int)(colon - plan->name) : (int)strlen(plan->name);
+	_cleanup_(mem_freep) char *object = mem_printf("Service %.*s", len, plan->name);
+
+	if (diags)
+		diag_add(diags, DIAG_ERROR, "", 0, object, "", "%s: %s: %s", plan->name, reason,
+			 kept ? "its last version stays in force" : "it is left out");
+}
+
+struct pass {
+	struct sync *sync;
+	const struct plan_service **open; /* still to be published */
+	size_t n_open;
+	int error;
+};
+
+static void mark_current(struct pass *pass, const struct plan *plan)
+{
+	struct inforce *in = pass->sync->in;
+
+	for (size_t i = 0; i < plan->n_services; i++) {
+		const struct plan_service *wanted = &plan->services[i];
+		struct live_service *service =
+			inforce_find(in, wanted->name, wanted->proto, wanted->family);
+
+		if (service && publish_is_current(service, wanted))
+			service->round = in->round;
+		else
+			pass->open[pass->n_open++] = wanted;
+	}
+}
+
+/* What does not fit stays open; with diags, that is final. */
+static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
+{
+	struct inforce *in = pass->sync->in;
+	size_t still = 0;
+
+	for (size_t i = 0; i < pass->n_open; i++) {
+		const struct plan_service *plan = pass->open[i];
+		const char *reason = NULL;
+		struct live_service *service;
+		int r = publish_service(in, plan, &pass->sync->leftovers, &reason);
+
+		if (!r)
+			continue;
+		service = inforce_find(in, plan->name, plan->proto, plan->family);
+		if (service)
+			service->round = in->round;
+		if (!reason) {
+			pass->error = r;
+			reason = strerror(-r);
+		} else if (!final) {
+			pass->open[still++] = plan;
+			continue;
+		}
+		report(diags, plan, service != NULL, reason);
+	}
+	pass->n_open = still;
+}
+
+int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
+	       struct diag_list *ret_diags, struct sync_result *ret_result)
+{
+	_cleanup_(mem_freep) const struct plan_service **open =
+		mem_array(plan->n_services + 1, sizeof(struct plan_service *));
+	struct pass pass = { .sync = sync, .open = open };
+	bool gone, sets, open_any;
+	int r;
+
+	sync->in->round++;
+	mark_current(&pass, plan);
+	open_any = pass.n_open != 0;
+	publish_open(&pass, ret_diags, false);
+	gone = withdraw_gone(sync);
+	sets = sync->leftovers.n_sets != 0;
+	r = clear_leftovers(sync, now_ms);
+	/* Removals may have made room. */
+	publish_open(&pass, ret_diags, true);
+	pass.error = pass.error ? pass.error : r;
+	r = clear_leftovers(sync, now_ms);
+	pass.error = pass.error ? pass.error : r;
+	r = clear_strays(sync->in);
+	*ret_result = (struct sync_result){ .changed = open_any || gone, .removed = gone || sets };
+	return pass.error ? pass.error : r;
+}

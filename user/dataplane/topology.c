@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order for a device: row in `device` first, then programs, since a program that does not find its
+ * device takes it for a NIC. Order for an address: bit in the filter first, then `node_addr`.
+ */
+#include "dataplane/topology.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "dataplane/encode.h"
+#include "dataplane/xdpmode.h"
+
+/* ---- devices ---- */
+
+static int by_ifindex(const void *a, const void *b)
+{
+	const struct topology_row *x = a, *y = b;
+
+	return (x->dev.ifindex > y->dev.ifindex) - (x->dev.ifindex < y->dev.ifindex);
+}
+
+static struct topology_row *find_row(const struct topology *t, uint32_t ifindex)
+{
+	const struct topology_row key = { .dev.ifindex = ifindex };
+
+	return t->n_rows ? bsearch(&key, t->rows, t->n_rows, sizeof(key), by_ifindex) : NULL;
+}
+
+static void add_row(struct topology *t, const struct topology_row *row)
+{
+	size_t cap = t->n_rows;
+
+	t->rows = mem_grow(t->rows, t->n_rows, &cap, sizeof(*t->rows));
+	t->rows[t->n_rows++] = *row;
+	qsort(t->rows, t->n_rows, sizeof(*t->rows), by_ifindex);
+}
+
+static int write_row(const struct topology *t, struct topology_row *row)
+{
+	struct naru_device value = {
+		.class = row->dev.class,
+		.xdp = row->xdp && attach_xdp_ok(row->xdp),
+		.has_src4 = row->dev.has_src4,
+		.has_src6 = row->dev.has_src6,
+	};
+	int r;
+
+	memcpy(value.name, row->dev.name, sizeof(value.name));
+	if (row->dev.has_src4)
+		encode_addr4(&row->dev.src4, value.src4);
+	if (row->dev.has_src6)
+		memcpy(value.src6, row->dev.src6.byte, sizeof(value.src6));
+	if (!memcmp(&value, &row->value, sizeof(value)))
+		return 0;
+	r = bpf_map_update_elem(t->load->maps.device, &row->dev.ifindex, &value, BPF_ANY);
+	if (!r)
+		row->value = value;
+	return r;
+}
+
+static const char *xdp_reason(const struct topology *t, const struct devices_row *dev)
+{
+	struct xdpmode_facts facts = { .mtu = dev->mtu, .vlan = dev->vlan };
+
+	if (!dev->nic || t->config->xdp == XDP_MODE_OFF)
+		return "off";
+	xdpmode_read(dev->name, &facts);
+	return xdpmode_decide(t->config->xdp, &facts);
+}
+
+static int attach_row(struct topology *t, struct topology_row *row)
+{
+	int r = write_row(t, row);
+
+	if (r)
+		return r;
+	if (!row->tc || !attach_tc_ok(row->tc)) {
+		const char *was = row->tc;
+
+		row->tc = attach_tc(t->attach, row->dev.ifindex);
+		if (!attach_tc_ok(row->tc) && row->tc != was)
+			log_warn("device %s: TC programs not attached: %s", row->dev.name, row->tc);
+	}
+	if (!row->xdp) {
+		row->xdp = attach_xdp(t->attach, row->dev.ifindex, xdp_reason(t, &row->dev));
+		log_info("device %s: %s, tc %s, xdp %s", row->dev.name,
+			 row->dev.class == NARU_POD ? "pod" : "nic", row->tc, row->xdp);
+	}
+	return write_row(t, row);
+}
+
+static void drop_row(struct topology *t, struct topology_row *row)
+{
+	log_info("device %s: gone", row->dev.name);
+	attach_detach(t->attach->links, row->dev.ifindex);
+	bpf_map_delete_elem(t->load->maps.device, &row->dev.ifindex);
+}
+
+/* Rows whose device is no longer there, or left over and not needed. */
+static void drop_dead(struct topology *t)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->n_rows; i++) {
+		struct topology_row *row = &t->rows[i];
+
+		if (row->alive && !(row->inherited && t->planned))
+			t->rows[kept++] = *row;
+		else
+			drop_row(t, row);
+	}
+	t->n_rows = kept;
+}
+
+static void claim(struct topology *t, const struct devices_row *dev)
+{
+	struct topology_row *row = find_row(t, dev->ifindex);
+	struct topology_row fresh = { .dev = *dev, .alive = true };
+
+	if (row && !strcmp(row->dev.name, dev->name)) {
+		/* A NIC never turns into a pod's device by a route that comes later. */
+		bool nic = row->dev.nic && !row->inherited;
+		enum naru_device_class class = nic ? row->dev.class : dev->class;
+
+		if (dev->nic != row->dev.nic || dev->mtu != row->dev.mtu)
+			row->xdp = NULL;
+		row->dev = *dev;
+		row->dev.class = class;
+		row->inherited = false;
+		row->alive = true;
+	} else if (!row) {
+		add_row(t, &fresh);
+	} else {
+		/* Renamed, or another device under an old number. */
+		fresh.value = row->value;
+		*row = fresh;
+	}
+}
+
+/* Attached devices that no rule claims now. */
+static void keep_unclaimed(struct topology *t, const struct devices_input *input)
+{
+	for (size_t i = 0; i < t->n_rows; i++) {
+		struct topology_row *row = &t->rows[i];
+		const struct netlink_link *link = netlink_find_link(input->net, row->dev.ifindex);
+		bool nic = row->dev.nic;
+
+		if (row->alive || !link)
+			continue;
+		if (row->inherited && strcmp(link->name, row->dev.name))
+			continue;
+		devices_describe(input, link, row->dev.class, &row->dev);
+		row->dev.nic = nic;
+		row->alive = true;
+	}
+}
+
+static int refresh_devices(struct topology *t, const struct netlink_snapshot *net)
+{
+	const struct devices_input input = {
+		.net = net,
+		.config = t->config,
+		.pod_cidrs = t->pod_cidrs,
+		.n_pod_cidrs = t->n_pod_cidrs,
+		.local = t->local,
+		.n_local = t->n_local,
+		.remote = t->remote,
+		.n_remote = t->n_remote,
+	};
+	_cleanup_(mem_freep) struct devices_row *found = NULL;
+	size_t n = devices_classify(&input, &found);
+	int r = 0;
+
+	for (size_t i = 0; i < t->n_rows; i++)
+		t->rows[i].alive = false;
+	for (size_t i = 0; i < n; i++)
+		claim(t, &found[i]);
+	keep_unclaimed(t, &input);
+	drop_dead(t);
+	for (size_t i = 0; i < t->n_rows; i++) {
+		int w = attach_row(t, &t->rows[i]);
+
+		r = r ? r : w;
+	}
+	return r;
+}
+
+/* ---- addresses ---- */
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct netlink_addr *x = a, *y = b;
+	int order = addr_compare(&x->addr, &y->addr);
+
+	return order ? order : (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
+}
+
+/* One entry for each address: it may stand on several devices. */
+static size_t unique(struct netlink_addr *addrs, size_t n)
+{
+	size_t kept = 0;
+
+	if (n)
+		qsort(addrs, n, sizeof(*addrs), by_addr);
+	for (size_t i = 0; i < n; i++) {
+		if (!kept || addr_compare(&addrs[kept - 1].addr, &addrs[i].addr))
+			addrs[kept++] = addrs[i];
+	}
+	return kept;
+}
+
+static int write_addr(const struct topology *t, const struct netlink_addr *addr)
+{
+	struct naru_node_addr value = { .ifindex = addr->ifindex };
+
+	return bpf_map_update_elem(t->load->maps.node_addr, addr->addr.byte, &value, BPF_ANY);
+}
+
+static int remove_addr(const struct topology *t, const struct netlink_addr *addr)
+{
+	int r = bpf_map_delete_elem(t->load->maps.node_addr, addr->addr.byte);
+
+	filter_drop(t->filter, FILTER_FRONT, 0, 0, &addr->addr);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int add_addr(const struct topology *t, const struct netlink_addr *addr)
+{
+	filter_hold(t->filter, FILTER_FRONT, 0, 0, &addr->addr);
+	return write_addr(t, addr);
+}
+
+/* Both lists are sorted: one walk. */
+static int refresh_addrs(struct topology *t, const struct netlink_snapshot *net)
+{
+	struct netlink_addr *now;
+	size_t n = devices_node_addrs(net, &now), i = 0, j = 0;
+	int r = 0;
+
+	n = unique(now, n);
+	n = n < NARU_NODE_ADDRS_MAX ? n : NARU_NODE_ADDRS_MAX;
+	while (i < t->n_addrs || j < n) {
+		int order = i == t->n_addrs ? 1
+			    : j == n	    ? -1
+					    : addr_compare(&t->addrs[i].addr, &now[j].addr);
+		int w = 0;
+
+		if (order < 0)
+			w = remove_addr(t, &t->addrs[i]);
+		else if (order > 0)
+			w = add_addr(t, &now[j]);
+		else if (t->addrs[i].ifindex != now[j].ifindex)
+			w = write_addr(t, &now[j]);
+		i += order <= 0;
+		j += order >= 0;
+		r = r ? r : w;
+	}
+	free(t->addrs);
+	t->addrs = now;
+	t->n_addrs = n;
+	return r;
+}
+
+int topology_refresh(struct topology *t)
+{
+	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = {};
+	int r = netlink_dump(&net), w;
+
+	if (r)
+		return log_err(r, "read links, addresses and routes");
+	r = refresh_addrs(t, &net);
+	w = refresh_devices(t, &net);
+	return r ? r : w;
+}
+
+/* ---- what the plan says ---- */
+
+static int compare_addrs(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
+struct list {
+	struct addr *items;
+	size_t n, cap;
+};
+
+static void add(struct list *list, const struct addr *addr)
+{
+	list->items = mem_grow(list->items, list->n, &list->cap, sizeof(*list->items));
+	list->items[list->n++] = *addr;
+}
+
+static void sort(struct list *list)
+{
+	size_t kept = 0;
+
+	if (list->n)
+		qsort(list->items, list->n, sizeof(*list->items), compare_addrs);
+	for (size_t i = 0; i < list->n; i++) {
+		if (!kept || addr_compare(&list->items[kept - 1], &list->items[i]))
+			list->items[kept++] = list->items[i];
+	}
+	list->n = kept;
+}
+
+static void collect(const struct plan_set *set, struct list *local, struct list *remote)
+{
+	for (size_t i = 0; i < set->n; i++)
+		add(set->endpoints[i].local ? local : remote, &set->endpoints[i].addr);
+}
+
+int topology_plan(struct topology *t, const struct plan *plan)
+{
+	struct list local = {}, remote = {};
+
+	for (size_t i = 0; i < plan->n_services; i++) {
+		collect(&plan->services[i].cluster, &local, &remote);
+		collect(&plan->services[i].local, &local, &remote);
+	}
+	sort(&local);
+	sort(&remote);
+	free(t->local);
+	free(t->remote);
+	free(t->pod_cidrs);
+	t->local = local.items;
+	t->n_local = local.n;
+	t->remote = remote.items;
+	t->n_remote = remote.n;
+	t->n_pod_cidrs = plan->n_pod_cidrs;
+	t->pod_cidrs = mem_array(plan->n_pod_cidrs, sizeof(*t->pod_cidrs));
+	if (plan->n_pod_cidrs)
+		memcpy(t->pod_cidrs, plan->pod_cidrs, plan->n_pod_cidrs * sizeof(*t->pod_cidrs));
+	t->planned = true;
+	return topology_refresh(t);
+}
+
+/* ---- start and end ---- */
+
+static void restore_rows(struct topology *t)
+{
+	uint32_t key, *last = NULL;
+
+	while (!bpf_map_get_next_key(t->load->maps.device, last, &key)) {
+		struct topology_row row = { .dev.ifindex = key, .inherited = true };
+
+		if (!bpf_map_lookup_elem(t->load->maps.device, &key, &row.value)) {
+			memcpy(row.dev.name, row.value.name, sizeof(row.dev.name));
+			row.dev.name[sizeof(row.dev.name) - 1] = '\0';
+			row.dev.class = row.value.class;
+			add_row(t, &row);
+		}
+		last = &key;
+	}
+}
+
+static void restore_addrs(struct topology *t)
+{
+	struct naru_addr key, *last = NULL;
+
+	t->addrs = mem_array(NARU_NODE_ADDRS_MAX, sizeof(*t->addrs));
+	while (t->n_addrs < NARU_NODE_ADDRS_MAX &&
+	       !bpf_map_get_next_key(t->load->maps.node_addr, last, &key)) {
+		struct netlink_addr *addr = &t->addrs[t->n_addrs++];
+		struct naru_node_addr value = {};
+
+		bpf_map_lookup_elem(t->load->maps.node_addr, &key, &value);
+		addr->ifindex = value.ifindex;
+		addr->addr = encode_addr(key.addr, 16);
+		filter_hold(t->filter, FILTER_FRONT, 0, 0, &addr->addr);
+		last = &key;
+	}
+	t->n_addrs = unique(t->addrs, t->n_addrs);
+}
+
+void topology_restore(struct topology *t)
+{
+	restore_rows(t);
+	restore_addrs(t);
+}
+
+void topology_fini(struct topology *t)
+{
+	free(t->rows);
+	free(t->addrs);
+	free(t->pod_cidrs);
+	free(t->local);
+	free(t->remote);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The node's devices and addresses as they come and go: keeps `device` and `node_addr` true and
+ * programs attached. A device that is attached stays attached while it exists, whatever the routes
+ * say later, since flows may run over it; only what an earlier process left is given up when the
+ * first plan shows that nothing needs it.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/attach.h"
+#include "dataplane/devices.h"
+#include "dataplane/filter.h"
+#include "dataplane/load.h"
+#include "plan/plan.h"
+
+struct topology_row {
+	struct devices_row dev;
+	struct naru_device value; /* as in the map */
+	const char *tc;		  /* see attach_tc(); NULL: not tried yet */
+	const char *xdp;
+	bool inherited; /* from an earlier process, not claimed since */
+	bool alive;
+};
+
+struct topology {
+	const struct load *load;
+	struct attach *attach;
+	struct filter *filter;
+	const struct dataplane_config *config;
+	struct topology_row *rows; /* sorted by ifindex */
+	size_t n_rows;
+	struct netlink_addr *addrs; /* as in the map, sorted by address */
+	size_t n_addrs;
+	bool planned; /* a plan has been seen */
+	struct cidr *pod_cidrs;
+	size_t n_pod_cidrs;
+	struct addr *local, *remote;
+	size_t n_local, n_remote;
+};
+
+/* Reads what an earlier process left in the maps. Fields above `rows` are set by the caller. */
+void topology_restore(struct topology *topology);
+void topology_fini(struct topology *topology);
+
+/* Takes in where endpoints and pods are, then refreshes. 0 or -errno. */
+int topology_plan(struct topology *topology, const struct plan *plan);
+/* Looks at the kernel's state and makes maps and attachments follow. 0 or -errno. */
+int topology_refresh(struct topology *topology);
