@@ -47,22 +47,28 @@ static void take_drafts(struct drafts *drafts, const struct slices *slices, stru
 	for (size_t i = 0; i < drafts->n; i++) {
 		struct draft *draft = &drafts->items[i];
 
-		if (!draft->plan.n_frontends) {
-			free(draft->plan.name);
+		if (!draft->plan.n_frontends)
 			continue;
-		}
 		endpoints_choose(draft, slices, plan->node, &plan->diags);
 		plan->services[plan->n_services++] = draft->plan;
+		draft->plan.name = NULL;
 	}
 	if (plan->n_services)
 		qsort(plan->services, plan->n_services, sizeof(*plan->services), service_rank);
 }
 
+static void drafts_fini(struct drafts *drafts)
+{
+	for (size_t i = 0; i < drafts->n; i++)
+		free(drafts->items[i].plan.name);
+	free(drafts->items);
+}
+
 struct plan *compile(struct model *model, const char *node_name)
 {
 	struct plan *plan = mem_new(sizeof(*plan));
-	struct drafts drafts = { .diags = &plan->diags };
-	struct slices slices;
+	_cleanup_(drafts_fini) struct drafts drafts = { .diags = &plan->diags };
+	_cleanup_(slices_fini) struct slices slices = { 0 };
 
 	plan->generation = model_generation(model);
 	plan->node = mem_strdup(node_name);
@@ -73,7 +79,5 @@ struct plan *compile(struct model *model, const char *node_name)
 	frontends_grant(&drafts);
 	take_drafts(&drafts, &slices, plan);
 	diag_sort(&plan->diags);
-	free(drafts.items);
-	slices_fini(&slices);
 	return plan;
 }

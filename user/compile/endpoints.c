@@ -145,10 +145,15 @@ static bool uses_local(const struct plan_service *plan)
 	return false;
 }
 
+static void candidates_fini(struct candidates *all)
+{
+	free(all->items);
+}
+
 void endpoints_choose(struct draft *draft, const struct slices *slices, const char *node_name,
 		      struct diag_list *diags)
 {
-	struct candidates all = { 0 };
+	_cleanup_(candidates_fini) struct candidates all = { 0 };
 	size_t n, n_local = 0;
 
 	gather_all(draft, slices, node_name, &all);
@@ -158,7 +163,6 @@ void endpoints_choose(struct draft *draft, const struct slices *slices, const ch
 		n_local = choose(&all, true, &draft->plan.local);
 	if (n_local > n)
 		n = n_local;
-	free(all.items);
 	if (n > NARU_SET_MAX)
 		problem_add(
 			diags, DIAG_ERROR, &draft->service->object, "",

@@ -209,9 +209,14 @@ static void hand_out(const struct claims *claims, struct drafts *drafts)
 	}
 }
 
+static void claims_fini(struct claims *claims)
+{
+	free(claims->items);
+}
+
 void frontends_grant(struct drafts *drafts)
 {
-	struct claims claims = { 0 };
+	_cleanup_(claims_fini) struct claims claims = { 0 };
 
 	for (size_t i = 0; i < drafts->n; i++) {
 		claim_cluster_ips(&drafts->items[i], i, &claims);
@@ -224,5 +229,4 @@ void frontends_grant(struct drafts *drafts)
 		qsort(claims.items, claims.n, sizeof(*claims.items), frontend_rank);
 		hand_out(&claims, drafts);
 	}
-	free(claims.items);
 }

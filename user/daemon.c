@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of things. The packet path is taken over before the first object is read, so that a
+ * second narud is told so at once; nothing is written to it before all objects are there, so that
+ * what an earlier narud left keeps serving meanwhile. The socket is there early, too, but answers
+ * from the loop only, hence when everything is in force.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <naru/paths.h>
+
+#include "admin/admin.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "compile/compile.h"
+#include "dataplane/dataplane.h"
+#include "kube/manifests.h"
+#include "model/model.h"
+#include "plan/plan.h"
+#include "privileges.h"
+#include "views.h"
+
+#define RETRY_MS 1000 /* after the kernel refused a write */
+
+/* ---- from objects to kernel ---------------------------------------------------------------- */
+
+static int text_rank(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char **format_all(const struct diag_list *diags)
+{
+	char **texts = mem_array(diags->n, sizeof(*texts));
+
+	for (size_t i = 0; i < diags->n; i++)
+		texts[i] = diag_format(&diags->items[i]);
+	if (diags->n)
+		qsort(texts, diags->n, sizeof(*texts), text_rank);
+	return texts;
+}
+
+static void free_all(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+/* What stands in both was said before. */
+static void log_changes(const struct diag_list *before, const struct diag_list *now)
+{
+	char **old = format_all(before), **new = format_all(now);
+	size_t i = 0, j = 0;
+
+	while (i < before->n || j < now->n) {
+		int order = i == before->n ? 1 : j == now->n ? -1 : strcmp(old[i], new[j]);
+
+		if (order < 0)
+			log_info("no longer: %s", old[i]);
+		else if (order > 0)
+			log_warn("%s", new[j]);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	free_all(old, before->n);
+	free_all(new, now->n);
+}
+
+static void take_diags(struct daemon *daemon, const struct diag_list *of_kernel)
+{
+	struct diag_list now = { 0 };
+
+	diag_append(&now, manifests_diags(daemon->manifests));
+	diag_append(&now, &daemon->plan->diags);
+	diag_append(&now, of_kernel);
+	diag_sort(&now);
+	log_changes(&daemon->diags, &now);
+	diag_fini(&daemon->diags);
+	daemon->diags = now;
+}
+
+static void on_retry(void *arg);
+
+static void apply(struct daemon *daemon)
+{
+	struct diag_list of_kernel = { 0 };
+
+	loop_timer_remove(TAKE_PTR(daemon->retry));
+	daemon->applied = 0;
+	if (daemon->dataplane)
+		daemon->applied = dataplane_apply(daemon->dataplane, daemon->plan, &of_kernel);
+	if (daemon->applied < 0)
+		daemon->retry = loop_timer_add(daemon->loop, RETRY_MS, 0, on_retry, daemon);
+	take_diags(daemon, &of_kernel);
+	diag_fini(&of_kernel);
+}
+
+static void on_retry(void *arg)
+{
+	apply(arg);
+}
+
+static void recompile(struct daemon *daemon)
+{
+	plan_free(daemon->plan);
+	daemon->plan = compile(daemon->model, daemon->node_name);
+	apply(daemon);
+	log_debug("plan generation=%llu services=%zu diagnostics=%zu",
+		  (unsigned long long)daemon->plan->generation, daemon->plan->n_services,
+		  daemon->diags.n);
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+static void on_manifests(void *arg, unsigned events)
+{
+	struct daemon *daemon = arg;
+	int r = manifests_process(daemon->manifests);
+
+	(void)events;
+	if (r < 0)
+		log_err(r, "folder %s", daemon->options->manifests);
+	if (r > 0)
+		recompile(daemon);
+}
+
+static void on_dataplane(void *arg, unsigned events)
+{
+	struct daemon *daemon = arg;
+	int r = dataplane_process(daemon->dataplane);
+
+	(void)events;
+	if (r < 0)
+		log_err(r, "devices and addresses");
+}
+
+static void on_tick(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	dataplane_tick(daemon->dataplane);
+}
+
+static void on_stop(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	loop_stop(daemon->loop);
+}
+
+/* ---- start and end ------------------------------------------------------------------------- */
+
+static int open_dataplane(struct daemon *daemon)
+{
+	const struct options *options = daemon->options;
+	const struct dataplane_config config = {
+		.bpffs_dir = options->bpffs,
+		.cgroup_dir = *options->cgroup ? options->cgroup : NULL,
+		.devices = (const char *const *)options->devices.items,
+		.n_devices = options->devices.n,
+		.pod_devices = (const char *const *)options->pod_devices.items,
+		.n_pod_devices = options->pod_devices.n,
+		.xdp = (enum xdp_mode)options->xdp,
+		.snat_min = options->snat_ports.min,
+		.snat_max = options->snat_ports.max,
+		.bypass_netfilter = options->bypass_netfilter,
+		.force_clsact = options->tc == OPTIONS_TC_CLSACT,
+	};
+	int r;
+
+	if (!options->l4)
+		return 0;
+	r = dataplane_open(&config, &daemon->dataplane);
+	privileges_drop_perfmon();
+	return r;
+}
+
+static int open_manifests(struct daemon *daemon)
+{
+	const char *dir = daemon->options->manifests;
+	int r = manifests_open(dir, daemon->model, &daemon->manifests);
+
+	if (r == -EACCES)
+		return log_err(r,
+			       "--manifests %s: narud reads without root's right to read "
+			       "everything; let its user read the folder",
+			       dir);
+	return r < 0 ? log_err(r, "--manifests %s", dir) : 0;
+}
+
+static int open_admin(struct daemon *daemon)
+{
+	const char *dir = daemon->options->run_dir, *listen = daemon->options->admin;
+	_cleanup_(mem_freep) char *socket = mem_printf("%s/%s", dir, NARU_SOCKET);
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		return log_err(-errno, "--run-dir %s", dir);
+	return admin_open(daemon->loop, socket, *listen ? listen : NULL, views_routes, daemon,
+			  &daemon->admin);
+}
+
+static int watch(struct daemon *daemon)
+{
+	daemon->manifests_handle = loop_fd_add(daemon->loop, manifests_fd(daemon->manifests),
+					       LOOP_READ, on_manifests, daemon);
+	if (!daemon->manifests_handle)
+		return log_err(-EIO, "the manifest folder cannot be watched");
+	if (daemon->dataplane) {
+		daemon->dataplane_handle =
+			loop_fd_add(daemon->loop, dataplane_fd(daemon->dataplane), LOOP_READ,
+				    on_dataplane, daemon);
+		if (!daemon->dataplane_handle)
+			return log_err(-EIO, "devices cannot be watched");
+		daemon->tick = loop_timer_add(daemon->loop, DATAPLANE_TICK_MS, DATAPLANE_TICK_MS,
+					      on_tick, daemon);
+	}
+	loop_on_stop(daemon->loop, on_stop, daemon);
+	return 0;
+}
+
+int daemon_open(struct daemon *daemon, const struct options *options, const char *node_name)
+{
+	int r;
+
+	*daemon = (struct daemon){ .options = options, .node_name = node_name };
+	r = privileges_reduce(options->l4);
+	if (r < 0)
+		return r;
+	daemon->loop = loop_new();
+	if (!daemon->loop)
+		return log_err(-EMFILE, "event loop");
+	daemon->model = model_new();
+	r = open_dataplane(daemon);
+	if (!r)
+		r = open_admin(daemon);
+	if (!r)
+		r = open_manifests(daemon);
+	if (r < 0)
+		return r;
+	recompile(daemon);
+	return watch(daemon);
+}
+
+void daemon_run(struct daemon *daemon)
+{
+	log_info("serving node=%s services=%zu l4=%s", daemon->node_name, daemon->plan->n_services,
+		 daemon->dataplane ? "on" : "off");
+	loop_run(daemon->loop);
+	log_info("ends; the kernel's state stays in place");
+}
+
+void daemon_close(struct daemon *daemon)
+{
+	admin_close(daemon->admin);
+	loop_fd_remove(daemon->manifests_handle);
+	loop_fd_remove(daemon->dataplane_handle);
+	loop_timer_remove(daemon->tick);
+	loop_timer_remove(daemon->retry);
+	if (daemon->manifests)
+		manifests_close(daemon->manifests);
+	if (daemon->dataplane)
+		dataplane_close(daemon->dataplane);
+	plan_free(daemon->plan);
+	model_free(daemon->model);
+	diag_fini(&daemon->diags);
+	loop_free(daemon->loop);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What runs between start and SIGTERM: objects in, plan compiled, kernel made equal to it, and
+ * again with every change. The views read its fields; only daemon.c changes them.
+ */
+#pragma once
+#include "base/diag.h"
+#include "base/loop.h"
+#include "options.h"
+
+struct admin;
+struct dataplane;
+struct manifests;
+struct model;
+struct plan;
+
+struct daemon {
+	const struct options *options;
+	const char *node_name;
+	struct loop *loop;
+	struct model *model;
+	struct manifests *manifests;
+	struct dataplane *dataplane; /* NULL with --l4 off */
+	struct admin *admin;
+	struct plan *plan;	/* the newest; never NULL once daemon_open() returned 0 */
+	struct diag_list diags; /* of sources, plan and dataplane, sorted */
+	int applied;		/* 0, or why the kernel is not equal to the plan */
+
+	struct loop_fd *manifests_handle, *dataplane_handle;
+	struct loop_timer *tick, *retry;
+};
+
+/*
+ * Takes over the kernel's side, reads the objects, serves. Gives up capabilities on the way. Logs
+ * the reason of every failure; daemon_close() is due in any case. -EBUSY, -EADDRINUSE: another
+ * narud is running.
+ */
+int daemon_open(struct daemon *daemon, const struct options *options, const char *node_name);
+
+/* Until SIGTERM or SIGINT. */
+void daemon_run(struct daemon *daemon);
+
+/* The kernel's state stays in place. */
+void daemon_close(struct daemon *daemon);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only user of libcap-ng. narud is often started by root: what it gives up here is mostly the
+ * right to override file modes, to change identity and to administer the rest of the system.
+ */
+#include "privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <sys/prctl.h>
+#include <linux/capability.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* By number: libcap-ng may be older than the names. */
+static const struct {
+	unsigned number;
+	const char *name;
+	bool required;
+	const char *lack;
+} kept[] = {
+	{ CAP_BPF, "CAP_BPF", true, "" },
+	{ CAP_NET_ADMIN, "CAP_NET_ADMIN", true, "" },
+	{ CAP_PERFMON, "CAP_PERFMON", false, "programs run slower, or do not load at all" },
+};
+
+static int give_up_all_but(const bool *keep)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (keep[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return log_err(-EPERM, "capabilities cannot be given up");
+	return 0;
+}
+
+int privileges_reduce(bool kernel)
+{
+	bool keep[ARRAY_SIZE(kept)] = { false };
+	struct str missing = { 0 };
+	int r = 0;
+
+	/* A set-uid program would bring it all back; narud starts none. */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (capng_get_caps_process())
+		return log_err(-EPERM, "capabilities cannot be read");
+	for (size_t i = 0; kernel && i < ARRAY_SIZE(kept); i++) {
+		keep[i] = capng_have_capability(CAPNG_PERMITTED, kept[i].number);
+		if (keep[i])
+			continue;
+		if (kept[i].required)
+			str_addf(&missing, " %s", kept[i].name);
+		else
+			log_warn("%s is missing: %s", kept[i].name, kept[i].lack);
+	}
+	if (missing.len) {
+		log_error("missing capabilities:%s (start narud as root, or with --l4 off)",
+			  missing.buf);
+		r = -EPERM;
+	}
+	str_fini(&missing);
+	return r < 0 ? r : give_up_all_but(keep);
+}
+
+void privileges_drop_perfmon(void)
+{
+	if (!capng_have_capability(CAPNG_PERMITTED, CAP_PERFMON))
+		return;
+	capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_PERFMON);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		log_warn("CAP_PERFMON cannot be given up");
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of paths, and the views of what is served: services, endpoints, plan, flows. status.c
+ * and metrics.c have the others. Names throughout; ids only beside them, for who reads the maps.
+ */
+#include "views.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "daemon.h"
+#include "dataplane/dataplane.h"
+#include "metrics.h"
+#include "plan/plan.h"
+#include "status.h"
+
+static void add_addr(struct json *json, const char *name, const struct addr *addr)
+{
+	char text[ADDR_STR_LEN];
+
+	json_string(json, name, addr_is_zero(addr) ? "*" : addr_format(addr, text));
+}
+
+static void add_service_key(struct json *json, const struct plan_service *service)
+{
+	json_string(json, "service", service->name);
+	json_string(json, "protocol", plan_proto_name(service->proto));
+	json_uint(json, "family", service->family);
+}
+
+static void add_frontends(struct json *json, const struct plan_service *service)
+{
+	json_array_begin(json, "frontends");
+	for (size_t i = 0; i < service->n_frontends; i++) {
+		const struct plan_frontend *frontend = &service->frontends[i];
+
+		json_object_begin(json, NULL);
+		json_string(json, "kind", plan_kind_name(frontend->kind));
+		add_addr(json, "address", &frontend->addr);
+		json_uint(json, "port", frontend->port);
+		json_string(json, "external", plan_policy_name(frontend->external));
+		json_string(json, "internal", plan_policy_name(frontend->internal));
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void add_endpoints(struct json *json, const char *name, const struct plan_set *set)
+{
+	json_array_begin(json, name);
+	for (size_t i = 0; i < set->n; i++) {
+		json_object_begin(json, NULL);
+		add_addr(json, "address", &set->endpoints[i].addr);
+		json_uint(json, "port", set->endpoints[i].port);
+		json_bool(json, "local", set->endpoints[i].local);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void add_service(struct json *json, const struct daemon *daemon,
+			const struct plan_service *service, bool endpoints)
+{
+	json_object_begin(json, NULL);
+	add_service_key(json, service);
+	if (daemon->dataplane)
+		json_uint(json, "id", dataplane_service_id(daemon->dataplane, service));
+	add_frontends(json, service);
+	if (endpoints) {
+		add_endpoints(json, "cluster", &service->cluster);
+		add_endpoints(json, "local", &service->local);
+	} else {
+		json_uint(json, "cluster_endpoints", service->cluster.n);
+		json_uint(json, "local_endpoints", service->local.n);
+	}
+	json_object_end(json);
+}
+
+static int show_services(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	struct json json = { .out = ret_body };
+
+	json_object_begin(&json, NULL);
+	json_uint(&json, "generation", daemon->plan->generation);
+	json_array_begin(&json, "services");
+	for (size_t i = 0; i < daemon->plan->n_services; i++)
+		add_service(&json, daemon, &daemon->plan->services[i], false);
+	json_array_end(&json);
+	json_object_end(&json);
+	return 200;
+}
+
+static int endpoint_rank(const void *a, const void *b)
+{
+	return plan_endpoint_compare(a, b);
+}
+
+static bool in_set(const struct plan_set *set, const struct plan_endpoint *ep)
+{
+	return set->n && bsearch(ep, set->endpoints, set->n, sizeof(*ep), endpoint_rank);
+}
+
+static void add_endpoint(struct json *json, const struct daemon *daemon,
+			 const struct plan_service *service, const struct plan_endpoint *ep)
+{
+	json_object_begin(json, NULL);
+	add_service_key(json, service);
+	add_addr(json, "address", &ep->addr);
+	json_uint(json, "port", ep->port);
+	json_bool(json, "local", ep->local);
+	json_bool(json, "in_cluster_set", in_set(&service->cluster, ep));
+	json_bool(json, "in_local_set", in_set(&service->local, ep));
+	if (daemon->dataplane)
+		json_uint(json, "id", dataplane_endpoint_id(daemon->dataplane, service->proto, ep));
+	json_object_end(json);
+}
+
+static int show_endpoints(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	struct json json = { .out = ret_body };
+
+	json_object_begin(&json, NULL);
+	json_array_begin(&json, "endpoints");
+	for (size_t i = 0; i < daemon->plan->n_services; i++) {
+		const struct plan_service *service = &daemon->plan->services[i];
+
+		for (size_t j = 0; j < service->cluster.n; j++)
+			add_endpoint(&json, daemon, service, &service->cluster.endpoints[j]);
+		/* Fallen back by itself, the local set may have some that the other has not. */
+		for (size_t j = 0; j < service->local.n; j++)
+			if (!in_set(&service->cluster, &service->local.endpoints[j]))
+				add_endpoint(&json, daemon, service, &service->local.endpoints[j]);
+	}
+	json_array_end(&json);
+	json_object_end(&json);
+	return 200;
+}
+
+static int show_plan(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	const struct plan *plan = daemon->plan;
+	struct json json = { .out = ret_body };
+	char text[ADDR_STR_LEN];
+
+	json_object_begin(&json, NULL);
+	json_uint(&json, "generation", plan->generation);
+	json_string(&json, "node", plan->node);
+	json_array_begin(&json, "pod_cidrs");
+	for (size_t i = 0; i < plan->n_pod_cidrs; i++)
+		json_string(&json, NULL, cidr_format(&plan->pod_cidrs[i], text));
+	json_array_end(&json);
+	json_array_begin(&json, "services");
+	for (size_t i = 0; i < plan->n_services; i++)
+		add_service(&json, daemon, &plan->services[i], true);
+	json_array_end(&json);
+	json_object_end(&json);
+	return 200;
+}
+
+static int show_plan_text(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	_cleanup_(mem_freep) char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return 503;
+	plan_print(daemon->plan, out);
+	if (fclose(out))
+		return 503;
+	str_add(ret_body, text, len);
+	return 200;
+}
+
+static bool add_flow(void *arg, const struct flow_info *flow)
+{
+	struct json *json = arg;
+
+	json_object_begin(json, NULL);
+	json_string(json, "protocol", plan_proto_name(flow->proto));
+	add_addr(json, "client", &flow->client);
+	json_uint(json, "client_port", flow->client_port);
+	add_addr(json, "address", &flow->vip);
+	json_uint(json, "port", flow->vip_port);
+	json_string(json, "service", flow->service);
+	add_addr(json, "endpoint", &flow->endpoint);
+	json_uint(json, "endpoint_port", flow->endpoint_port);
+	if (!addr_is_zero(&flow->snat)) {
+		add_addr(json, "snat", &flow->snat);
+		json_uint(json, "snat_port", flow->snat_port);
+	}
+	json_string(json, "road", flow->road);
+	json_string(json, "state", flow->state);
+	json_uint(json, "idle_seconds", flow->idle_s);
+	json_object_end(json);
+	return true;
+}
+
+static int show_flows(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	struct json json = { .out = ret_body };
+	int r = 0;
+
+	json_object_begin(&json, NULL);
+	json_array_begin(&json, "flows");
+	if (daemon->dataplane)
+		r = dataplane_flows(daemon->dataplane, add_flow, &json);
+	json_array_end(&json);
+	json_object_end(&json);
+	return r < 0 ? 503 : 200;
+}
+
+static int show_status(void *arg, struct str *ret_body)
+{
+	status_write(arg, ret_body);
+	return 200;
+}
+
+static int show_drops(void *arg, struct str *ret_body)
+{
+	return status_write_drops(arg, ret_body) < 0 ? 503 : 200;
+}
+
+static int show_metrics(void *arg, struct str *ret_body)
+{
+	metrics_write(arg, ret_body);
+	return 200;
+}
+
+/* Fine is: what the newest plan says is in force. */
+static int show_health(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+
+	str_addf(ret_body, "%s\n", daemon->applied < 0 ? "the plan is not in force" : "ok");
+	return daemon->applied < 0 ? 503 : 200;
+}
+
+#define JSON "application/json"
+#define TEXT "text/plain; charset=utf-8"
+
+const struct admin_route views_routes[] = {
+	{ "/healthz", TEXT, show_health },
+	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", show_metrics },
+	{ "/v1/status", JSON, show_status },
+	{ "/v1/services", JSON, show_services },
+	{ "/v1/endpoints", JSON, show_endpoints },
+	{ "/v1/flows", JSON, show_flows },
+	{ "/v1/plan", JSON, show_plan },
+	{ "/v1/plan.txt", TEXT, show_plan_text },
+	{ "/v1/drops", JSON, show_drops },
+	{ NULL, NULL, NULL },
+};
