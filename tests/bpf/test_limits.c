@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Maps and port ranges that are full: the new flow is refused with a counted reason, the old ones
+ * keep their place; what is over may be reclaimed.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf.h>
+
+#include "node.h"
+#include "node_services.h"
+#include "scene.h"
+
+#define FLOWS 64 /* entries of a small map */
+
+struct variant {
+	int family;
+	uint8_t proto;
+	enum program program;
+};
+
+static const struct variant variants[] = {
+	{ AF_INET, IPPROTO_TCP, TC_INGRESS },  { AF_INET6, IPPROTO_TCP, TC_INGRESS },
+	{ AF_INET, IPPROTO_UDP, TC_INGRESS },  { AF_INET6, IPPROTO_UDP, TC_INGRESS },
+	{ AF_INET, IPPROTO_TCP, XDP_INGRESS }, { AF_INET6, IPPROTO_TCP, XDP_INGRESS },
+	{ AF_INET, IPPROTO_UDP, XDP_INGRESS }, { AF_INET6, IPPROTO_UDP, XDP_INGRESS },
+};
+
+#define VARIANTS (sizeof(variants) / sizeof(*variants))
+
+/* One packet of a client's port to a service; the verdict, and the source port it came out with. */
+static int knock(const struct variant *v, uint16_t client_port, uint16_t port, uint8_t flags,
+		 uint16_t *ret_sport)
+{
+	struct packet p =
+		SEG(CLIENT, client_port, VIP, port, .tcp = flags, .from = GATEWAY, .to = NIC0_MAC);
+	uint8_t frame[PACKET_MAX];
+	struct node_run run;
+	size_t len;
+
+	p.proto = v->proto;
+	len = packet_build(&p, v->family, frame);
+	assert_int_equal(node_run(v->program, NIC0, frame, len, 0, &run), 0);
+	if (ret_sport)
+		*ret_sport = packet_get16(run.frame + packet_l4(run.frame));
+	return run.verdict;
+}
+
+static int sent(const struct variant *v)
+{
+	return v->program == XDP_INGRESS ? (int)XDP_TX : TC_ACT_REDIRECT;
+}
+
+static int dropped(const struct variant *v)
+{
+	return v->program == XDP_INGRESS ? (int)XDP_DROP : TC_ACT_SHOT;
+}
+
+static uint64_t counted(enum naru_counter id)
+{
+	uint64_t values[NARU_C_MAX];
+
+	node_counters(values);
+	return values[id];
+}
+
+/* The preallocated map keeps spare elements for each CPU, so that "full" is known by the first
+ * refusal only. */
+static void full_refuses_new_flows(void **state)
+{
+	const struct variant *v = *state;
+	uint16_t made = 0, port;
+	uint64_t before;
+
+	node_clear_flows();
+	before = counted(NARU_C_FLOWS_FULL);
+	while (made < 4 * FLOWS && knock(v, 40000 + made, PORT_REMOTE, SYN, NULL) == sent(v))
+		made++;
+	assert_in_range(made, FLOWS / 2 - 4, FLOWS);
+	assert_int_equal(counted(NARU_C_FLOWS_FULL), before + 1);
+	for (uint16_t i = 0; i < 10; i++)
+		assert_int_equal(knock(v, 50000 + i, PORT_REMOTE, SYN, NULL), dropped(v));
+	assert_int_equal(counted(NARU_C_FLOWS_FULL), before + 11);
+	for (uint16_t i = 0; i < made; i++)
+		assert_int_equal(knock(v, 40000 + i, PORT_REMOTE, ACK, &port), sent(v));
+	/* A refused flow leaves no half of itself. */
+	assert_int_equal(node_count_flows(v->family), 2 * made);
+}
+
+/* Keys first: an update moves an entry to the front of its bucket, so a walk would not end. */
+static void age_all(const struct variant *v, uint32_t ticks)
+{
+	int fd = node_map(v->family == AF_INET ? "flow4" : "flow6");
+	struct naru_flow6_key keys[FLOWS];
+	struct naru_flow6 value;
+	struct naru_flow *f = v->family == AF_INET ? &((struct naru_flow4 *)&value)->f : &value.f;
+	size_t n = 0;
+
+	while (n < FLOWS && !bpf_map_get_next_key(fd, n ? &keys[n - 1] : NULL, &keys[n]))
+		n++;
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(bpf_map_lookup_elem(fd, &keys[i], &value), 0);
+		if (f->seen)
+			f->seen -= ticks;
+		assert_int_equal(bpf_map_update_elem(fd, &keys[i], &value, BPF_EXIST), 0);
+	}
+}
+
+/* Waits for the clock's next tick: a walk is made once a tick only. */
+static void next_tick(void)
+{
+	uint32_t now = node_now();
+
+	while (node_now() == now)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+}
+
+static void full_reclaims_what_is_over(void **state)
+{
+	const struct variant *v = *state;
+	uint16_t made = 0;
+	uint64_t before;
+
+	node_clear_flows();
+	before = counted(NARU_C_FLOW_RECLAIMED);
+	while (made < 4 * FLOWS && knock(v, 40000 + made, PORT_REMOTE, SYN, NULL) == sent(v))
+		made++;
+	assert_int_equal(counted(NARU_C_FLOW_RECLAIMED), before);
+	age_all(v, 100); /* neither an unanswered SYN nor a lone datagram lives that long */
+	next_tick();
+	assert_int_equal(knock(v, 50000, PORT_REMOTE, SYN, NULL), sent(v));
+	assert_true(counted(NARU_C_FLOW_RECLAIMED) > before);
+	assert_int_equal(node_count_flows(v->family) % 2, 0);
+}
+
+static void two_ports_serve_two_flows(void **state)
+{
+	const struct variant *v = *state;
+	uint16_t first, second, again;
+	uint64_t before;
+
+	node_clear_flows();
+	before = counted(NARU_C_SNAT_EXHAUSTED);
+	assert_int_equal(knock(v, 40000, PORT_REMOTE, SYN, &first), sent(v));
+	assert_int_equal(knock(v, 40001, PORT_REMOTE, SYN, &second), sent(v));
+	assert_in_range(first, 20000, 20001);
+	assert_in_range(second, 20000, 20001);
+	assert_int_not_equal(first, second);
+	assert_int_equal(knock(v, 40002, PORT_REMOTE, SYN, NULL), dropped(v));
+	assert_int_equal(counted(NARU_C_SNAT_EXHAUSTED), before + 1);
+	assert_int_equal(knock(v, 40000, PORT_REMOTE, ACK, &again), sent(v));
+	assert_int_equal(again, first);
+	assert_int_equal(node_count_flows(v->family), 4);
+}
+
+/* Ports are taken for one endpoint, not for the node: another endpoint has the same ones free. */
+static void ports_belong_to_an_endpoint(void **state)
+{
+	const struct variant *v = *state;
+	int other = v->program == XDP_INGRESS ? (int)XDP_REDIRECT : TC_ACT_REDIRECT;
+
+	node_clear_flows();
+	assert_int_equal(knock(v, 40000, PORT_REMOTE, SYN, NULL), sent(v));
+	assert_int_equal(knock(v, 40001, PORT_REMOTE, SYN, NULL), sent(v));
+	assert_int_equal(knock(v, 40000, PORT_FAR, SYN, NULL), other);
+	assert_int_equal(knock(v, 40001, PORT_FAR, SYN, NULL), other);
+}
+
+/* Over many client ports each endpoint of a set gets a fair share, the same one for the same tuple. */
+static void sets_are_spread(void **state)
+{
+	struct variant tc = *(const struct variant *)*state;
+	unsigned hits[3] = {};
+
+	tc.program = TC_INGRESS;
+	for (uint16_t i = 0; i < 900; i++) {
+		struct packet p = SEG(CLIENT, 30000 + i, VIP, PORT_MANY, .tcp = SYN,
+				      .from = GATEWAY, .to = NIC0_MAC);
+		static const enum host hosts[] = { POD, REMOTE, REMOTE1 };
+		uint8_t frame[PACKET_MAX], addr[16];
+		size_t size = tc.family == AF_INET ? 4 : 16, at = tc.family == AF_INET ? 30 : 38;
+		struct node_run run;
+		size_t len;
+
+		p.proto = tc.proto;
+		node_clear_flows();
+		len = packet_build(&p, tc.family, frame);
+		assert_int_equal(node_run(TC_INGRESS, NIC0, frame, len, 0, &run), 0);
+		for (size_t h = 0; h < 3; h++) {
+			world_addr(hosts[h], tc.family, addr);
+			hits[h] += !memcmp(run.frame + at, addr, size);
+		}
+	}
+	assert_int_equal(hits[0] + hits[1] + hits[2], 900);
+	for (size_t h = 0; h < 3; h++)
+		assert_in_range(hits[h], 200, 400);
+}
+
+static int run_all(const char *group, const char *const *names, void (*const *tests)(void **),
+		   size_t n)
+{
+	struct CMUnitTest list[VARIANTS * 4] = {};
+	static char text[VARIANTS * 4][96];
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < VARIANTS; k++, used++) {
+			snprintf(text[used], sizeof(text[used]), "%s [%s, IPv%c, %s]", names[i],
+				 variants[k].proto == IPPROTO_TCP ? "TCP" : "UDP",
+				 variants[k].family == AF_INET ? '4' : '6',
+				 variants[k].program == XDP_INGRESS ? "xdp" : "tc");
+			list[used] = (struct CMUnitTest){ .name = text[used],
+							  .test_func = tests[i],
+							  .initial_state = (void *)&variants[k] };
+		}
+	}
+	return _cmocka_run_group_tests(group, list, used, NULL, NULL);
+}
+
+int main(void)
+{
+	static const char *const map_names[] = { "a full map refuses", "a full map reclaims" };
+	static void (*const map_tests[])(void **) = { full_refuses_new_flows,
+						      full_reclaims_what_is_over };
+	static const char *const port_names[] = { "two ports", "ports of each endpoint",
+						  "a set is spread" };
+	static void (*const port_tests[])(void **) = { two_ports_serve_two_flows,
+						       ports_belong_to_an_endpoint,
+						       sets_are_spread };
+	int failed;
+
+	world_enter();
+	node_load(&(struct node_options){ .flows = FLOWS });
+	failed = run_all("full map", map_names, map_tests, 2);
+	node_unload();
+	node_load(&(struct node_options){ .snat_min = 20000, .snat_max = 20001 });
+	failed += run_all("ports", port_names, port_tests, 3);
+	node_unload();
+	return failed;
+}
