@@ -52,6 +52,13 @@ static __always_inline int ctx_l4_csum(CTX *ctx, const struct pkt *p, __u16 addr
 	return port_delta ? bpf_l4_csum_replace(ctx, off, 0, port_delta, flags) : 0;
 }
 
+/* Tells the sum that a NIC made over the whole packet, if it did, of a change that no check sum
+ * within the packet makes up for. */
+static __always_inline void ctx_csum_update(CTX *ctx, __u16 delta)
+{
+	bpf_csum_update(ctx, delta);
+}
+
 static __always_inline int ctx_redirect(CTX *ctx __attribute__((unused)), __u32 ifindex)
 {
 	return bpf_redirect(ifindex, 0);

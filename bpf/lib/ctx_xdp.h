@@ -42,6 +42,12 @@ static __always_inline int ctx_l4_csum(CTX *ctx, const struct pkt *p, __u16 addr
 	return 0;
 }
 
+/* XDP has no sum of the whole packet to keep. */
+static __always_inline void ctx_csum_update(CTX *ctx __attribute__((unused)),
+					    __u16 delta __attribute__((unused)))
+{
+}
+
 /* Sends the frame, whose MAC addresses are set, out of a device. */
 static __always_inline int ctx_redirect(CTX *ctx, __u32 ifindex)
 {

@@ -14,6 +14,7 @@
 #include "service.h"
 
 #define FIRST_SNAT_TRIES  32
+#define FIRST_COUNTED	  1    /* of first_reply(): failed, and the reason is counted */
 #define FIRST_SNAT_STRIDE 4999 /* prime, so that tries walk the whole of any range */
 
 enum first_result {
@@ -205,7 +206,7 @@ static __always_inline long first_reply(CTX *ctx, const struct tuple *t, struct 
 		if (first_reply_stale(t, new, af))
 			return first_put_reply(t, new, BPF_ANY, af);
 		if (first_snat(ctx, new, new->to.daddr, af) != FIRST_MADE)
-			return -FLOW_EEXIST;
+			return FIRST_COUNTED;
 	}
 	return first_allocate(t, new, af);
 }
@@ -216,6 +217,8 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 {
 	long r = first_reply(ctx, t, new, af);
 
+	if (r == FIRST_COUNTED)
+		return FIRST_DROP;
 	if (r == -FLOW_EEXIST) {
 		count(NARU_C_SNAT_EXHAUSTED);
 		return FIRST_DROP;
@@ -227,8 +230,10 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 		count(NARU_C_FLOW_NEW);
 		return FIRST_MADE;
 	}
-	flow_delete(&new->reply, first_reply_hook(new), af);
-	/* After EEXIST another CPU was faster: its entry is as good. */
+	/* After EEXIST another CPU was faster: its entry is as good, and without source translation
+	 * the reply entry is that CPU's as much as ours. */
+	if (r != -FLOW_EEXIST || new->f.flags & NARU_F_SNAT)
+		flow_delete(&new->reply, first_reply_hook(new), af);
 	return r == -FLOW_EEXIST ? FIRST_MADE : FIRST_FULL;
 }
 

@@ -4,9 +4,9 @@
  * port unreachable to a datagram (RFC 792; RFC 4443, 3.1). TC only; the answer leaves by the device
  * the packet came from, in the service's name.
  *
- * The RST is made by changing the SYN in place, word by word through the check sum helpers, so
- * that it is right for packets whose check sum a device is still to finish, too. The inner packet
- * of an ICMP error is cut to the IP header and eight bytes.
+ * Packets come with a whole check sum, with one that a device is to finish, or with a sum over the
+ * whole frame by the NIC; the helpers used here keep each of them right. The inner packet of an
+ * ICMP error is cut to the IP header and eight bytes.
  */
 #pragma once
 #include "rewrite.h"
@@ -27,72 +27,128 @@ struct reject_icmp {
 #define REJECT_TTL	 64
 #define REJECT_QUOTE_MAX 68 /* the longest IPv4 header and eight bytes */
 
-/* Swaps addresses and resets the time to live. The sums of transport headers do not change. */
-static __always_inline int reject_turn_ip(struct __sk_buff *ctx, const struct pkt *p, const int af)
+static __always_inline void reject_ip4(struct iphdr *ip, const struct pkt *p, __u8 proto,
+				       __u32 total)
 {
-	if (rewrite_swap_macs(ctx))
-		return -1;
-	if (af == AF_INET) {
-		struct iphdr *ip = ctx_data(ctx) + PKT_L3;
+	const __u32 none[5] = { ~0u, ~0u, ~0u, ~0u, ~0u };
 
-		if ((void *)(ip + 1) > ctx_end(ctx))
-			return -1;
-		ip->saddr = p->t.daddr[0];
-		ip->daddr = p->t.saddr[0];
-		ip->check = csum_apply(ip->check, (__u64)(__u16)~bpf_htons(ip->ttl << 8) +
-							  bpf_htons(REJECT_TTL << 8));
-		ip->ttl = REJECT_TTL;
-	} else {
-		struct ipv6hdr *ip = ctx_data(ctx) + PKT_L3;
-
-		if ((void *)(ip + 1) > ctx_end(ctx))
-			return -1;
-		__builtin_memcpy(&ip->saddr, p->t.daddr, 16);
-		__builtin_memcpy(&ip->daddr, p->t.saddr, 16);
-		ip->hop_limit = REJECT_TTL;
-	}
-	return 0;
-}
-
-static __always_inline int reject_tcp(struct __sk_buff *ctx, const struct pkt *p, const int af)
-{
-	struct tcphdr *tcp;
-	__u32 words[2], old[2];
-	__u16 flags, old_flags;
-	__u64 delta = 0;
-
-	if (reject_turn_ip(ctx, p, af))
-		return -1;
-	tcp = ctx_data(ctx) + pkt_l4(p);
-	if ((void *)(tcp + 1) > ctx_end(ctx))
-		return -1;
-	old[0] = tcp->seq;
-	old[1] = tcp->ack_seq;
-	old_flags = ((__u16 *)tcp)[6];
-	words[0] = 0;
-	words[1] = bpf_htonl(bpf_ntohl(tcp->seq) + 1 + (__u32)(long)CTX_LOAD(ctx, len) - pkt_l4(p) -
-			     tcp->doff * 4);
-	flags = (old_flags & bpf_htons(0xf000)) | bpf_htons(PKT_RST | PKT_ACK);
-	tcp->source = bpf_htons(p->t.dport);
-	tcp->dest = bpf_htons(p->t.sport);
-	tcp->seq = words[0];
-	tcp->ack_seq = words[1];
-	((__u16 *)tcp)[6] = flags;
-	delta = csum_words(0, old, words, 2) + (__u16)~old_flags + flags;
-	return bpf_l4_csum_replace(ctx, pkt_l4(p) + 16, 0, csum_fold(delta), 0) ? -1 : 0;
-}
-
-static __always_inline void reject_ip4(struct iphdr *ip, const struct pkt *p, __u32 total)
-{
 	ip->version = 4;
 	ip->ihl = 5;
 	ip->tot_len = bpf_htons(total);
 	ip->ttl = REJECT_TTL;
-	ip->protocol = IPPROTO_ICMP;
+	ip->protocol = proto;
 	ip->saddr = p->t.daddr[0];
 	ip->daddr = p->t.saddr[0];
-	ip->check = csum_apply(0xffff, csum_words(0, (__u32[5]){ ~0u, ~0u, ~0u, ~0u, ~0u },
-						  (const __u32 *)ip, 5));
+	ip->check = csum_apply(0xffff, csum_words(0, none, (const __u32 *)ip, 5));
+}
+
+static __always_inline void reject_ip6(struct ipv6hdr *ip, const struct pkt *p, __u8 proto,
+				       __u32 payload)
+{
+	ip->version = 6;
+	ip->payload_len = bpf_htons(payload);
+	ip->nexthdr = proto;
+	ip->hop_limit = REJECT_TTL;
+	__builtin_memcpy(&ip->saddr, p->t.daddr, 16);
+	__builtin_memcpy(&ip->daddr, p->t.saddr, 16);
+}
+
+/* The sum of the pseudo header of the answer, in words as they stand in memory. */
+static __always_inline __u64 reject_pseudo(const struct pkt *p, __u8 proto, __u32 len, const int af)
+{
+	__u64 sum = bpf_htons(proto) + bpf_htons(len);
+
+	for (int i = 0; i < PKT_WORDS(af); i++)
+		sum += (__u64)p->t.saddr[i] + p->t.daddr[i];
+	return sum;
+}
+
+/* True when a device is to finish the check sum at `off`: then a change outside the pseudo header
+ * does not reach the field. */
+static __always_inline int reject_is_partial(struct __sk_buff *ctx, __u32 off)
+{
+	__u16 before = bpf_htons(0x1234), after = 0;
+
+	bpf_skb_store_bytes(ctx, off, &before, sizeof(before), 0);
+	bpf_l4_csum_replace(ctx, off, 0, 1, 0);
+	bpf_skb_load_bytes(ctx, off, &after, sizeof(after));
+	return before == after;
+}
+
+/* Where the segment ends, by the IP header: frames may be padded. */
+static __always_inline __u32 reject_segment_end(const struct __sk_buff *ctx, const int af)
+{
+	const void *data = ctx_data(ctx), *end = ctx_end(ctx);
+	const struct ipv6hdr *ip6 = data + PKT_L3;
+	const struct iphdr *ip = data + PKT_L3;
+
+	if (af == AF_INET)
+		return (const void *)(ip + 1) > end ? 0 : PKT_L3 + bpf_ntohs(ip->tot_len);
+	return (const void *)(ip6 + 1) > end ? 0
+					     : PKT_L3 + sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
+}
+
+/* The reset that answers the SYN, without its check sum. */
+static __always_inline int reject_segment(struct __sk_buff *ctx, const struct pkt *p,
+					  struct tcphdr *rst, const int af)
+{
+	__u32 end = reject_segment_end(ctx, af);
+	struct tcphdr syn;
+
+	if (!end || bpf_skb_load_bytes(ctx, pkt_l4(p), &syn, sizeof(syn)))
+		return -1;
+	rst->source = bpf_htons(p->t.dport);
+	rst->dest = bpf_htons(p->t.sport);
+	rst->ack_seq = bpf_htonl(bpf_ntohl(syn.seq) + 1 + end - pkt_l4(p) - syn.doff * 4);
+	rst->doff = sizeof(*rst) / 4;
+	rst->rst = 1;
+	rst->ack = 1;
+	return 0;
+}
+
+/* A SYN becomes IP header and reset, both without options. */
+static __always_inline int reject_tcp(struct __sk_buff *ctx, const struct pkt *p, const int af)
+{
+	const __u32 ip_len = af == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct ipv6hdr ip6 = {};
+	struct iphdr ip4 = {};
+	struct tcphdr rst = {};
+	__u64 sum;
+	int partial;
+
+	if (reject_segment(ctx, p, &rst, af))
+		return -1;
+	partial = reject_is_partial(ctx, pkt_l4(p) + 16);
+	if (pkt_l4(p) != PKT_L3 + ip_len &&
+	    bpf_skb_adjust_room(ctx, -(__s32)(pkt_l4(p) - PKT_L3 - ip_len), BPF_ADJ_ROOM_NET, 0))
+		return -1;
+	if (bpf_skb_change_tail(ctx, PKT_L3 + ip_len + sizeof(rst), 0))
+		return -1;
+	sum = reject_pseudo(p, IPPROTO_TCP, sizeof(rst), af);
+	if (partial)
+		rst.check = csum_fold(sum);
+	else
+		rst.check = ~csum_fold(sum +
+				       (__u32)bpf_csum_diff(NULL, 0, (void *)&rst, sizeof(rst), 0));
+	if (af == AF_INET)
+		reject_ip4(&ip4, p, IPPROTO_TCP, ip_len + sizeof(rst));
+	else
+		reject_ip6(&ip6, p, IPPROTO_TCP, sizeof(rst));
+	if (bpf_skb_store_bytes(ctx, PKT_L3, af == AF_INET ? (void *)&ip4 : &ip6, ip_len,
+				BPF_F_RECOMPUTE_CSUM) ||
+	    bpf_skb_store_bytes(ctx, PKT_L3 + ip_len, &rst, sizeof(rst), BPF_F_RECOMPUTE_CSUM))
+		return -1;
+	return rewrite_swap_macs(ctx);
+}
+
+static __noinline int reject_tcp4(struct __sk_buff *ctx, const struct pkt *p)
+{
+	return p ? reject_tcp(ctx, p, AF_INET) : -1;
+}
+
+static __noinline int reject_tcp6(struct __sk_buff *ctx, const struct pkt *p)
+{
+	return p ? reject_tcp(ctx, p, AF_INET6) : -1;
 }
 
 static __noinline int reject_udp4(struct __sk_buff *ctx, const struct pkt *p)
@@ -102,7 +158,7 @@ static __noinline int reject_udp4(struct __sk_buff *ctx, const struct pkt *p)
 		struct reject_icmp icmp;
 	} head = {};
 	__u8 quote[REJECT_QUOTE_MAX] = {};
-	__u32 n;
+	__u32 n, sum;
 
 	if (!p)
 		return -1;
@@ -112,15 +168,14 @@ static __noinline int reject_udp4(struct __sk_buff *ctx, const struct pkt *p)
 	if (bpf_skb_change_tail(ctx, PKT_L3 + n, 0) ||
 	    bpf_skb_adjust_room(ctx, sizeof(head), BPF_ADJ_ROOM_MAC, 0))
 		return -1;
-	reject_ip4(&head.ip, p, sizeof(head) + n);
+	reject_ip4(&head.ip, p, IPPROTO_ICMP, sizeof(head) + n);
 	head.icmp.type = REJECT_ICMP_UNREACH;
 	head.icmp.code = REJECT_ICMP_PORT;
-	head.icmp.checksum =
-		~csum_fold((__u64)(__u32)bpf_csum_diff(NULL, 0, (void *)quote, sizeof(quote), 0) +
-			   *(__u16 *)&head.icmp);
-	return bpf_skb_store_bytes(ctx, PKT_L3, &head, sizeof(head), 0) || rewrite_swap_macs(ctx)
-		       ? -1
-		       : 0;
+	sum = bpf_csum_diff(NULL, 0, (void *)quote, sizeof(quote), 0);
+	head.icmp.checksum = ~csum_fold((__u64)sum + *(__u16 *)&head.icmp);
+	if (bpf_skb_store_bytes(ctx, PKT_L3, &head, sizeof(head), BPF_F_RECOMPUTE_CSUM))
+		return -1;
+	return rewrite_swap_macs(ctx);
 }
 
 static __noinline int reject_udp6(struct __sk_buff *ctx, const struct pkt *p)
@@ -137,21 +192,15 @@ static __noinline int reject_udp6(struct __sk_buff *ctx, const struct pkt *p)
 	if (bpf_skb_change_tail(ctx, PKT_L3 + sizeof(quote), 0) ||
 	    bpf_skb_adjust_room(ctx, sizeof(head), BPF_ADJ_ROOM_MAC, 0))
 		return -1;
-	head.ip.version = 6;
-	head.ip.payload_len = bpf_htons(sizeof(head.icmp) + sizeof(quote));
-	head.ip.nexthdr = IPPROTO_ICMPV6;
-	head.ip.hop_limit = REJECT_TTL;
-	__builtin_memcpy(&head.ip.saddr, p->t.daddr, 16);
-	__builtin_memcpy(&head.ip.daddr, p->t.saddr, 16);
+	reject_ip6(&head.ip, p, IPPROTO_ICMPV6, sizeof(head.icmp) + sizeof(quote));
 	head.icmp.type = REJECT_ICMPV6_UNREACH;
 	head.icmp.code = REJECT_ICMPV6_PORT;
-	sum = (__u32)bpf_csum_diff(NULL, 0, (void *)quote, sizeof(quote), 0);
-	sum += (__u32)bpf_csum_diff(NULL, 0, (void *)&head.ip.saddr, 32, 0);
-	sum += *(__u16 *)&head.icmp + head.ip.payload_len + bpf_htons(IPPROTO_ICMPV6);
-	head.icmp.checksum = ~csum_fold(sum);
-	return bpf_skb_store_bytes(ctx, PKT_L3, &head, sizeof(head), 0) || rewrite_swap_macs(ctx)
-		       ? -1
-		       : 0;
+	sum = reject_pseudo(p, IPPROTO_ICMPV6, sizeof(head.icmp) + sizeof(quote), AF_INET6);
+	sum += (__u32)bpf_csum_diff(NULL, 0, (void *)quote, sizeof(quote), 0);
+	head.icmp.checksum = ~csum_fold(sum + *(__u16 *)&head.icmp);
+	if (bpf_skb_store_bytes(ctx, PKT_L3, &head, sizeof(head), BPF_F_RECOMPUTE_CSUM))
+		return -1;
+	return rewrite_swap_macs(ctx);
 }
 
 static __always_inline int reject(struct __sk_buff *ctx, const struct pkt *p, const int af)
@@ -159,7 +208,7 @@ static __always_inline int reject(struct __sk_buff *ctx, const struct pkt *p, co
 	int r;
 
 	if (p->t.proto == NARU_TCP)
-		r = reject_tcp(ctx, p, af);
+		r = af == AF_INET ? reject_tcp4(ctx, p) : reject_tcp6(ctx, p);
 	else
 		r = af == AF_INET ? reject_udp4(ctx, p) : reject_udp6(ctx, p);
 	if (r) {

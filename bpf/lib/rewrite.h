@@ -32,6 +32,8 @@ static __always_inline int rewrite_ip6(CTX *ctx, const __u32 *addrs, const int h
 	__builtin_memcpy(&ip->saddr, addrs, 16);
 	__builtin_memcpy(&ip->daddr, addrs + 4, 16);
 	ip->hop_limit -= hop;
+	if (hop)
+		ctx_csum_update(ctx, (__u16)~bpf_htons(1));
 	return 0;
 }
 
