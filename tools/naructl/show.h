@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* narud's answers as text for people, on standard output. Each returns the exit status. */
+#pragma once
+#include <json-c/json.h>
+
+int show_status(struct json_object *root);
+int show_services(struct json_object *root);
+int show_endpoints(struct json_object *root);
+int show_flows(struct json_object *root);
+int show_drops(struct json_object *root);
