@@ -105,7 +105,7 @@ static int attach_clsact(const struct attach *a, uint32_t ifindex)
 	_cleanup_(mem_freep) char *qdisc = pin_path(a->links, ifindex, "qdisc");
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
 		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	int r = bpf_tc_hook_create(&hook);
+	int r = access(ours, F_OK) ? bpf_tc_hook_create(&hook) : -EEXIST;
 
 	if (!r)
 		mkdir(qdisc, 0700);

@@ -205,7 +205,7 @@ static int open_parts(struct dataplane *d)
 		return r;
 	d->tick_ms = tick_length(d->load.tick_shift);
 	init_parts(d);
-	r = restore(d->in);
+	r = restore_all(d->in);
 	if (r)
 		return log_err(r, "read the pinned maps");
 	topology_restore(&d->topology);

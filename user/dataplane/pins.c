@@ -166,6 +166,8 @@ void pins_close(struct pins *pins)
 {
 	if (pins->dir && pins->lock >= 0) {
 		forget(pins);
+		/* Said aloud: a child that has just been forked may still share the file. */
+		flock(pins->lock, LOCK_UN);
 		close(pins->lock);
 	}
 	free(pins->dir);

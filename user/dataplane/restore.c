@@ -182,7 +182,7 @@ static void on_svc(struct inforce *in, const void *key, const void *value)
 	add_set(in, service, &front->value.internal);
 }
 
-int restore(struct inforce *in)
+int restore_all(struct inforce *in)
 {
 	const struct maps *maps = in->maps;
 	int r = walk(in, maps->svc_name, sizeof(uint32_t), sizeof(struct naru_svc_name), on_name);

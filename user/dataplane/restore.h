@@ -6,4 +6,4 @@
 #pragma once
 #include "dataplane/inforce.h"
 
-int restore(struct inforce *in);
+int restore_all(struct inforce *in);

@@ -353,6 +353,7 @@ static void restore_rows(struct topology *t)
 			memcpy(row.dev.name, row.value.name, sizeof(row.dev.name));
 			row.dev.name[sizeof(row.dev.name) - 1] = '\0';
 			row.dev.class = row.value.class;
+			row.dev.nic = row.value.xdp;
 			add_row(t, &row);
 		}
 		last = &key;
