@@ -19,7 +19,7 @@ const char *document_check_text(const char *text, size_t len, int *ret_line)
 	int line = 1;
 
 	for (size_t i = 0, used; i < len; i += used) {
-		used = utf8_char_len(text + i, len - i);
+		used = text[i] > 0 ? 1 : utf8_char_len(text + i, len - i);
 		if (!used || !text[i]) {
 			*ret_line = line;
 			return used ? "there is a NUL byte in it" : "this is not UTF-8 text";

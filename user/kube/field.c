@@ -36,7 +36,7 @@ static bool is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static bool is_label(const char *text, size_t len)
+static bool is_label_of(const char *text, size_t len)
 {
 	if (!len || len > LABEL_MAX || !is_alnum(text[0]) || !is_alnum(text[len - 1]))
 		return false;
@@ -47,19 +47,19 @@ static bool is_label(const char *text, size_t len)
 	return true;
 }
 
-bool field_is_label(const char *text)
+static bool is_label(const char *text)
 {
-	return is_label(text, strlen(text));
+	return is_label_of(text, strlen(text));
 }
 
-bool field_is_subdomain(const char *text)
+static bool is_subdomain(const char *text)
 {
 	if (strlen(text) > SUBDOMAIN_MAX)
 		return false;
 	for (;;) {
 		size_t len = strcspn(text, ".");
 
-		if (!is_label(text, len))
+		if (!is_label_of(text, len))
 			return false;
 		if (!text[len])
 			return true;
@@ -90,7 +90,7 @@ void field_label(struct decode *d, const struct decode_field *field, struct json
 		 void *target)
 {
 	(void)field;
-	set_text(d, value, target, field_is_label,
+	set_text(d, value, target, is_label,
 		 "a name of at most 63 lower case letters, digits and '-'");
 }
 
@@ -98,7 +98,7 @@ void field_subdomain(struct decode *d, const struct decode_field *field, struct 
 		     void *target)
 {
 	(void)field;
-	set_text(d, value, target, field_is_subdomain,
+	set_text(d, value, target, is_subdomain,
 		 "a name of at most 253 lower case letters, digits, '-' and '.'");
 }
 

@@ -56,6 +56,3 @@ void field_cidr(struct decode *d, const struct decode_field *field, struct json_
 
 /* Text of a string value, or NULL after a report: not a string, or a NUL byte inside. */
 const char *field_text(struct decode *d, struct json_object *value);
-/* The forms that field_label() and field_subdomain() ask for. */
-bool field_is_label(const char *text);
-bool field_is_subdomain(const char *text);

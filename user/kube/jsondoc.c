@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * json-c's tokener reads and judges the text, for load.c. It knows neither lines nor keys that
- * are there twice (the last one wins silently), so a second walk goes over the text, now known to
+ * are there twice (the last one wins silently) and takes keys in single quotes even when told to
+ * be strict (json-c 0.16), so a second walk goes over the text, now known to
  * be valid, and the values together, in step. Invariant: the walk never leaves the range that the
  * tokener took, and where text and value do not fit together it goes on with the text alone.
  */
@@ -31,7 +32,9 @@ static void skip_blanks(struct walk *w)
 /* Behind the closing quote. */
 static void skip_string(struct walk *w)
 {
-	for (w->p++; w->p < w->end && *w->p != '"'; w->p++) {
+	char quote = *w->p;
+
+	for (w->p++; w->p < w->end && *w->p != quote; w->p++) {
 		w->line += *w->p == '\n';
 		if (*w->p == '\\' && w->p + 1 < w->end)
 			w->p++;
@@ -73,18 +76,22 @@ static void walk_object(struct walk *w, struct json_object *value)
 {
 	struct json_object *map = json_object_is_type(value, json_type_object) ? value : NULL;
 	int line = w->line, seen = 0;
+	bool single = false;
 
 	for (w->p++; skip_blanks(w), w->p < w->end && *w->p != '}';) {
 		if (*w->p == ',') {
 			w->p++;
 			continue;
 		}
+		single |= *w->p == '\'';
 		walk_value(w, take_key(w, map));
 		seen++;
 	}
 	w->p += w->p < w->end;
 	if (map && seen != json_object_object_length(map))
 		document_add_fault(w->document, map, line, "a key is there twice");
+	if (map && single)
+		document_add_fault(w->document, map, line, "a key is not in double quotes");
 }
 
 static void walk_array(struct walk *w, struct json_object *value)

@@ -12,7 +12,7 @@ struct kind {
 	const char *name;
 	enum object_kind object;
 	bool namespaced;
-	bool (*name_fits)(const char *name);
+	decode_fn name_type; /* field_label or field_subdomain */
 	const struct decode_field *fields;
 	/* What follows from several fields; NULL when nothing does. */
 	void (*finish)(struct decode *d, struct object *object);

@@ -34,20 +34,6 @@ static const struct decode_field type_fields[] = {
 	{ 0 },
 };
 
-static const struct decode_field id_fields[] = {
-	{ .name = "namespace", .fn = field_label, .offset = offsetof(struct object, namespace) },
-	{ .name = "name",
-	  .fn = field_string,
-	  .offset = offsetof(struct object, name),
-	  .flags = DECODE_REQUIRED },
-	{ 0 },
-};
-
-static const struct decode_field metadata_fields[] = {
-	{ .name = "metadata", .fn = decode_object, .arg = id_fields, .flags = DECODE_REQUIRED },
-	{ 0 },
-};
-
 static void free_type(struct type *type)
 {
 	free(type->api_version);
@@ -78,23 +64,30 @@ static void report_unknown(struct loader *l, struct json_object *value, const ch
 /* Name and namespace, checked. Returns NULL after a report. */
 static struct object *read_key(struct decode *d, const struct kind *kind, struct json_object *value)
 {
+	const struct decode_field ids[] = {
+		{ .name = "namespace",
+		  .fn = field_label,
+		  .offset = offsetof(struct object, namespace) },
+		{ .name = "name",
+		  .fn = kind->name_type,
+		  .offset = offsetof(struct object, name),
+		  .flags = DECODE_REQUIRED },
+		{ 0 },
+	};
+	const struct decode_field metadata[] = {
+		{ .name = "metadata", .fn = decode_object, .arg = ids, .flags = DECODE_REQUIRED },
+		{ 0 },
+	};
 	_cleanup_(object_freep) struct object *object = object_new(kind->object);
-	size_t errors = d->errors;
 
 	d->object = kind->name;
-	decode_fields(d, metadata_fields, value, object);
-	if (d->errors == errors && !kind->name_fits(object->name)) {
-		const struct decode_frame metadata = { .name = "metadata", .value = value };
-		const struct decode_frame name = { .up = &metadata, .name = "name" };
-
-		d->top = &name;
-		decode_error(d,
-			     "\"%.64s\" is not a valid name: lower case letters, digits and "
-			     "'-' are",
-			     object->name);
-		d->top = NULL;
+	decode_fields(d, metadata, value, object);
+	if (!d->errors && !*object->name) {
+		diag_add(d->diags, DIAG_ERROR, d->file, d->line, d->object, "metadata.name",
+			 "is empty");
+		return NULL;
 	}
-	if (d->errors > errors)
+	if (d->errors)
 		return NULL;
 	if (!kind->namespaced || !*object->namespace) {
 		free(object->namespace);
