@@ -46,6 +46,17 @@ static char *pin_path(const char *links, uint32_t ifindex, const char *what)
 
 /* ---- links ---- */
 
+/* The last reference of an unlinked pin is dropped later, by a kernel worker; detached at once, no
+ * packet meets the program after we return. */
+static void unpin(const char *path)
+{
+	_cleanup_(mem_closep) int link = bpf_obj_get(path);
+
+	if (link >= 0)
+		bpf_link_detach(link);
+	unlink(path);
+}
+
 static bool is_on_cgroup(int link, uint64_t cgroup)
 {
 	struct bpf_link_info info = {};
@@ -63,7 +74,7 @@ static bool update(const char *path, int program, uint64_t cgroup)
 		return false;
 	if ((!cgroup || is_on_cgroup(link, cgroup)) && !bpf_link_update(link, program, NULL))
 		return true;
-	unlink(path);
+	unpin(path);
 	return false;
 }
 
@@ -146,8 +157,8 @@ static void detach_tcx(const char *links, uint32_t ifindex)
 	_cleanup_(mem_freep) char *ingress = pin_path(links, ifindex, "ingress");
 	_cleanup_(mem_freep) char *egress = pin_path(links, ifindex, "egress");
 
-	unlink(ingress);
-	unlink(egress);
+	unpin(ingress);
+	unpin(egress);
 }
 
 const char *attach_tc(struct attach *a, uint32_t ifindex)
@@ -190,7 +201,7 @@ const char *attach_xdp(struct attach *a, uint32_t ifindex, const char *why_not)
 	int r;
 
 	if (why_not || a->load->xdp < 0) {
-		unlink(path);
+		unpin(path);
 		return why_not ? why_not : "off";
 	}
 	if (update(path, a->load->xdp, 0))
@@ -217,7 +228,7 @@ void attach_detach(const char *links, uint32_t ifindex)
 {
 	_cleanup_(mem_freep) char *xdp = pin_path(links, ifindex, "xdp");
 
-	unlink(xdp);
+	unpin(xdp);
 	detach_tcx(links, ifindex);
 	detach_clsact(links, ifindex);
 }
@@ -263,7 +274,7 @@ void attach_detach_all(const char *links)
 		if (sscanf(entry->d_name, "%u-%15s", &ifindex, what) == 2)
 			attach_detach(links, ifindex);
 		else
-			unlink(path);
+			unpin(path);
 	}
 	if (dir)
 		closedir(dir);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices and addresses: attached, followed, left alone and given up.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <naru/abi.h>
+
+#include "base/mem.h"
+#include "dataplane/cgroup.h"
+#include "dataplane/dataplane.h"
+#include "dpworld.h"
+
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+
+static uint32_t tcx_programs(unsigned ifindex)
+{
+	uint32_t ids[8], n = 8, flags;
+
+	assert_int_equal(bpf_prog_query((int)ifindex, TCX_INGRESS, 0, &flags, ids, &n), 0);
+	return n;
+}
+
+static void take_in(struct dataplane *d)
+{
+	struct pollfd ready = { .fd = dataplane_fd(d), .events = POLLIN };
+
+	while (poll(&ready, 1, 100) > 0)
+		assert_int_equal(dataplane_process(d), 0);
+}
+
+static void test_devices_come_and_go(void **state)
+{
+	struct dataplane *d = dpworld_open();
+	unsigned ifindex;
+	struct naru_device device;
+	int fd = dpworld_pin_fd("device");
+
+	(void)state;
+	dpworld_sh("ip link add pod1 type veth peer name inner1 && ip link set pod1 up");
+	take_in(d);
+	ifindex = if_nametoindex("pod1");
+	assert_int_equal(bpf_map_lookup_elem(fd, &ifindex, &device), 0);
+	assert_int_equal(device.class, NARU_POD);
+	assert_string_equal(device.name, "pod1");
+	/* No address of its own: the node's. */
+	assert_true(device.has_src4 && device.has_src6);
+	assert_int_equal(device.src4[3], 1);
+	assert_true(dpworld_linked(ifindex, "ingress"));
+	assert_true(dpworld_linked(ifindex, "egress"));
+	assert_int_equal(tcx_programs(ifindex), 1);
+	dpworld_sh("ip link del pod1");
+	take_in(d);
+	assert_false(dpworld_linked(ifindex, "ingress"));
+	assert_int_equal(bpf_map_lookup_elem(fd, &ifindex, &device), -ENOENT);
+	close(fd);
+	dpworld_close(d);
+}
+
+/* While nobody watched, one device went and another came. */
+static void test_devices_change_between_runs(void **state)
+{
+	struct dataplane *d;
+	unsigned gone, stays, fresh;
+
+	(void)state;
+	dpworld_sh("ip link add pod1 type veth peer name inner1 && "
+		   "ip link add pod2 type veth peer name inner2");
+	d = dpworld_open();
+	gone = if_nametoindex("pod1");
+	stays = if_nametoindex("pod2");
+	assert_true(dpworld_linked(gone, "ingress"));
+	dpworld_close(d);
+	assert_int_equal(tcx_programs(stays), 1);
+	dpworld_sh("ip link del pod1 && ip link add pod3 type veth peer name inner3");
+	fresh = if_nametoindex("pod3");
+	d = dpworld_open();
+	assert_false(dpworld_linked(gone, "ingress"));
+	assert_true(dpworld_linked(stays, "ingress"));
+	assert_true(dpworld_linked(fresh, "ingress"));
+	assert_int_equal(tcx_programs(stays), 1);
+	dpworld_close(d);
+	dpworld_sh("ip link del pod2 && ip link del pod3");
+}
+
+static void test_addresses(void **state)
+{
+	struct dataplane *d = dpworld_open();
+	struct naru_node_addr value;
+	struct addr mine = dpworld_addr("192.0.2.1"), more = dpworld_addr("192.0.2.77");
+	struct addr loopback = dpworld_addr("127.0.0.1");
+	int fd = dpworld_pin_fd("node_addr");
+
+	(void)state;
+	assert_int_equal(bpf_map_lookup_elem(fd, mine.byte, &value), 0);
+	assert_int_equal(value.ifindex, if_nametoindex("nic0"));
+	assert_int_equal(bpf_map_lookup_elem(fd, loopback.byte, &value), -ENOENT);
+	dpworld_sh("ip addr add 192.0.2.77/24 dev nic0");
+	take_in(d);
+	assert_int_equal(bpf_map_lookup_elem(fd, more.byte, &value), 0);
+	dpworld_sh("ip addr del 192.0.2.77/24 dev nic0");
+	take_in(d);
+	assert_int_equal(bpf_map_lookup_elem(fd, more.byte, &value), -ENOENT);
+	close(fd);
+	dpworld_close(d);
+}
+
+static bool has_qdisc(void)
+{
+	return !system("tc qdisc show dev nic0 | grep -q clsact");
+}
+
+static void test_clsact(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+	struct dataplane_status status;
+	unsigned ifindex = if_nametoindex("nic0");
+	struct dataplane *d;
+
+	(void)state;
+	c.force_clsact = true;
+	d = dpworld_open_with(&c);
+	dataplane_status(d, &status);
+	assert_string_equal(status.devices[0].tc, "clsact");
+	assert_int_equal(tcx_programs(ifindex), 0);
+	dpworld_close(d);
+	/* Again: replaced in place, not added. */
+	d = dpworld_open_with(&c);
+	dpworld_close(d);
+	assert_int_equal(system("test $(tc filter show dev nic0 ingress | grep -c tc_ingress) = 1"),
+			 0);
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	assert_false(has_qdisc());
+}
+
+/* Somebody else's. */
+static void add_filter(unsigned ifindex)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", insns, 2, NULL);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 5, .prog_fd = fd);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+	close(fd);
+}
+
+static void test_clsact_spares_others(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+
+	(void)state;
+	dpworld_sh("tc qdisc add dev nic0 clsact");
+	c.force_clsact = true;
+	dpworld_close(dpworld_open_with(&c));
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	assert_true(has_qdisc());
+	dpworld_sh("tc qdisc del dev nic0 clsact");
+	dpworld_close(dpworld_open_with(&c));
+	add_filter(if_nametoindex("nic0"));
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	assert_true(has_qdisc());
+	dpworld_sh("tc qdisc del dev nic0 clsact");
+}
+
+static void test_clsact_to_tcx(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+
+	(void)state;
+	c.force_clsact = true;
+	dpworld_close(dpworld_open_with(&c));
+	dpworld_close(dpworld_open());
+	assert_false(has_qdisc());
+	assert_int_equal(tcx_programs(if_nametoindex("nic0")), 1);
+}
+
+static void test_xdp(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+	struct dataplane_status status;
+	unsigned ifindex = if_nametoindex("nic0");
+	struct dataplane *d;
+
+	(void)state;
+	c.xdp = XDP_MODE_NATIVE;
+	d = dpworld_open_with(&c);
+	dataplane_status(d, &status);
+	assert_string_equal(status.devices[0].xdp, "native");
+	assert_true(dpworld_linked(ifindex, "xdp"));
+	dpworld_close(d);
+	c.xdp = XDP_MODE_AUTO;
+	d = dpworld_open_with(&c);
+	dataplane_status(d, &status);
+	assert_non_null(strstr(status.devices[0].xdp, "virtual"));
+	assert_false(dpworld_linked(ifindex, "xdp"));
+	dpworld_close(d);
+}
+
+static void test_cgroup_links(void **state)
+{
+	uint32_t ids[8], n = 8, flags;
+	int fd;
+	_cleanup_(mem_freep) char *dir = NULL;
+
+	(void)state;
+	dpworld_close(dpworld_open());
+	dpworld_close(dpworld_open());
+	assert_int_equal(cgroup_open(dpworld_cgroup, &fd, &dir), 0);
+	assert_int_equal(bpf_prog_query(fd, BPF_CGROUP_INET4_CONNECT, 0, &flags, ids, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	n = 8;
+	assert_int_equal(bpf_prog_query(fd, BPF_CGROUP_INET4_CONNECT, 0, &flags, ids, &n), 0);
+	assert_int_equal(n, 0);
+	close(fd);
+}
+
+static void test_cleanup_is_idempotent(void **state)
+{
+	(void)state;
+	dpworld_close(dpworld_open());
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	assert_false(dpworld_pinned(""));
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	assert_int_equal(tcx_programs(if_nametoindex("nic0")), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_devices_come_and_go, dpworld_clean),
+		cmocka_unit_test_teardown(test_devices_change_between_runs, dpworld_clean),
+		cmocka_unit_test_teardown(test_addresses, dpworld_clean),
+		cmocka_unit_test_teardown(test_clsact, dpworld_clean),
+		cmocka_unit_test_teardown(test_clsact_spares_others, dpworld_clean),
+		cmocka_unit_test_teardown(test_clsact_to_tcx, dpworld_clean),
+		cmocka_unit_test_teardown(test_xdp, dpworld_clean),
+		cmocka_unit_test_teardown(test_cgroup_links, dpworld_clean),
+		cmocka_unit_test_teardown(test_cleanup_is_idempotent, dpworld_clean),
+	};
+
+	return cmocka_run_group_tests_name("dataplane_devices", tests, dpworld_group_setup,
+					   dpworld_group_teardown);
+}

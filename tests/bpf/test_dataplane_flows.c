@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sweep over flow entries that stand in the real maps.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+
+#include <naru/abi.h>
+#include <naru/expire.h>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/encode.h"
+#include "dpworld.h"
+
+static uint32_t tick_now(void)
+{
+	struct naru_meta meta;
+	struct timespec jiffy;
+	uint32_t zero = 0;
+	int fd = dpworld_pin_fd("meta");
+	FILE *timers = fopen("/proc/timer_list", "re");
+	char line[256];
+	unsigned long long jiffies = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &meta), 0);
+	close(fd);
+	assert_int_equal(meta.abi_version, NARU_ABI_VERSION);
+	clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy);
+	assert_in_range((unsigned long)jiffy.tv_nsec << meta.tick_shift, 670000000, 1340000000);
+	while (timers && fgets(line, sizeof(line), timers)) {
+		if (sscanf(line, "jiffies: %llu", &jiffies) == 1)
+			break;
+	}
+	if (timers)
+		fclose(timers);
+	assert_true(jiffies > 0);
+	return (uint32_t)(jiffies >> meta.tick_shift);
+}
+
+struct pair {
+	struct naru_flow4_key fwd_key, rev_key;
+	struct naru_flow4 fwd, rev;
+};
+
+/* Client 198.51.100.9:port to service 0's first endpoint, by the stack's road. */
+static struct pair pair_of(struct dataplane *d, const struct plan *plan, uint16_t port,
+			   uint32_t seen)
+{
+	const struct plan_service *s = &plan->services[0];
+	const struct plan_endpoint *ep = &s->cluster.endpoints[0];
+	struct addr client = dpworld_addr("198.51.100.9");
+	struct pair p = {
+		.fwd_key = { .sport = port, .dport = 80, .proto = s->proto, .hook = NARU_INGRESS },
+		.rev_key = { .sport = 8080, .dport = port, .proto = s->proto, .hook = NARU_EGRESS },
+		.fwd.f = { .sport = port, .dport = 8080, .seen = seen, .road = NARU_STACK },
+		.rev.f = { .sport = 80,
+			   .dport = port,
+			   .seen = seen,
+			   .road = NARU_STACK,
+			   .flags = NARU_F_REPLY },
+	};
+
+	encode_addr4(&client, p.fwd_key.saddr);
+	encode_addr4(&s->frontends[0].addr, p.fwd_key.daddr);
+	encode_addr4(&client, p.fwd.saddr);
+	encode_addr4(&ep->addr, p.fwd.daddr);
+	encode_addr4(&ep->addr, p.rev_key.saddr);
+	encode_addr4(&client, p.rev_key.daddr);
+	encode_addr4(&s->frontends[0].addr, p.rev.saddr);
+	encode_addr4(&client, p.rev.daddr);
+	p.fwd.f.svc = p.rev.f.svc = dataplane_service_id(d, s);
+	p.fwd.f.ep = p.rev.f.ep = dataplane_endpoint_id(d, s->proto, ep);
+	return p;
+}
+
+static void insert(const struct pair *p)
+{
+	int fd = dpworld_pin_fd("flow4");
+
+	assert_int_equal(bpf_map_update_elem(fd, &p->rev_key, &p->rev, BPF_NOEXIST), 0);
+	assert_int_equal(bpf_map_update_elem(fd, &p->fwd_key, &p->fwd, BPF_NOEXIST), 0);
+	close(fd);
+}
+
+static bool on_flow(void *arg, const struct flow_info *flow)
+{
+	struct flow_info *last = arg;
+
+	*last = *flow;
+	return true;
+}
+
+static void test_flow_listing_and_expiry(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	uint32_t now = tick_now();
+	struct flow_info flow = {};
+	struct addr client = dpworld_addr("198.51.100.9");
+	struct pair live, dead;
+
+	(void)state;
+	dpworld_apply(d, plan);
+	dead = pair_of(d, plan, 5000, now - NARU_IDLE_TCP - 5);
+	insert(&dead);
+	live = pair_of(d, plan, 5001, now - 100);
+	insert(&live);
+	dpworld_settle(d);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 2);
+	assert_int_equal(dataplane_flows(d, on_flow, &flow), 0);
+	assert_int_equal(flow.client_port, 5001);
+	assert_memory_equal(&flow.client, &client, sizeof(client));
+	assert_int_equal(flow.vip_port, 80);
+	assert_int_equal(flow.endpoint_port, 8080);
+	assert_string_equal(flow.road, "stack");
+	assert_string_equal(flow.state, "established");
+	assert_in_range(flow.idle_s, 95, 125);
+	plan_free(plan);
+	dpworld_close(d);
+}
+
+/* What a flow holds stays: its service's and endpoint's ids, its bits of the filter. */
+static void test_flow_holds_ids(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1), *none = dpworld_plan(0, NARU_TCP, 0);
+	struct dataplane *d = dpworld_open();
+	struct pair p;
+	int fd = dpworld_pin_fd("filter"), flows = dpworld_pin_fd("flow4");
+	struct naru_filter *filter = mmap(NULL, sizeof(*filter), PROT_READ, MAP_SHARED, fd, 0);
+
+	(void)state;
+	dpworld_apply(d, plan);
+	p = pair_of(d, plan, 5000, tick_now());
+	insert(&p);
+	dpworld_apply(d, none);
+	dpworld_settle(d);
+	assert_int_equal(dpworld_entries("svc_name", 4), 1);
+	assert_int_equal(dpworld_entries("endpoint", 4), 1);
+	assert_true(filter->front.ports[0][80 / 32] & 1u << 80 % 32);
+	assert_true(filter->back.ports[0][8080 / 32] & 1u << 8080 % 32);
+	bpf_map_delete_elem(flows, &p.fwd_key);
+	bpf_map_delete_elem(flows, &p.rev_key);
+	dpworld_settle(d);
+	assert_int_equal(dpworld_entries("svc_name", 4), 0);
+	assert_int_equal(dpworld_entries("endpoint", 4), 0);
+	assert_false(filter->front.ports[0][80 / 32] & 1u << 80 % 32);
+	assert_false(filter->back.ports[0][8080 / 32] & 1u << 8080 % 32);
+	munmap(filter, sizeof(*filter));
+	close(fd);
+	close(flows);
+	plan_free(plan);
+	plan_free(none);
+	dpworld_close(d);
+}
+
+static void test_udp_flow_leaves_with_its_endpoint(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_UDP, 2), *less = dpworld_plan(1, NARU_UDP, 2);
+	struct dataplane *d = dpworld_open();
+	struct pair p;
+
+	(void)state;
+	dpworld_apply(d, plan);
+	p = pair_of(d, plan, 5000, tick_now());
+	insert(&p);
+	less->services[0].cluster.n = 1;
+	less->services[0].cluster.endpoints[0] = less->services[0].cluster.endpoints[1];
+	for (int i = 0; i < 3; i++)
+		dataplane_tick(d);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 2);
+	dpworld_apply(d, less);
+	for (int i = 0; i < 3; i++)
+		dataplane_tick(d);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 0);
+	plan_free(plan);
+	plan_free(less);
+	dpworld_close(d);
+}
+
+/* A reply entry alone goes, but not at first sight. */
+static void test_orphan(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	struct pair p;
+	int fd = dpworld_pin_fd("flow4");
+
+	(void)state;
+	dpworld_apply(d, plan);
+	p = pair_of(d, plan, 5000, tick_now());
+	p.rev.f.seen = 0;
+	assert_int_equal(bpf_map_update_elem(fd, &p.rev_key, &p.rev, BPF_NOEXIST), 0);
+	dataplane_tick(d);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 1);
+	dpworld_settle(d);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 0);
+	close(fd);
+	plan_free(plan);
+	dpworld_close(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_flow_listing_and_expiry, dpworld_clean),
+		cmocka_unit_test_teardown(test_flow_holds_ids, dpworld_clean),
+		cmocka_unit_test_teardown(test_udp_flow_leaves_with_its_endpoint, dpworld_clean),
+		cmocka_unit_test_teardown(test_orphan, dpworld_clean),
+	};
+
+	return cmocka_run_group_tests_name("dataplane_flows", tests, dpworld_group_setup,
+					   dpworld_group_teardown);
+}
