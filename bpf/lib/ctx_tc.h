@@ -2,6 +2,7 @@
 /* What differs between hooks, for TC. ctx_xdp.h has the same names. */
 #pragma once
 #include "csum.h"
+#include "ctx.h"
 #include "maps.h"
 #include "pkt.h"
 
@@ -11,17 +12,6 @@
 #define CTX_IS_XDP 0
 
 #include <linux/pkt_cls.h>
-
-/* By hand: clang 14 keeps the address of the field in a register across calls, and the verifier
- * refuses loads through a changed context pointer ("dereference of modified ctx ptr"). */
-#define CTX_LOAD(ctx, field)                                                                       \
-	({                                                                                         \
-		void *value_;                                                                      \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                                              \
-			     : "=r"(value_)                                                        \
-			     : "r"(ctx), "i"(__builtin_offsetof(CTX, field)));                     \
-		value_;                                                                            \
-	})
 
 static __always_inline void *ctx_data(const CTX *ctx)
 {

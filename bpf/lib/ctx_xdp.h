@@ -2,6 +2,7 @@
 /* What differs between hooks, for XDP. ctx_tc.h has the same names. */
 #pragma once
 #include "csum.h"
+#include "ctx.h"
 #include "maps.h"
 #include "pkt.h"
 
@@ -12,17 +13,17 @@
 
 static __always_inline void *ctx_data(const CTX *ctx)
 {
-	return (void *)(long)ctx->data;
+	return CTX_LOAD(ctx, data);
 }
 
 static __always_inline void *ctx_end(const CTX *ctx)
 {
-	return (void *)(long)ctx->data_end;
+	return CTX_LOAD(ctx, data_end);
 }
 
 static __always_inline __u32 ctx_ifindex(const CTX *ctx)
 {
-	return ctx->ingress_ifindex;
+	return (long)CTX_LOAD(ctx, ingress_ifindex);
 }
 
 /* Adds deltas to the check sum of the TCP or UDP header. XDP sees whole check sums. */
@@ -51,5 +52,5 @@ static __always_inline void ctx_csum_update(CTX *ctx __attribute__((unused)),
 /* Sends the frame, whose MAC addresses are set, out of a device. */
 static __always_inline int ctx_redirect(CTX *ctx, __u32 ifindex)
 {
-	return ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(ifindex, 0);
+	return ifindex == ctx_ifindex(ctx) ? XDP_TX : bpf_redirect(ifindex, 0);
 }

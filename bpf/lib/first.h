@@ -123,20 +123,25 @@ static __always_inline int first_reply_stale(const struct tuple *t, struct first
 	return 1;
 }
 
-/* Sends the flow by the redirect road with the node's address as source. */
+/* Sends the flow by the redirect road with the node's address as source. The road so far is STACK
+ * when the flow comes here because its reply key is taken. */
 static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
 						    const __u32 *ep_addr, const int af)
 {
 	enum nexthop_result r = nexthop_find(ctx, &new->f, ep_addr, new->to.proto, af);
 	const struct naru_state *s = node_state();
+	/* After a clash the pod may be behind a bridge, whose ports are hooked and not itself: then
+	 * the answer comes in at a port, and any address of the node will do. */
+	__u32 other = new->f.road == NARU_STACK ? ctx_ifindex(ctx) : new->f.ifindex;
 
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL) {
 		count(NARU_C_NO_ROUTE);
 		return FIRST_DROP;
 	}
-	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || !(new->f.nh_flags &NARU_NH_XDP)))
+	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || new->f.nh_flags != NARU_NH_XDP))
 		return FIRST_PASS;
-	if (nexthop_source(new->f.ifindex, new->to.saddr, af)) {
+	if (nexthop_source(new->f.ifindex, new->to.saddr, af) &&
+	    nexthop_source(other, new->to.saddr, af)) {
 		count(NARU_C_NO_SOURCE);
 		return FIRST_DROP;
 	}

@@ -56,7 +56,7 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 	struct naru_flow *f = flow_core(value, af);
 	enum nexthop_result r = nexthop_refresh(ctx, value, p->t.proto, now, af);
 
-	if (CTX_IS_XDP && (r != NEXTHOP_OK || !(f->nh_flags & NARU_NH_XDP) || p->ttl <= 1))
+	if (CTX_IS_XDP && (r != NEXTHOP_OK || ~f->nh_flags & NARU_NH_XDP || p->ttl <= 1))
 		return CTX_PASS;
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL)
 		return ingress_drop(NARU_C_NO_ROUTE);
