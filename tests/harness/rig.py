@@ -351,8 +351,9 @@ class Rig:
 
     # ---- removing ----
 
-    def save(self):
-        """Writes down what remove_saved() needs, for a rig that outlives its maker."""
+    def leave(self):
+        """Lets the rig outlive its maker, and writes down what remove_saved() needs."""
+        atexit.unregister(self.remove)
         with open(f"{self.directory}/rig.json", "w", encoding="ascii") as out:
             json.dump({"id": self.id, "directory": self.directory, "processes": self.processes,
                        "namespaces": self.namespaces, "cgroups": self.cgroups}, out)
@@ -408,5 +409,6 @@ def raise_on_signals():
     def stop(signum, _frame):
         raise SystemExit(128 + signum)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
