@@ -4,7 +4,6 @@
  * and show the answer. Exit status: 0 fine, 1 problem found (narud does not answer, status lists
  * problems), 2 usage.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -104,12 +103,8 @@ static int cleanup(const struct command *command, const struct settings *setting
 	int r = dataplane_cleanup(settings->bpffs);
 
 	(void)command;
-	if (r == -EBUSY)
-		client_complain("a narud is running on %s/%s: end it first", settings->bpffs,
-				NARU_PIN_SUBDIR);
-	else if (r < 0)
-		client_complain("%s/%s: %s", settings->bpffs, NARU_PIN_SUBDIR, strerror(-r));
-	else
+	/* What went wrong was logged there. */
+	if (!r)
 		client_remove_dead(settings->socket);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -91,6 +91,7 @@ int show_flows(struct json_object *root)
 	      "SERVICE");
 	for (size_t i = 0; i < field_count(root, "flows"); i++) {
 		struct json_object *flow = field_at(root, "flows", i);
+		const char *service = field_text(flow, "service");
 
 		table_cell(&table, "%s", field_text(flow, "protocol"));
 		table_cell(&table, "%s", field_socket(flow, "client", "client_port", text));
@@ -100,7 +101,7 @@ int show_flows(struct json_object *root)
 		table_cell(&table, "%s", field_text(flow, "road"));
 		table_cell(&table, "%s", field_text(flow, "state"));
 		table_cell(&table, "%" PRIu64 "s", field_number(flow, "idle_seconds"));
-		table_cell(&table, "%s", field_text(flow, "service"));
+		table_cell(&table, "%s", *service ? service : "-");
 	}
 	table_print(&table, "");
 	return EXIT_SUCCESS;

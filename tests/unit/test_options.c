@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* narud's options: defaults, both sources and who wins, and errors that say what is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "dataplane/dataplane.h"
+#include "options.h"
+
+#define ARGS_MAX 32
+
+struct result {
+	struct options options;
+	char *error;
+	int r;
+};
+
+/* The words of a command line, cut at spaces. */
+static struct result parse(const char *line)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(line);
+	char *argv[ARGS_MAX + 1] = { "narud" }, *rest = copy;
+	struct result result = { 0 };
+	int argc = 1;
+
+	while (rest && *rest && argc < ARGS_MAX)
+		argv[argc++] = strsep(&rest, " ");
+	result.r = options_parse(argc, argv, &result.options, &result.error);
+	return result;
+}
+
+static void finish(struct result *result)
+{
+	options_fini(&result->options);
+	mem_freep(&result->error);
+}
+
+static void test_defaults(void **state)
+{
+	struct result got = parse("--manifests dir");
+
+	(void)state;
+	assert_int_equal(got.r, 0);
+	assert_string_equal(got.options.manifests, "dir");
+	assert_string_equal(got.options.node_name, "");
+	assert_string_equal(got.options.bpffs, "/sys/fs/bpf");
+	assert_string_equal(got.options.run_dir, "/run/naru");
+	assert_int_equal(got.options.devices.n, 0);
+	assert_int_equal(got.options.xdp, XDP_MODE_AUTO);
+	assert_int_equal(got.options.tc, OPTIONS_TC_AUTO);
+	assert_int_equal(got.options.log_level, LOG_INFO);
+	assert_int_equal(got.options.l4, 1);
+	assert_int_equal(got.options.snat_ports.min, 1024);
+	assert_int_equal(got.options.snat_ports.max, 29999);
+	assert_false(got.options.check || got.options.bypass_netfilter);
+	finish(&got);
+}
+
+static void test_command_line(void **state)
+{
+	struct result got =
+		parse("--manifests=dir --device eth0 --device=eth1,x --pod-device veth* "
+		      "--xdp native --tc=clsact --snat-ports 2000-2000 --l4 off --check "
+		      "--print-plan --bypass-netfilter --admin [::1]:80");
+
+	(void)state;
+	assert_int_equal(got.r, 0);
+	assert_int_equal(got.options.devices.n, 2);
+	assert_string_equal(got.options.devices.items[1], "eth1,x");
+	assert_string_equal(got.options.pod_devices.items[0], "veth*");
+	assert_int_equal(got.options.xdp, XDP_MODE_NATIVE);
+	assert_int_equal(got.options.tc, OPTIONS_TC_CLSACT);
+	assert_int_equal(got.options.snat_ports.min, 2000);
+	assert_int_equal(got.options.l4, 0);
+	assert_true(got.options.check && got.options.print_plan && got.options.bypass_netfilter);
+	assert_string_equal(got.options.admin, "[::1]:80");
+	finish(&got);
+}
+
+static void test_environment(void **state)
+{
+	struct result got;
+
+	(void)state;
+	setenv("NARU_MANIFESTS", "/env", 1);
+	setenv("NARU_DEVICE", "eth0,,eth1,", 1);
+	setenv("NARU_POD_DEVICE", "a*,b*", 1);
+	setenv("NARU_BYPASS_NETFILTER", "yes", 1);
+	setenv("NARU_XDP", "off", 1);
+	setenv("NARU_ADMIN", "", 1); /* as good as not set */
+	got = parse("--pod-device c* --bypass-netfilter=false");
+	assert_int_equal(got.r, 0);
+	assert_string_equal(got.options.manifests, "/env");
+	assert_int_equal(got.options.devices.n, 2);
+	assert_string_equal(got.options.devices.items[1], "eth1");
+	/* A list on the command line takes the place of the environment's. */
+	assert_int_equal(got.options.pod_devices.n, 1);
+	assert_string_equal(got.options.pod_devices.items[0], "c*");
+	assert_false(got.options.bypass_netfilter);
+	assert_int_equal(got.options.xdp, XDP_MODE_OFF);
+	assert_string_equal(got.options.admin, "");
+	finish(&got);
+
+	setenv("NARU_XDP", "maybe", 1);
+	got = parse("");
+	assert_true(got.r < 0);
+	assert_string_equal(got.error, "NARU_XDP: \"maybe\": must be one of off|auto|native");
+	finish(&got);
+	unsetenv("NARU_MANIFESTS");
+	unsetenv("NARU_DEVICE");
+	unsetenv("NARU_POD_DEVICE");
+	unsetenv("NARU_BYPASS_NETFILTER");
+	unsetenv("NARU_XDP");
+	unsetenv("NARU_ADMIN");
+}
+
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *line, *error;
+	} rows[] = {
+		{ "", "--manifests: is required" },
+		{ "--manifests", "--manifests: needs a value" },
+		{ "--manifests=", "--manifests: needs a value" },
+		{ "--manifests d --print-plan", "--print-plan: needs --check" },
+		{ "--manifests d extra", "argument: \"extra\": options begin with --" },
+		{ "--manifests d -x", "argument: \"-x\": options begin with --" },
+		{ "--manifest d", "option: \"--manifest\": no such option" },
+		{ "--manifests d --xdp On", "--xdp: \"On\": must be one of off|auto|native" },
+		{ "--manifests d --l4 off|on", "--l4: \"off|on\": must be one of off|on" },
+		{ "--manifests d --check=2", "--check: \"2\": must be true or false" },
+		{ "--manifests d --snat-ports 5", "--snat-ports: \"5\": must be two ports, A-B" },
+		{ "--manifests d --snat-ports 0-5",
+		  "--snat-ports: \"0-5\": must be two ports, A-B" },
+		{ "--manifests d --snat-ports 5-65536",
+		  "--snat-ports: \"5-65536\": must be two ports, A-B" },
+		{ "--manifests d --snat-ports 5-9x",
+		  "--snat-ports: \"5-9x\": must be two ports, A-B" },
+		{ "--manifests d --snat-ports 9-5",
+		  "--snat-ports: \"9-5\": the first port must not be above the last one" },
+		{ "--manifests d --admin 9090",
+		  "--admin: \"9090\": must be ADDR:PORT or [ADDR]:PORT" },
+		{ "--manifests d --admin ::1:80",
+		  "--admin: \"::1:80\": must be ADDR:PORT or [ADDR]:PORT" },
+		{ "--manifests d --admin host:80",
+		  "--admin: \"host:80\": must be ADDR:PORT or [ADDR]:PORT" },
+		{ "--manifests d --admin 127.0.0.1:0",
+		  "--admin: \"127.0.0.1:0\": must be ADDR:PORT or [ADDR]:PORT" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct result got = parse(rows[i].line);
+
+		assert_true(got.r < 0);
+		assert_string_equal(got.error, rows[i].error);
+		finish(&got);
+	}
+}
+
+/* --help and --version need nothing else. */
+static void test_actions(void **state)
+{
+	struct result help = parse("--help"), version = parse("--version");
+
+	(void)state;
+	assert_int_equal(help.r, 0);
+	assert_true(help.options.help);
+	assert_int_equal(version.r, 0);
+	assert_true(version.options.version);
+	finish(&help);
+	finish(&version);
+}
+
+static void test_help_lists_all(void **state)
+{
+	static const char *const names[] = {
+		"--manifests DIR",
+		"--node-name NAME",
+		"--device IF",
+		"--pod-device PATTERN",
+		"--xdp off|auto|native",
+		"--snat-ports A-B",
+		"--bypass-netfilter",
+		"--bpffs DIR",
+		"--cgroup DIR",
+		"--run-dir DIR",
+		"--l4 off|on",
+		"--admin ADDR:PORT",
+		"--log-level ",
+		"--version",
+		"--check",
+		"--print-plan",
+		"--tc auto|tcx|clsact",
+		"1024-29999",
+		"NARU_PRINT_PLAN",
+		"NARU_SNAT_PORTS",
+	};
+	_cleanup_(mem_freep) char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	options_help(out);
+	fclose(out);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_non_null(strstr(text, names[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_environment), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_actions),	    cmocka_unit_test(test_help_lists_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
