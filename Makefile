@@ -53,7 +53,8 @@ LIB_SRC := $(filter-out user/narud.c,$(wildcard user/*.c)) $(wildcard user/*/*.c
 NARUCTL_SRC := $(wildcard tools/naructl/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
-# What is neither a test nor a BPF program is linked into every test beside it.
+# What is neither a test nor a BPF program is linked into every test beside it, and into the
+# benchmark, which runs packets the same way.
 BPFTEST_LIB := $(filter-out $(BPFTEST_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 BENCH_LIB := $(filter-out $(BENCH_SRC) %.bpf.c,$(wildcard tests/bench/*.c))
@@ -163,8 +164,9 @@ $(1)/tests/unit/%: $(1)/obj/tests/unit/%.o $(1)/libnaru.a
 $(1)/tests/bpf/%: $(1)/obj/tests/bpf/%.o $(BPFTEST_LIB:%.c=$(1)/obj/%.o) $(1)/libnaru.a
 	$$(call link,$(2),-lcmocka)
 
-$(1)/bench/%: $(1)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(1)/obj/%.o) $(1)/libnaru.a
-	$$(call link,$(2))
+$(1)/bench/%: $(1)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(1)/obj/%.o) $(BPFTEST_LIB:%.c=$(1)/obj/%.o) \
+		$(1)/libnaru.a
+	$$(call link,$(2),-lcmocka)
 
 $(1)/harness/%: $(1)/obj/tests/harness/%.o
 	$$(call link,$(2))
