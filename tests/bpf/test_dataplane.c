@@ -310,6 +310,21 @@ static void test_foreign_layout(void **state)
 	assert_int_equal(dataplane_open(&c, &d), -ESTALE);
 }
 
+static void test_foreign_version(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+	struct naru_meta meta = { .abi_version = NARU_ABI_VERSION + 1, .tick_shift = 8 };
+	struct dataplane *d = dpworld_open();
+	uint32_t zero = 0;
+	int fd = dpworld_pin_fd("meta");
+
+	(void)state;
+	dpworld_close(d);
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &meta, BPF_ANY), 0);
+	close(fd);
+	assert_int_equal(dataplane_open(&c, &d), -ESTALE);
+}
+
 /* Of processor time: the machine has other things to do. */
 static double seconds(void)
 {
@@ -360,6 +375,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_what_does_not_fit, dpworld_clean),
 		cmocka_unit_test_teardown(test_lock, dpworld_clean),
 		cmocka_unit_test_teardown(test_foreign_layout, dpworld_clean),
+		cmocka_unit_test_teardown(test_foreign_version, dpworld_clean),
 		cmocka_unit_test_teardown(test_ten_thousand_services, dpworld_clean),
 	};
 

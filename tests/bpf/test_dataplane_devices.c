@@ -11,8 +11,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cap-ng.h>
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
@@ -215,6 +217,32 @@ static void test_xdp(void **state)
 	dpworld_close(d);
 }
 
+static void test_xdp_of_somebody_else(void **state)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "foreign", "GPL", insns, 2, NULL);
+	int ifindex = (int)if_nametoindex("nic0");
+	struct dataplane_config c = dpworld_config();
+	struct dataplane_status status;
+	uint32_t before = 0, after = 0;
+
+	(void)state;
+	assert_int_equal(bpf_xdp_attach(ifindex, fd, 0, NULL), 0);
+	assert_int_equal(bpf_xdp_query_id(ifindex, 0, &before), 0);
+	c.xdp = XDP_MODE_NATIVE;
+	dataplane_status(dpworld_open_with(&c), &status);
+	assert_non_null(strstr(status.devices[0].xdp, "somebody else"));
+	assert_string_equal(status.devices[0].tc, "tcx");
+	dpworld_clean(NULL);
+	assert_int_equal(bpf_xdp_query_id(ifindex, 0, &after), 0);
+	assert_int_equal(before, after);
+	assert_int_equal(bpf_xdp_detach(ifindex, 0, NULL), 0);
+	close(fd);
+}
+
 static void test_cgroup_links(void **state)
 {
 	uint32_t ids[8], n = 8, flags;
@@ -244,6 +272,49 @@ static void test_cleanup_is_idempotent(void **state)
 	assert_int_equal(tcx_programs(if_nametoindex("nic0")), 0);
 }
 
+/* Opens, applies and cleans up with what narud keeps; 0 or the line that failed. */
+static int with_few_capabilities(void)
+{
+	struct dataplane_config c = dpworld_config();
+	struct plan *plan = dpworld_plan(3, NARU_UDP, 2);
+	struct dataplane *d = NULL;
+
+	c.xdp = XDP_MODE_NATIVE;
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_NET_ADMIN,
+			  CAP_PERFMON, -1) ||
+	    capng_apply(CAPNG_SELECT_CAPS))
+		return 1;
+	if (dataplane_open(&c, &d))
+		return 2;
+	/* PERFMON is for loading alone. */
+	if (capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_PERFMON) ||
+	    capng_apply(CAPNG_SELECT_CAPS))
+		return 3;
+	if (dataplane_apply(d, plan, NULL))
+		return 4;
+	dataplane_tick(d);
+	if (dataplane_flows(d, NULL, NULL))
+		return 5;
+	plan_free(plan);
+	dataplane_close(d);
+	return dataplane_cleanup(dpworld_bpffs) ? 6 : 0;
+}
+
+static void test_production_capabilities(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(with_few_capabilities());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_false(dpworld_pinned(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,8 +325,10 @@ int main(void)
 		cmocka_unit_test_teardown(test_clsact_spares_others, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_to_tcx, dpworld_clean),
 		cmocka_unit_test_teardown(test_xdp, dpworld_clean),
+		cmocka_unit_test_teardown(test_xdp_of_somebody_else, dpworld_clean),
 		cmocka_unit_test_teardown(test_cgroup_links, dpworld_clean),
 		cmocka_unit_test_teardown(test_cleanup_is_idempotent, dpworld_clean),
+		cmocka_unit_test_teardown(test_production_capabilities, dpworld_clean),
 	};
 
 	return cmocka_run_group_tests_name("dataplane_devices", tests, dpworld_group_setup,
