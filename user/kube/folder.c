@@ -19,14 +19,11 @@
 
 #include "base/mem.h"
 #include "kube/pathset.h"
+#include "kube/watches.h"
 
 #define DEPTH_MAX 32
 /* Reads of the descriptor in one go: a writer that never pauses must not hold the loop. */
 #define READS_MAX 64
-
-#define EVENTS                                                                                     \
-	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB |        \
-	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
 /* Notes: what the events since the last time say of a path. */
 #define NOTE_WRITTEN 0x01u /* complete: closed or renamed to */
@@ -37,97 +34,25 @@
 #define NOTE_LINKS   0x20u /* a directory in which links may lead elsewhere now */
 #define NOTE_FORCE   0x40u /* events were lost: read every file below */
 
+#define NOTE_DONE 0x80u
+
 /* Flag of a file's entry. */
 #define FILE_UNREADABLE 0x01u
 
-struct watch {
-	int wd;
-	char *path;
-};
-
 struct folder {
 	char *root;
-	int fd;
 	const struct folder_ops *ops;
 	void *arg;
 	struct pathset files;
 	struct pathset notes;
 	struct pathset failures; /* flags: errno */
-	struct watch *watches;	 /* by ascending wd */
-	size_t n_watches;
-	size_t cap_watches;
+	struct watches watches;
 	int parent_wd; /* of the nearest directory above root that exists, or -1 */
 	unsigned round;
 	bool force;
 };
 
-/* ---- watches ---- */
-
-static struct watch *find_watch(struct folder *f, int wd)
-{
-	size_t low = 0, high = f->n_watches;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (f->watches[middle].wd == wd)
-			return &f->watches[middle];
-		if (f->watches[middle].wd < wd)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-static bool is_watched(const struct folder *f, const char *path)
-{
-	for (size_t i = 0; i < f->n_watches; i++) {
-		if (!strcmp(f->watches[i].path, path))
-			return true;
-	}
-	return false;
-}
-
-/* The kernel numbers watches in ascending order and gives the same number for the same inode. */
-static int add_watch(struct folder *f, const char *path)
-{
-	int wd = inotify_add_watch(f->fd, path, EVENTS);
-
-	if (wd < 0)
-		return -errno;
-	if (wd == f->parent_wd || find_watch(f, wd))
-		return -ELOOP;
-	f->watches = mem_grow(f->watches, f->n_watches, &f->cap_watches, sizeof(*f->watches));
-	f->watches[f->n_watches++] = (struct watch){ .wd = wd, .path = mem_strdup(path) };
-	return 0;
-}
-
-static void drop_watches(struct folder *f, const char *dir)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->n_watches; i++) {
-		struct watch *watch = &f->watches[i];
-
-		if (!pathset_is_below(watch->path, dir)) {
-			f->watches[n++] = *watch;
-			continue;
-		}
-		inotify_rm_watch(f->fd, watch->wd);
-		free(watch->path);
-	}
-	f->n_watches = n;
-}
-
-static void forget_watch(struct folder *f, struct watch *watch)
-{
-	size_t i = (size_t)(watch - f->watches);
-
-	free(watch->path);
-	f->n_watches--;
-	memmove(watch, watch + 1, (f->n_watches - i) * sizeof(*watch));
-}
+/* ---- the directory above ---- */
 
 /* Cuts the last name off; returns false when there is nothing above. */
 static bool go_up(char *path)
@@ -158,14 +83,14 @@ static void watch_parent(struct folder *f)
 	const char *name = name_of(f->root);
 
 	if (f->parent_wd >= 0)
-		inotify_rm_watch(f->fd, f->parent_wd);
+		inotify_rm_watch(f->watches.fd, f->parent_wd);
 	f->parent_wd = -1;
 	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
 		return;
 	while (f->parent_wd < 0 && go_up(path))
-		f->parent_wd = inotify_add_watch(f->fd, path, EVENTS);
+		f->parent_wd = inotify_add_watch(f->watches.fd, path, WATCHES_EVENTS);
 	if (f->parent_wd < 0 && *f->root != '/')
-		f->parent_wd = inotify_add_watch(f->fd, ".", EVENTS);
+		f->parent_wd = inotify_add_watch(f->watches.fd, ".", WATCHES_EVENTS);
 }
 
 /* ---- comparing with what is on disk ---- */
@@ -296,7 +221,7 @@ static void list(struct folder *f, const char *path, unsigned depth)
 /* A directory that cannot be watched is read all the same; one met before by another name not. */
 static void walk(struct folder *f, const char *path, unsigned depth)
 {
-	int err = depth > DEPTH_MAX ? -ELOOP : add_watch(f, path);
+	int err = depth > DEPTH_MAX ? -ELOOP : watches_add(&f->watches, path, f->parent_wd);
 
 	if (err == -ENOENT || err == -ENOTDIR)
 		return;
@@ -326,7 +251,7 @@ static unsigned depth_of(const struct folder *f, const char *path)
 /* Makes what we know of a subtree, or of the whole, equal to what is there. */
 static void sync_tree(struct folder *f, const char *path)
 {
-	drop_watches(f, path);
+	watches_drop(&f->watches, path);
 	drop_failures(f, path);
 	if (!strcmp(path, f->root))
 		watch_parent(f);
@@ -391,25 +316,37 @@ static void sync_noted(struct folder *f, const char *path, unsigned notes)
 		see_file(f, path, &st, true);
 }
 
+static void sync_note(struct folder *f, const struct pathset_entry *entry)
+{
+	f->force = entry->flags & NOTE_FORCE;
+	if (entry->flags & NOTE_TREE)
+		sync_tree(f, entry->path);
+	else if (entry->flags & NOTE_LINKS)
+		sync_links(f, entry->path);
+	else
+		sync_noted(f, entry->path, entry->flags);
+	f->force = false;
+}
+
+/*
+ * Directories may have changed names with each other: old watches go first. What is there is
+ * taken in before what has gone is given up, so that a new name for a file changes no object.
+ */
 static void sync_all_noted(struct folder *f)
 {
-	/* Directories may have changed names with each other: old watches go first. */
 	for (size_t i = 0; i < f->notes.n; i++) {
 		if (f->notes.items[i]->flags & NOTE_TREE)
-			drop_watches(f, f->notes.items[i]->path);
+			watches_drop(&f->watches, f->notes.items[i]->path);
 	}
 	for (size_t i = 0; i < f->notes.n; i++) {
-		const char *path = f->notes.items[i]->path;
-		unsigned notes = f->notes.items[i]->flags;
-
-		f->force = notes & NOTE_FORCE;
-		if (notes & NOTE_TREE)
-			sync_tree(f, path);
-		else if (notes & NOTE_LINKS)
-			sync_links(f, path);
-		else
-			sync_noted(f, path, notes);
-		f->force = false;
+		if (!access(f->notes.items[i]->path, F_OK)) {
+			sync_note(f, f->notes.items[i]);
+			f->notes.items[i]->flags = NOTE_DONE;
+		}
+	}
+	for (size_t i = 0; i < f->notes.n; i++) {
+		if (f->notes.items[i]->flags != NOTE_DONE)
+			sync_note(f, f->notes.items[i]);
 	}
 	pathset_fini(&f->notes);
 }
@@ -455,7 +392,7 @@ static void note_parent(struct folder *f, const struct inotify_event *event)
 
 	if (event->mask & IN_IGNORED)
 		f->parent_wd = -1;
-	else if (other && is_watched(f, f->root))
+	else if (other && watches_has(&f->watches, f->root))
 		return;
 	else if (event->mask & (IN_ATTRIB | IN_CLOSE_WRITE) && !pathset_find(&f->failures, f->root))
 		return;
@@ -464,21 +401,21 @@ static void note_parent(struct folder *f, const struct inotify_event *event)
 
 static void note_event(struct folder *f, const struct inotify_event *event)
 {
-	struct watch *watch;
+	const char *path;
 
 	if (event->mask & IN_Q_OVERFLOW)
 		return note(f, f->root, NOTE_TREE | NOTE_FORCE);
 	if (event->wd == f->parent_wd)
 		return note_parent(f, event);
-	watch = find_watch(f, event->wd);
-	if (!watch)
+	path = watches_path(&f->watches, event->wd);
+	if (!path)
 		return;
 	if (event->len)
-		return note_named(f, watch->path, event);
+		return note_named(f, path, event);
 	if (event->mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF))
-		note(f, watch->path, NOTE_TREE);
+		note(f, path, NOTE_TREE);
 	if (event->mask & IN_IGNORED)
-		forget_watch(f, watch);
+		watches_forget(&f->watches, event->wd);
 }
 
 static void note_events(struct folder *f, const char *buf, size_t len)
@@ -497,7 +434,7 @@ int folder_process(struct folder *folder)
 	ssize_t len = 0;
 
 	for (int i = 0; i < READS_MAX; i++) {
-		len = read(folder->fd, buf, sizeof(buf));
+		len = read(folder->watches.fd, buf, sizeof(buf));
 		if (len <= 0)
 			break;
 		note_events(folder, buf, (size_t)len);
@@ -524,21 +461,19 @@ int folder_open(const char *dir, const struct folder_ops *ops, void *arg,
 {
 	struct folder *folder = mem_new(sizeof(*folder));
 	const struct pathset_entry *failure;
-	int err = 0;
+	int err;
 
 	folder->root = trim(dir);
 	folder->ops = ops;
 	folder->arg = arg;
 	folder->parent_wd = -1;
-	folder->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (folder->fd < 0)
-		err = -errno;
-	else
+	err = watches_init(&folder->watches);
+	if (!err)
 		sync_tree(folder, folder->root);
 	failure = pathset_find(&folder->failures, folder->root);
 	if (!err && failure)
 		err = -(int)failure->flags;
-	if (!err && !is_watched(folder, folder->root))
+	if (!err && !watches_has(&folder->watches, folder->root))
 		err = access(folder->root, F_OK) ? -errno : -ENOTDIR;
 	if (err) {
 		folder_close(folder);
@@ -555,20 +490,17 @@ void folder_close(struct folder *folder)
 	for (size_t i = 0; i < folder->files.n; i++)
 		folder->ops->removed(folder->arg, folder->files.items[i]->path,
 				     folder->files.items[i]->data);
-	for (size_t i = 0; i < folder->n_watches; i++)
-		free(folder->watches[i].path);
-	free(folder->watches);
+	watches_fini(&folder->watches);
 	pathset_fini(&folder->files);
 	pathset_fini(&folder->notes);
 	pathset_fini(&folder->failures);
-	mem_closep(&folder->fd);
 	free(folder->root);
 	free(folder);
 }
 
 int folder_fd(const struct folder *folder)
 {
-	return folder->fd;
+	return folder->watches.fd;
 }
 
 void folder_each(const struct folder *folder, void (*fn)(void *arg, const char *path, void *data),
