@@ -34,7 +34,8 @@ struct first {
 	struct tuple reply;    /* the endpoint's answer, and */
 	struct tuple reply_to; /* what the client shall see of it */
 	struct naru_flow reply_f;
-	struct naru_flow6 value; /* also has room for a struct naru_flow4 */
+	struct naru_flow4 value4; /* their padding stays zero */
+	struct naru_flow6 value6;
 };
 
 struct {
@@ -72,15 +73,16 @@ static __always_inline long first_put(struct first *new, const struct tuple *was
 				      const struct tuple *is, __u8 hook, struct naru_flow *f,
 				      __u64 flags, const int af)
 {
-	__u32 *addrs = FLOW_ENTRY_ADDRS(&new->value);
+	void *value = af == AF_INET ? (void *)&new->value4 : &new->value6;
+	__u32 *addrs = FLOW_ENTRY_ADDRS(value);
 
 	f->sport = is->sport;
 	f->dport = is->dport;
 	rewrite_deltas(f, was, is, af);
 	__builtin_memcpy(addrs, is->saddr, 4 * PKT_WORDS(af));
 	__builtin_memcpy(addrs + PKT_WORDS(af), is->daddr, 4 * PKT_WORDS(af));
-	__builtin_memcpy(flow_core(&new->value, af), f, sizeof(*f));
-	return flow_update(was, hook, &new->value, flags, af);
+	__builtin_memcpy(flow_core(value, af), f, sizeof(*f));
+	return flow_update(was, hook, value, flags, af);
 }
 
 /* The entry from endpoint to client. */

@@ -149,16 +149,22 @@ struct naru_flow {
 	enum naru_road road;
 };
 
+/*
+ * Padded so that an element of the hash map, which has a header of 48 bytes before its key, is a
+ * whole number of cache lines (128 and 192 bytes): a hit then touches as few as can be.
+ */
 struct naru_flow4 {
 	__u8 saddr[4]; /* new addresses */
 	__u8 daddr[4];
 	struct naru_flow f;
+	__u8 pad[8];
 };
 
 struct naru_flow6 {
 	__u8 saddr[16];
 	__u8 daddr[16];
 	struct naru_flow f;
+	__u8 pad[24];
 };
 
 /* ---- node --------------------------------------------------------------------------------- */
@@ -255,8 +261,8 @@ _Static_assert(sizeof(struct naru_endpoint) == 20, "abi");
 _Static_assert(sizeof(struct naru_flow4_key) == 16, "abi");
 _Static_assert(sizeof(struct naru_flow6_key) == 40, "abi");
 _Static_assert(sizeof(struct naru_flow) == 48, "abi");
-_Static_assert(sizeof(struct naru_flow4) == 56, "abi");
-_Static_assert(sizeof(struct naru_flow6) == 80, "abi");
+_Static_assert(sizeof(struct naru_flow4) == 64, "abi");
+_Static_assert(sizeof(struct naru_flow6) == 104, "abi");
 _Static_assert(sizeof(struct naru_device) == 44, "abi");
 _Static_assert(sizeof(struct naru_filter_half) == 24576, "abi");
 _Static_assert(sizeof(struct naru_sock_peer) == 36, "abi");
