@@ -8,6 +8,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -154,7 +155,27 @@ static void on_stop(void *arg)
 	loop_stop(daemon->loop);
 }
 
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
 /* ---- start and end ------------------------------------------------------------------------- */
+
+/* A connection of this host from a port that narud hands out as well would lose its answers. */
+static void warn_of_overlap(const struct option_range *ours)
+{
+	_cleanup_(close_file) FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	unsigned min, max;
+
+	if (!file || fscanf(file, "%u %u", &min, &max) != 2)
+		return;
+	if (ours->min <= max && ours->max >= min)
+		log_warn("--snat-ports %u-%u overlaps net.ipv4.ip_local_port_range %u-%u: "
+			 "connections of this host may lose answers",
+			 ours->min, ours->max, min, max);
+}
 
 static int open_dataplane(struct daemon *daemon)
 {
@@ -176,6 +197,7 @@ static int open_dataplane(struct daemon *daemon)
 
 	if (!options->l4)
 		return 0;
+	warn_of_overlap(&options->snat_ports);
 	r = dataplane_open(&config, &daemon->dataplane);
 	privileges_drop_perfmon();
 	return r;

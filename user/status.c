@@ -6,6 +6,7 @@
 #include "status.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,8 +111,10 @@ static bool is_attached(const struct dataplane_device *device)
 	return device->tc && (!strcmp(device->tc, "tcx") || !strcmp(device->tc, "clsact"));
 }
 
-static void add_device_problems(struct json *json, const struct dataplane_status *status)
+static void add_device_problems(struct json *json, const struct daemon *daemon,
+				const struct dataplane_status *status)
 {
+	bool want_tcx = daemon->options->tc == OPTIONS_TC_TCX;
 	size_t nics = 0;
 
 	for (size_t i = 0; i < status->n_devices; i++) {
@@ -121,6 +124,9 @@ static void add_device_problems(struct json *json, const struct dataplane_status
 		if (!is_attached(device))
 			add_problem(json, "device %s: not attached: %s", device->name,
 				    device->tc ? device->tc : "no reason known");
+		else if (want_tcx && strcmp(device->tc, "tcx") != 0)
+			add_problem(json, "device %s: attached by %s, not by tcx as asked for",
+				    device->name, device->tc);
 	}
 	if (!nics)
 		add_problem(json, "no device towards the network: name one with --device");
@@ -144,7 +150,7 @@ static void add_problems(struct json *json, const struct daemon *daemon,
 		add_problem(json, "the kernel refused the newest plan: %s",
 			    strerror(-daemon->applied));
 	if (daemon->dataplane)
-		add_device_problems(json, status);
+		add_device_problems(json, daemon, status);
 	json_array_end(json);
 }
 

@@ -15,8 +15,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cleanup.h"
 #include "client.h"
-#include "dataplane/dataplane.h"
 #include "show.h"
 
 #define EXIT_USAGE 2
@@ -100,13 +100,8 @@ static int ask(const struct command *command, const struct settings *settings)
 
 static int cleanup(const struct command *command, const struct settings *settings)
 {
-	int r = dataplane_cleanup(settings->bpffs);
-
 	(void)command;
-	/* What went wrong was logged there. */
-	if (!r)
-		client_remove_dead(settings->socket);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return cleanup_run(settings->bpffs, settings->socket);
 }
 
 static void print_help(FILE *out)

@@ -164,9 +164,9 @@ void endpoints_choose(struct draft *draft, const struct slices *slices, const ch
 	if (n_local > n)
 		n = n_local;
 	if (n > NARU_SET_MAX)
-		problem_add(
-			diags, DIAG_ERROR, &draft->service->object, "",
-			"port %u/%s has %zu endpoints in IPv%u, of which only the first %d are served",
-			draft->port->port, plan_proto_name(draft->plan.proto), n,
-			draft->plan.family, NARU_SET_MAX);
+		problem_add(diags, DIAG_ERROR, &draft->service->object, "",
+			    "port %u/%s has %zu endpoints in IPv%u, of which only the first "
+			    "%d are served",
+			    draft->port->port, plan_proto_name(draft->plan.proto), n,
+			    draft->plan.family, NARU_SET_MAX);
 }

@@ -27,17 +27,16 @@ static void note_unsupported(const struct service *service, struct diag_list *di
 	const struct object *object = &service->object;
 
 	if (service->affinity)
-		problem_add(
-			diags, DIAG_WARNING, object, "spec.sessionAffinity",
-			"ClientIP has no effect yet: each new flow of a client may reach another endpoint");
+		problem_add(diags, DIAG_WARNING, object, "spec.sessionAffinity",
+			    "ClientIP has no effect yet: each new flow of a client may "
+			    "reach another endpoint");
 	if (service->external_ips)
 		problem_add(diags, DIAG_WARNING, object, "spec.externalIPs",
 			    "not served yet: traffic to these addresses passes untouched");
 	if (service->source_ranges && service->type == SERVICE_LOAD_BALANCER)
-		problem_add(
-			diags, DIAG_WARNING, object, "spec.loadBalancerSourceRanges",
-			"not supported yet: the load balancer addresses are not served, since serving them "
-			"would open what the ranges close");
+		problem_add(diags, DIAG_WARNING, object, "spec.loadBalancerSourceRanges",
+			    "not supported yet: the load balancer addresses are not served, "
+			    "since serving them would open what the ranges close");
 }
 
 /* Bit 4 and bit 6: the families of cluster and load balancer addresses, else of the endpoints. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From Services to drafts: one per port and family that naru serves, still without anything in it. */
+/*
+ * From Services to drafts: one per port and family that naru serves, still with nothing in it.
+ */
 #pragma once
 #include "compile/draft.h"
 #include "compile/slices.h"

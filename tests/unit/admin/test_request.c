@@ -66,7 +66,7 @@ static void test_rows(void **state)
 	}
 }
 
-/* Whatever is cut off a good request, the verdict is to wait, and nothing behind the cut is read. */
+/* Whatever is cut off a good request: the verdict is to wait. Nothing behind the cut is read. */
 static void test_every_cut(void **state)
 {
 	static const char whole[] = "GET /a HTTP/1.1\r\n" H "\r\n";
