@@ -214,10 +214,10 @@ int dpworld_group_setup(void **state)
 	assert_int_equal(mkdir(dpworld_cgroup, 0700), 0);
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	log_set_level(LOG_ERROR);
-	dpworld_sh(
-		"ip link set lo up && ip link add nic0 type veth peer name far0 && "
-		"ip addr add 192.0.2.1/24 dev nic0 && ip addr add 2001:db8::1/64 dev nic0 nodad && "
-		"ip link set nic0 up && ip link set far0 up && ip route add default via 192.0.2.254");
+	dpworld_sh("ip link set lo up && ip link add nic0 type veth peer name far0");
+	dpworld_sh("ip addr add 192.0.2.1/24 dev nic0 && ip link set nic0 up");
+	dpworld_sh("ip addr add 2001:db8::1/64 dev nic0 nodad && ip link set far0 up");
+	dpworld_sh("ip route add default via 192.0.2.254");
 	return 0;
 }
 

@@ -112,7 +112,7 @@ static int dump_once(uint16_t type, const void *header, size_t header_len, mnl_c
 {
 	char buf[256];
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct mnl_socket *nl;
+	struct mnl_socket *nl = NULL;
 	int r;
 
 	msg->nlmsg_type = type;

@@ -6,6 +6,7 @@
  */
 #include "dataplane/cgroup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -100,6 +101,7 @@ int cgroup_open(const char *named, int *ret_fd, char **ret_dir)
 
 	if (r)
 		return r;
+	assert(dir);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstatfs(fd, &fs) || fstat(fd, &st))
 		return -errno;

@@ -69,7 +69,7 @@ static struct item *find(const struct ids *ids, const void *key, size_t len)
 	return item;
 }
 
-static struct item *bind(struct ids *ids, const void *key, size_t len, uint32_t id)
+static struct item *enter(struct ids *ids, const void *key, size_t len, uint32_t id)
 {
 	struct item *item = mem_new(sizeof(*item) + len);
 
@@ -89,7 +89,7 @@ int ids_restore(struct ids *ids, const void *key, size_t len, uint32_t id)
 		return -ERANGE;
 	if (ids->by_id[id] || find(ids, key, len))
 		return -EEXIST;
-	bind(ids, key, len, id);
+	enter(ids, key, len, id);
 	return 0;
 }
 
@@ -114,7 +114,7 @@ int ids_get(struct ids *ids, const void *key, size_t len, uint32_t *ret_id)
 
 		if (!id)
 			return -ENOSPC;
-		item = bind(ids, key, len, id);
+		item = enter(ids, key, len, id);
 	}
 	if (!item->refs++)
 		ids->resting--;

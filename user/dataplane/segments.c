@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 
 #include "base/mem.h"
 
@@ -85,11 +86,10 @@ int segments_take(struct segments *s, uint32_t blocks, uint32_t *ret_first)
 		return -ENOSPC;
 	for (depth = 0; depth < s->top - order; depth++) {
 		uint32_t left = node * 2, right = left + 1;
+		bool fits_left = s->free[left] > order, fits_right = s->free[right] > order;
 
 		/* The tighter half first, so that large runs stay whole. */
-		if (s->free[left] <= order)
-			node = right;
-		else if (s->free[right] <= order || s->free[left] <= s->free[right])
+		if (fits_left && (!fits_right || s->free[left] <= s->free[right]))
 			node = left;
 		else
 			node = right;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bits of the filter: set at once, cleared when neither plan nor flow has needed them for a sweep. */
+/* Bits of the filter: set at once, cleared when neither plan nor flow needed them for a sweep. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

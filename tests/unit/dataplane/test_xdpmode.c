@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +32,8 @@ static void auto_names_its_reason(void **state)
 	const char *const words[] = { "virtual", "virtual", "driver", "VLAN", "MTU", "queues" };
 
 	(void)state;
-	strcpy(facts[0].driver, "veth");
-	strcpy(facts[1].driver, "virtio_net");
+	snprintf(facts[0].driver, sizeof(facts[0].driver), "veth");
+	snprintf(facts[1].driver, sizeof(facts[1].driver), "virtio_net");
 	facts[2].driver[0] = '\0';
 	facts[3].vlan = facts[3].strips_vlan = true;
 	facts[4].mtu = 9000;
