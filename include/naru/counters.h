@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) OR Apache-2.0 */
 /*
  * Every counter of the packet path, once: id, name, help. A row is enumerator, field of the
  * map, metric label and text of naructl at the same time. Drops come first and have a reason each (invariant: no packet
