@@ -57,9 +57,7 @@ BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
 # benchmark, which runs packets the same way.
 BPFTEST_LIB := $(filter-out $(BPFTEST_SRC) %.bpf.c,$(wildcard tests/bpf/*.c))
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
-# The packet bench uses the node and the network of the packet tests.
-BENCH_LIB := $(filter-out $(BENCH_SRC) %.bpf.c,$(wildcard tests/bench/*.c)) \
-	     $(addprefix tests/bpf/,world.c packet.c node.c node_services.c)
+BENCH_LIB := $(filter-out $(BENCH_SRC) %.bpf.c,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BPF_DIRS := bpf tests/bpf tests/bench tests/harness
 HARNESS_SRC := $(filter-out %.bpf.c,$(wildcard tests/harness/*.c))

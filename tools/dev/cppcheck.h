@@ -22,3 +22,9 @@
 #define HASH_ADD(hh, head, field, len, item)  hash_add(&(head), item)
 #define HASH_DEL(head, item)		      hash_del(&(head), item)
 #define HASH_ADD_KEYPTR(hh, head, key, len, item) hash_add(&(head), item)
+
+/* json-c */
+#define json_object_object_foreach(object, key, value)                                             \
+	char *key = NULL;                                                                          \
+	struct json_object *value = NULL;                                                          \
+	while (json_next(object, &key, &value))
