@@ -6,7 +6,6 @@
 #include "base/diag.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -27,7 +26,6 @@ void diag_report(struct diag_list *list, enum diag_level level, const struct dia
 {
 	struct diag *diag = append(list);
 	va_list args;
-	int len;
 
 	*diag = (struct diag){
 		.level = level,
@@ -37,11 +35,7 @@ void diag_report(struct diag_list *list, enum diag_level level, const struct dia
 		.field = mem_strdup(where->field ? where->field : ""),
 	};
 	va_start(args, reason);
-	len = vsnprintf(NULL, 0, reason, args);
-	va_end(args);
-	diag->reason = mem_new((size_t)len + 1);
-	va_start(args, reason);
-	vsnprintf(diag->reason, (size_t)len + 1, reason, args);
+	diag->reason = mem_vprintf(reason, args);
 	va_end(args);
 }
 

@@ -6,7 +6,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,46 +50,26 @@ static void add_time(struct str *line)
 	str_addf(line, "%s.%03ldZ", text, now.tv_nsec / 1000000);
 }
 
-static void add_escaped(struct str *line, const char *text, size_t len)
+static void add_escaped(struct str *line, const char *text)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
 
 		if (c < 0x20 || c == 0x7f)
 			str_addf(line, "\\x%02x", c);
 		else
-			str_add(line, text + i, 1);
+			str_add(line, text, 1);
 	}
 }
 
-static void add_formatted(struct str *text, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
-
-static void add_formatted(struct str *text, const char *format, va_list args)
-{
-	va_list again;
-	char *room;
-	int len;
-
-	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, again);
-	va_end(again);
-	if (len < 0)
-		return;
-	room = mem_new((size_t)len + 1);
-	vsnprintf(room, (size_t)len + 1, format, args);
-	str_add(text, room, (size_t)len);
-	free(room);
-}
-
 /* Where standard error is closed there is nobody left to tell. */
-static void emit(enum log_level level, const char *text, size_t len)
+static void emit(enum log_level level, const char *library, const char *text)
 {
 	struct str line = { 0 };
 
 	add_time(&line);
-	str_addf(&line, " %s ", level_names[level]);
-	add_escaped(&line, text, len);
+	str_addf(&line, " %s %s%s", level_names[level], library, *library ? ": " : "");
+	add_escaped(&line, text);
 	str_add(&line, "\n", 1);
 	(void)!write(STDERR_FILENO, line.buf, line.len);
 	str_fini(&line);
@@ -99,49 +78,46 @@ static void emit(enum log_level level, const char *text, size_t len)
 void log_write(enum log_level level, const char *format, ...)
 {
 	int saved = errno;
-	struct str text = { 0 };
+	_cleanup_(mem_freep) char *text = NULL;
 	va_list args;
 
 	if (level > max_level)
 		return;
 	va_start(args, format);
-	add_formatted(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	emit(level, text.buf, text.len);
-	str_fini(&text);
+	emit(level, "", text);
 	errno = saved;
 }
 
 void log_library(enum log_level level, const char *library, const char *format, va_list args)
 {
 	int saved = errno;
-	struct str text = { 0 };
+	_cleanup_(mem_freep) char *text = NULL;
 
 	if (level < LOG_DEBUG)
 		level++;
 	if (level > max_level)
 		return;
-	str_addf(&text, "%s: ", library);
-	add_formatted(&text, format, args);
-	while (text.len && text.buf[text.len - 1] == '\n')
-		text.len--;
-	emit(level, text.buf, text.len);
-	str_fini(&text);
+	text = mem_vprintf(format, args);
+	for (size_t len = strlen(text); len && text[len - 1] == '\n'; len--)
+		text[len - 1] = '\0';
+	emit(level, library, text);
 	errno = saved;
 }
 
 int log_err(int err, const char *format, ...)
 {
 	int saved = errno;
-	struct str text = { 0 };
+	_cleanup_(mem_freep) char *text = NULL;
+	_cleanup_(mem_freep) char *line = NULL;
 	va_list args;
 
 	va_start(args, format);
-	add_formatted(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	str_addf(&text, ": %s", strerror(-err));
-	emit(LOG_ERROR, text.buf, text.len);
-	str_fini(&text);
+	line = mem_printf("%s: %s", text, strerror(-err));
+	emit(LOG_ERROR, "", line);
 	errno = saved;
 	return err;
 }

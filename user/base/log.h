@@ -31,5 +31,5 @@ void log_library(enum log_level level, const char *library, const char *format, 
 #define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
 
-/* Logs an error with the text of -err appended and returns err: return log_err(r, "pin %s", name). */
+/* Logs an error with the text of -err appended and returns err: return log_err(r, "pin %s", n). */
 int log_err(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,17 +64,23 @@ char *mem_strdup(const char *text)
 	return copy;
 }
 
+char *mem_vprintf(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		out_of_memory();
+	return text;
+}
+
 char *mem_printf(const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int len;
 
 	va_start(args, format);
-	len = vasprintf(&text, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	if (len < 0)
-		out_of_memory();
 	return text;
 }
 

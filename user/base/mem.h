@@ -4,6 +4,7 @@
  * data plane keeps forwarding. TAKE_PTR and TAKE_FD mark each move of ownership.
  */
 #pragma once
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -31,6 +32,7 @@ void *mem_array(size_t n, size_t size);
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 char *mem_strdup(const char *text);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *mem_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* For _cleanup_: free what the pointer points to, close what the integer names. */
 void mem_freep(void *ptr);

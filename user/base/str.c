@@ -5,9 +5,7 @@
  */
 #include "base/str.h"
 
-#include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -23,19 +21,13 @@ void str_add(struct str *s, const char *text, size_t len)
 
 void str_addf(struct str *s, const char *format, ...)
 {
+	_cleanup_(mem_freep) char *text = NULL;
 	va_list args;
-	int len;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	text = mem_vprintf(format, args);
 	va_end(args);
-	assert(len >= 0);
-
-	s->buf = mem_grow(s->buf, s->len + (size_t)len, &s->cap, 1);
-	va_start(args, format);
-	vsnprintf(s->buf + s->len, (size_t)len + 1, format, args);
-	va_end(args);
-	s->len += (size_t)len;
+	str_add(s, text, strlen(text));
 }
 
 void str_fini(struct str *s)

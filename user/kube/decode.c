@@ -7,7 +7,6 @@
 
 #include <json-c/json.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -55,8 +54,7 @@ void decode_error(struct decode *d, const char *reason, ...)
 	if (d->errors++ >= ERRORS_MAX)
 		return;
 	va_start(args, reason);
-	if (vasprintf(&text, reason, args) < 0)
-		abort();
+	text = mem_vprintf(reason, args);
 	va_end(args);
 	add_path(&path, d->top);
 	diag_add(d->diags, DIAG_ERROR, d->file, find_line(d), d->object, path.buf, "%s", text);

@@ -8,7 +8,6 @@
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -60,8 +59,7 @@ void document_add_fault(struct document *document, struct json_object *at, int l
 	fault->at = at;
 	fault->line = line;
 	va_start(args, reason);
-	if (vasprintf(&fault->reason, reason, args) < 0)
-		abort();
+	fault->reason = mem_vprintf(reason, args);
 	va_end(args);
 }
 

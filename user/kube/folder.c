@@ -199,9 +199,17 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* After a failure of scandir() n is negative and entries NULL. */
+static void free_entries(struct dirent **entries, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(entries[i]);
+	free(entries);
+}
+
 static void list(struct folder *f, const char *path, unsigned depth)
 {
-	struct dirent **entries;
+	struct dirent **entries = NULL;
 	int n = scandir(path, &entries, is_shown, compare_names);
 
 	if (n < 0 && errno != ENOENT && errno != ENOTDIR) {
@@ -212,10 +220,8 @@ static void list(struct folder *f, const char *path, unsigned depth)
 		_cleanup_(mem_freep) char *child = join(path, entries[i]->d_name);
 
 		walk_entry(f, child, depth);
-		free(entries[i]);
 	}
-	if (n >= 0)
-		free(entries);
+	free_entries(entries, n);
 }
 
 /* A directory that cannot be watched is read all the same; one met before by another name not. */
@@ -273,7 +279,7 @@ static void sync_link(struct folder *f, const char *path)
 
 static void sync_links(struct folder *f, const char *dir)
 {
-	struct dirent **entries;
+	struct dirent **entries = NULL;
 	int n = scandir(dir, &entries, is_shown, compare_names);
 
 	for (int i = 0; i < n; i++) {
@@ -282,10 +288,8 @@ static void sync_links(struct folder *f, const char *dir)
 
 		if (!lstat(path, &st) && S_ISLNK(st.st_mode))
 			sync_link(f, path);
-		free(entries[i]);
 	}
-	if (n >= 0)
-		free(entries);
+	free_entries(entries, n);
 }
 
 /* ---- events ---- */
@@ -389,14 +393,14 @@ static void note_named(struct folder *f, const char *dir, const struct inotify_e
 static void note_parent(struct folder *f, const struct inotify_event *event)
 {
 	bool other = event->len && strcmp(event->name, name_of(f->root)) != 0;
+	bool moved = !(event->mask & (IN_ATTRIB | IN_CLOSE_WRITE));
 
 	if (event->mask & IN_IGNORED)
 		f->parent_wd = -1;
 	else if (other && watches_has(&f->watches, f->root))
 		return;
-	else if (event->mask & (IN_ATTRIB | IN_CLOSE_WRITE) && !pathset_find(&f->failures, f->root))
-		return;
-	note(f, f->root, NOTE_TREE);
+	if (moved || pathset_find(&f->failures, f->root))
+		note(f, f->root, NOTE_TREE);
 }
 
 static void note_event(struct folder *f, const struct inotify_event *event)

@@ -56,7 +56,7 @@ static void keep(struct file *file, struct object *object)
 /* Former and new objects are both sorted: one pass over the two makes the new list. */
 static void apply(struct manifests *m, struct file *file, struct load *load)
 {
-	struct object **former = file->objects;
+	_cleanup_(mem_freep) struct object **former = file->objects;
 	size_t n_former = file->n, i = 0, j = 0;
 
 	file->objects = mem_array(n_former + load->n, sizeof(*file->objects));
@@ -81,7 +81,6 @@ static void apply(struct manifests *m, struct file *file, struct load *load)
 		}
 	}
 	load->n = 0;
-	free(former);
 }
 
 static void take_text(struct manifests *m, const char *path, struct file *file, const char *text,

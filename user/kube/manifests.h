@@ -14,8 +14,10 @@
 
 struct manifests;
 
-/* Reads the whole folder into the model. -ENOENT, -ENOTDIR, -EACCES… when the folder itself cannot
- * be read; what is wrong inside it becomes diagnostics. The model outlives the source. */
+/*
+ * Reads the whole folder into the model. -ENOENT, -ENOTDIR, -EACCES… when the folder itself
+ * cannot be read; what is wrong inside it becomes diagnostics. The model outlives the source.
+ */
 int manifests_open(const char *dir, struct model *model, struct manifests **ret_manifests);
 void manifests_close(struct manifests *manifests);
 
@@ -23,7 +25,7 @@ void manifests_close(struct manifests *manifests);
  * watching before the first read in manifests_open(), so that nothing is missed between. */
 int manifests_fd(const struct manifests *manifests);
 
-/* Takes in what changed. Returns 1 when the model or the diagnostics changed, 0 when not, -errno. */
+/* Takes in what changed. 1 when the model or the diagnostics changed, 0 when not, -errno. */
 int manifests_process(struct manifests *manifests);
 
 /* Of the files as they are now. Borrowed until the next manifests_process(). */

@@ -102,7 +102,7 @@ static struct json_object *fraction(const char *text)
 
 static struct json_object *number(const char *text, size_t len)
 {
-	char plain[NUMBER_MAX + 1];
+	char plain[NUMBER_MAX + 1] = { 0 };
 	struct json_object *value;
 	size_t n = 0;
 
@@ -112,7 +112,6 @@ static struct json_object *number(const char *text, size_t len)
 		if (text[i] != '_')
 			plain[n++] = text[i];
 	}
-	plain[n] = '\0';
 	value = integer(plain);
 	return value ? value : fraction(plain);
 }

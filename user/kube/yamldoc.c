@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -48,8 +47,7 @@ static int fail(struct reader *r, int line, const char *reason, ...)
 	va_list args;
 
 	va_start(args, reason);
-	if (vasprintf(&r->document.unreadable, reason, args) < 0)
-		abort();
+	r->document.unreadable = mem_vprintf(reason, args);
 	va_end(args);
 	r->document.line = line;
 	return -EINVAL;

@@ -125,7 +125,7 @@ struct namespace
 struct object *object_new(enum object_kind kind);
 /* Adds an owner and returns the object. */
 struct object *object_ref(struct object *object);
-/* Takes one owner away; the last one frees. Knows every kind; NULL and half-built ones are legal. */
+/* Takes one owner away; the last one frees. Any kind; NULL and half-built ones are legal. */
 void object_free(struct object *object);
 /* For _cleanup_. */
 void object_freep(struct object **object);

@@ -146,6 +146,15 @@ static void service_fields_say_what_is_wrong(void **state)
 		{ SERVICE "spec: {externalTrafficPolicy: [Local]}\n",
 		  "f:4: error: Service default/s: spec.externalTrafficPolicy: expected Cluster or "
 		  "Local, found a list" },
+	};
+
+	(void)state;
+	assert_wrong(rows, ARRAY_SIZE(rows));
+}
+
+static void service_status_says_what_is_wrong(void **state)
+{
+	static const struct wrong rows[] = {
 		{ SERVICE "spec: {}\nstatus: {loadBalancer: {ingress: [{ip: 224.0.0.1}]}}\n",
 		  "f:5: error: Service default/s: status.loadBalancer.ingress[0].ip: 224.0.0.1 is "
 		  "a multicast address" },
@@ -178,8 +187,8 @@ static void slice_fields_say_what_is_wrong(void **state)
 		  "f:5: error: EndpointSlice default/e: endpoints[0].addresses[0]: "
 		  "169.254.169.254 is a link-local address" },
 		{ SLICE "endpoints: [{addresses: ['fd00::1']}]\n",
-		  "f:1: error: EndpointSlice default/e: endpoints[0].addresses[0]: expected an IPv4 "
-		  "address as addressType says, found fd00::1" },
+		  "f:1: error: EndpointSlice default/e: endpoints[0].addresses[0]: expected an "
+		  "IPv4 address as addressType says, found fd00::1" },
 		{ SLICE "endpoints: [{addresses: [10.0.0.1], nodeName: A_B}]\n",
 		  "f:5: error: EndpointSlice default/e: endpoints[0].nodeName: expected a name of "
 		  "at most 253 lower case letters, digits, '-' and '.', found \"A_B\"" },
@@ -207,8 +216,8 @@ static void slice_fields_say_what_is_wrong(void **state)
 		{ "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: e\n"
 		  "  labels: {kubernetes.io/service-name: a/b}\naddressType: IPv4\n",
 		  "f:5: error: EndpointSlice default/e: "
-		  "metadata.labels[kubernetes.io/service-name]: expected a name of at most 63 lower "
-		  "case letters, digits and '-', found \"a/b\"" },
+		  "metadata.labels[kubernetes.io/service-name]: expected a name of at most 63 "
+		  "lower case letters, digits and '-', found \"a/b\"" },
 	};
 
 	(void)state;
@@ -228,7 +237,8 @@ static void node_fields_say_what_is_wrong(void **state)
 		  "f:4: error: Node nd: status.addresses[0].address: expected an IP address, found "
 		  "\"alpha\"" },
 		{ NODE "status: {addresses: [{type: [], address: alpha}]}\n",
-		  "f:4: error: Node nd: status.addresses[0].type: expected a string, found a list" },
+		  "f:4: error: Node nd: status.addresses[0].type: expected a string, found a "
+		  "list" },
 	};
 
 	(void)state;
@@ -259,8 +269,8 @@ static void identity_says_what_is_wrong(void **state)
 		  "f:3: error: Node: metadata.name: expected a name of at most 253 lower case "
 		  "letters, digits, '-' and '.', found \"a..b\"" },
 		{ "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: B}\n",
-		  "f:3: error: Service: metadata.namespace: expected a name of at most 63 lower "
-		  "case letters, digits and '-', found \"B\"" },
+		  "f:3: error: Service: metadata.namespace: expected a name of at most 63 "
+		  "lower case letters, digits and '-', found \"B\"" },
 		{ "apiVersion: v1\nkind: List\nitems: {}\n", "f:3: error: items: expected a list" },
 		{ "apiVersion: v1\nkind: List\nitems: [null]\n",
 		  "f:1: error: expected an object, found null" },
@@ -546,6 +556,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(service_fields_say_what_is_wrong),
+		cmocka_unit_test(service_status_says_what_is_wrong),
 		cmocka_unit_test(slice_fields_say_what_is_wrong),
 		cmocka_unit_test(node_fields_say_what_is_wrong),
 		cmocka_unit_test(identity_says_what_is_wrong),
