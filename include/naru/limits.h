@@ -13,7 +13,7 @@
 
 #define NARU_SET_MAX	 4096	/* endpoints of one set */
 #define NARU_LUT_SLOTS	 32	/* Maglev slots in one block of `lut` (64 bytes) */
-#define NARU_LUT_BLOCKS	 524288 /* 32 MiB: 32,000 services of up to five endpoints */
+#define NARU_LUT_BLOCKS	 262144 /* 16 MiB: 16,000 services of up to five endpoints */
 #define NARU_LIST_SLOTS	 16	/* endpoint ids in one block of `ep_list` (64 bytes) */
 #define NARU_LIST_BLOCKS 65536	/* 4 MiB */
 
