@@ -209,12 +209,14 @@ $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 # ---- running ----------------------------------------------------------------------------------
 
 # On a fresh machine the set-up comes before anything that make itself may look at, so the real
-# work is a second run of this file.
+# work is a second run of this file. What sudo has built belongs to the user afterwards.
 again = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc)) $(1)
 
 demo check check-slow bench:
+	@[ "$$(id -u)" = 0 ] || { echo "make $@ needs root: sudo make $@" >&2; exit 1; }
 	@tools/dev/setup
-	@+$(call again,$@-run)
+	@+$(call again,$@-run); status=$$?; \
+	[ -z "$$SUDO_UID" ] || chown -R "$$SUDO_UID:$$SUDO_GID" $(O); exit $$status
 
 # Lint needs the objects (symbols) and skeletons.
 lint_flags = CC='$(CC)' CLANG='$(CLANG)' NARU_CPPFLAGS='$(CPPFLAGS_ALL)' NARU_CFLAGS='$(CFLAGS_ALL)' \
