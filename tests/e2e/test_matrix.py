@@ -33,7 +33,7 @@ CASES = (
     ("pod", "hostnet", "kept"),
     ("pod-tc", "local", "kept"),
     ("pod-tc", "remote", "kept"),
-    ("pod-tc", "self", "node"),
+    ("pod-tc", "self-tc", "node"),
     ("pod-tc", "hostnet", "kept"),
     ("outside", "local", "kept"),
     ("outside", "remote", "node"),
@@ -43,21 +43,23 @@ CASES = (
 
 @pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS.keys())
 def cluster(request):
-    """Two nodes; node 1 has the client pod and a pod, node 2 a pod; a service for each of them."""
+    """Two nodes; node 1 has two client pods and a pod, node 2 a pod; a service for each of them."""
     with made(**request.param) as rig:
         first, second = rig.nodes
-        caller, local, remote = first.pod("caller"), first.pod("local"), second.pod("remote")
+        caller, bare = first.pod("caller"), first.pod("bare")
+        local, remote = first.pod("local"), second.pod("remote")
         first.host.node = first
-        for place in (caller, local, remote, first.host):
+        for place in (caller, bare, local, remote, first.host):
             place.serve(8080)
-        rig.backends = {"self": caller, "local": local, "remote": remote, "hostnet": first.host}
+        rig.backends = {"self": caller, "self-tc": bare, "local": local, "remote": remote,
+                        "hostnet": first.host}
         for name, place in rig.backends.items():
             rig.service(name, place, kind="LoadBalancer")
         rig.service("empty", kind="LoadBalancer")
-        rig.clients = {"host": first.host, "pod": caller, "pod-tc": caller.outside,
+        rig.clients = {"host": first.host, "pod": caller, "pod-tc": bare.outside,
                        "outside": rig.client}
         settled(rig, *(rig.services[name] for name in rig.backends))
-        eventually(lambda: answers(caller.outside, rig.services["remote"], 4))
+        eventually(lambda: answers(bare.outside, rig.services["remote"], 4))
         yield rig
 
 

@@ -18,11 +18,12 @@ def cluster(request):
         rig.near = [rig.nodes[0].pod("near1"), rig.nodes[0].pod("near2")]
         rig.far = [rig.nodes[1].pod("far1"), rig.nodes[1].pod("far2")]
         rig.caller = rig.nodes[0].pod("caller")
+        rig.bare = rig.nodes[0].pod("bare").outside
         for place in rig.near + rig.far:
             place.serve(8080)
         probe = rig.service("probe", *rig.near, *rig.far, kind="LoadBalancer")
         settled(rig, probe)
-        for place in (rig.caller.outside, rig.client):
+        for place in (rig.bare, rig.client):
             eventually(lambda p=place: answers(p, probe, 4))
         yield rig
 
@@ -69,7 +70,7 @@ def test_spread_over_all(cluster, service, family, options):
     everyone = {"near1", "near2", "far1", "far2"}
     node = cluster.nodes[0]
     becomes(everyone, node.host, web, family, options)
-    for place in (node.host, cluster.caller, cluster.caller.outside, cluster.client):
+    for place in (node.host, cluster.caller, cluster.bare, cluster.client):
         for kind in ("ClusterIP", "NodePort", "LoadBalancer"):
             assert servers(place, web, family, options, kind, node, n=80) == everyone
 
@@ -84,7 +85,7 @@ def test_external_local(cluster, service, family, options):
     becomes({"near1", "near2"}, cluster.client, web, family, options, "LoadBalancer")
     assert servers(cluster.client, web, family, options, "NodePort", first) == {"near1", "near2"}
     assert servers(cluster.client, web, family, options, "NodePort", second) == {"far1", "far2"}
-    for place in (first.host, cluster.caller, cluster.caller.outside):
+    for place in (first.host, cluster.caller, cluster.bare):
         assert servers(place, web, family, options, "LoadBalancer", n=80) == everyone
         assert servers(place, web, family, options, "ClusterIP", n=80) == everyone
     addr, port = web.front("NodePort", family, first.addr)
@@ -100,7 +101,7 @@ def test_internal_local(cluster, service, family, options):
     first, second = cluster.nodes
     becomes({"near1", "near2"}, first.host, web, family, options)
     becomes({"far1", "far2"}, second.host, web, family, options)
-    for place in (cluster.caller, cluster.caller.outside):
+    for place in (cluster.caller, cluster.bare):
         assert servers(place, web, family, options) == {"near1", "near2"}
 
 
@@ -124,7 +125,7 @@ def test_internal_local_without_endpoint(cluster, service, family):
     web = service(*cluster.far, **INTERNAL_LOCAL)
     becomes({"far1", "far2"}, cluster.nodes[1].host, web, family)
     before = drops(cluster.nodes[0], "no_local_endpoint")
-    counts = cluster.caller.outside.ask(*web.front("ClusterIP", family), "-t", 300)
+    counts = cluster.bare.ask(*web.front("ClusterIP", family), "-t", 300)
     assert counts["errors"] == {"timeout": 1}
     assert drops(cluster.nodes[0], "no_local_endpoint") > before
 
@@ -162,5 +163,5 @@ def test_unready_is_refused(cluster, service, family):
     """Endpoints that neither are ready nor serve count as none."""
     web = service(cluster.endpoint(cluster.near[0], ready=False))
     addr, port = web.front("ClusterIP", family)
-    for place in (cluster.nodes[0].host, cluster.caller.outside, cluster.client):
+    for place in (cluster.nodes[0].host, cluster.bare, cluster.client):
         eventually(lambda p=place: p.ask(addr, port)["errors"] == {"ECONNREFUSED": 1})

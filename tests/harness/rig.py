@@ -142,7 +142,8 @@ class Node:
     def _answers(self):
         if self.narud.poll() is not None:
             raise RigError(f"narud of {self.name} ended with {self.narud.returncode}:\n{self.log()}")
-        return self.naructl("status", check=False).returncode in (0, 1)
+        # 1 also stands for "no narud there"; only a living one has something to tell.
+        return self.naructl("status", "-o", "json", check=False).stdout.startswith("{")
 
     def stop_narud(self, sig=signal.SIGTERM):
         """Ends narud and returns its exit status; the kernel's state stays."""
@@ -199,7 +200,7 @@ class Rig:
         self.cgroups = []
         self.services = {}
         self.bpffs = f"{BPFFS}/{self.id}"
-        self.directory = tempfile.mkdtemp(prefix=f"{self.id}-")
+        self.directory = f"{tempfile.gettempdir()}/{self.id}"
         self.nodes = []
         atexit.register(self.remove)
         try:
@@ -247,6 +248,7 @@ class Rig:
 
     def _build(self, n):
         os.mkdir(self.bpffs)
+        os.mkdir(self.directory, mode=0o700)
         os.mkdir(f"{self.directory}/manifests")
         self.manifests = objects.Manifests(f"{self.directory}/manifests")
         switch = self.make_netns("segment")
