@@ -77,12 +77,14 @@ def test_flows_made_without_narud(cluster, sig, family, proto):
 def test_restart_reconciles(cluster, sig):
     """After a restart ids and maps are what they were, and what changed meanwhile is in force."""
     node = cluster.nodes[0]
-    names = ("svc", "svc_name", "endpoint", "ep_list", "lut", "node_addr", "device")
+    names = ("svc", "svc_name", "endpoint", "node_addr", "device")
     before = {name: node.dump(name) for name in names}
+    blocks = tables(node, before["svc"])
     node.stop_narud(sig)
     node.start_narud()
     for name in names:
         eventually(lambda n=name: node.dump(n) == before[n])
+    assert tables(node, before["svc"]) == blocks
     node.stop_narud(sig)
     cluster.web.set(cluster.endpoint(cluster.pods_of_web[0]))
     node.start_narud()
@@ -127,6 +129,13 @@ def test_crash_in_the_first_moments(cluster):
     for load in loads:
         counts = load.stop()
         assert counts["failed"] == 0, counts
+
+
+def tables(node, services):
+    """The first block of the list and of the Maglev table of each service."""
+    keys = {("ep_list", row["value"]["internal"]["list"]) for row in services}
+    keys |= {("lut", row["value"]["internal"]["lut"]) for row in services}
+    return {key: node.look_up(*key) for key in keys}
 
 
 def map_ids(node):

@@ -19,6 +19,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 import objects
@@ -175,6 +176,12 @@ class Node:
         done = run(["bpftool", "-j", "map", "dump", "pinned", self.pinned(name)])
         rows = [row.get("formatted", row) for row in json.loads(done.stdout)]
         return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+
+    def look_up(self, name, index):
+        """One element of a pinned array."""
+        key = [str(byte) for byte in index.to_bytes(4, sys.byteorder)]
+        done = run(["bpftool", "-j", "map", "lookup", "pinned", self.pinned(name), "key", *key])
+        return json.loads(done.stdout)["value"]
 
     def ct_count(self, name):
         """Packets counted by a rule of NFT_RULES."""
