@@ -257,13 +257,15 @@ void node_set_generation(uint32_t generation)
 	bpf_map_update_elem(node_map("state"), &zero, &state, BPF_ANY);
 }
 
-void node_set_xdp(enum device device, bool on)
+void node_set_device(enum device device, bool xdp_sends, bool source)
 {
 	uint32_t ifindex = world_ifindex(device);
 	struct naru_device value;
 
 	if (bpf_map_lookup_elem(node_map("device"), &ifindex, &value))
 		fail("reading device %s", world_name(device));
-	value.xdp = on;
+	value.xdp = xdp_sends;
+	value.has_src4 = source;
+	value.has_src6 = source;
 	bpf_map_update_elem(node_map("device"), &ifindex, &value, BPF_ANY);
 }

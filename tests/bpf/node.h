@@ -58,5 +58,5 @@ size_t node_clear_flows(void);
 size_t node_count_flows(int family);
 /* Writes nh_gen, as narud does after a change of routes. */
 void node_set_generation(uint32_t generation);
-/* Whether XDP may send packets out of a device. */
-void node_set_xdp(enum device device, bool on);
+/* Whether XDP may send packets out of a device, and whether the node has an address there. */
+void node_set_device(enum device device, bool xdp, bool source);

@@ -391,6 +391,8 @@ static void play_scene(void **state)
 
 	memset(play->snat, 0, sizeof(play->snat));
 	node_clear_flows();
+	for (enum device d = NIC0; d < DEVICE_MAX; d++)
+		node_set_device(d, d < POD0 && !play->scene->no_xdp_out, !play->scene->no_source);
 	node_counters(before);
 	for (play->step = 0; play->step < SCENE_STEPS && play->scene->steps[play->step].at;
 	     play->step++)

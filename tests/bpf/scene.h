@@ -58,7 +58,9 @@ struct scene {
 	const char *name;
 	const char *intent;
 	bool tcp, udp;
-	int family; /* 0: both */
+	int family;	 /* 0: both */
+	bool no_xdp_out; /* XDP can send out of no device */
+	bool no_source;	 /* the node has no address on its devices */
 	struct step steps[SCENE_STEPS];
 	struct flow_pair flows[SCENE_FLOWS]; /* all there are at the end */
 	uint64_t counts[NARU_C_MAX];	     /* all changes */
