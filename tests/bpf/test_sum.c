@@ -35,7 +35,7 @@ static const struct variant variants[] = {
 
 #define VARIANTS (sizeof(variants) / sizeof(*variants))
 
-static void send(const struct variant *v, const struct packet *p, struct node_run *ret_run)
+static void pass_through(const struct variant *v, const struct packet *p, struct node_run *ret_run)
 {
 	uint8_t frame[PACKET_MAX];
 	size_t len = packet_build(p, v->family, frame);
@@ -82,10 +82,10 @@ static void zero_is_sent_as_ones(void **state)
 	size_t l4;
 
 	node_clear_flows();
-	send(v, &p, &run);
+	pass_through(v, &p, &run);
 	l4 = packet_l4(run.frame);
 	p.mark = add(p.mark, packet_get16(run.frame + l4 + 6));
-	send(v, &p, &run);
+	pass_through(v, &p, &run);
 	assert_int_equal(packet_get16(run.frame + l4 + 6), 0xffff);
 }
 
@@ -106,7 +106,7 @@ static void every_sum_is_right(void **state)
 			packet_build(&p, v->family, frame);
 			p.mark = add(p.mark, packet_get16(frame + packet_l4(frame) + 6));
 		}
-		send(v, &p, &run);
+		pass_through(v, &p, &run);
 	}
 }
 
