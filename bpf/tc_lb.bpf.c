@@ -40,13 +40,15 @@ static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
 {
 	struct pkt p = {};
 	void *value;
+	__u32 now;
 
 	if (parse(ctx, &p, af) != PKT_OK || !filter_egress(&p.t, af))
 		return TC_ACT_UNSPEC;
 	value = flow_lookup(&p.t, NARU_EGRESS, af);
-	if (!value)
+	now = now_tick();
+	if (!value || stale(&p, NARU_EGRESS, value, now, af))
 		return TC_ACT_UNSPEC;
-	flow_note(flow_core(value, af), &p, now_tick());
+	flow_note(flow_core(value, af), &p, now);
 	return rewrite(ctx, &p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : TC_ACT_UNSPEC;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 #include "filter.h"
 #include "first.h"
+#include "stale.h"
 
 /* Real subprograms: first packets shall not cost established ones registers and cache. */
 static __noinline int ingress_first4(CTX *ctx, const struct tuple *t, __u32 now)
@@ -100,38 +101,6 @@ static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *valu
 	return rewrite(ctx, p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : CTX_PASS;
 }
 
-/* A flow found under the client's tuple may be over although its entries are still there: the
- * client opens a new connection, or a datagram comes after the time-out while nobody sweeps. */
-static __always_inline int ingress_renews(const struct tuple *t, __u32 now, const int af)
-{
-	void *value = flow_lookup(t, NARU_INGRESS, af);
-
-	if (!value || flow_core(value, af)->flags & NARU_F_REPLY ||
-	    !flow_is_over(value, t->proto, now, af))
-		return 0;
-	flow_remove(t, NARU_INGRESS, value, af);
-	return 1;
-}
-
-static __noinline int ingress_renews4(const struct tuple *t, __u32 now)
-{
-	return t ? ingress_renews(t, now, AF_INET) : 0;
-}
-
-static __noinline int ingress_renews6(const struct tuple *t, __u32 now)
-{
-	return t ? ingress_renews(t, now, AF_INET6) : 0;
-}
-
-static __always_inline int ingress_is_stale(const struct pkt *p, void *value, __u32 now,
-					    const int af)
-{
-	if (!pkt_is_syn(p) &&
-	    !(p->t.proto == NARU_UDP && now - flow_core(value, af)->seen > NARU_IDLE_UDP))
-		return 0;
-	return af == AF_INET ? ingress_renews4(&p->t, now) : ingress_renews6(&p->t, now);
-}
-
 /*
  * The verdict of a parsed packet. *ret_first tells of a first packet that must be answered
  * (FIRST_REJECT); the verdict then is to be ignored.
@@ -148,7 +117,7 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 		return CTX_PASS;
 	now = now_tick();
 	value = flow_lookup(&p->t, NARU_INGRESS, af);
-	if (value && ingress_is_stale(p, value, now, af))
+	if (value && stale(p, NARU_INGRESS, value, now, af))
 		value = NULL;
 	if (value)
 		return ingress_act(ctx, p, value, now, af);

@@ -76,6 +76,12 @@ static __always_inline int pkt_is_syn(const struct pkt *p)
 	return (p->tcp_flags & (PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) == PKT_SYN;
 }
 
+/* True for the segment that answers it. */
+static __always_inline int pkt_is_syn_ack(const struct pkt *p)
+{
+	return (p->tcp_flags & (PKT_SYN | PKT_ACK | PKT_RST | PKT_FIN)) == (PKT_SYN | PKT_ACK);
+}
+
 static __always_inline enum pkt_result pkt_parse_ip4(const void *data, const void *end,
 						     struct pkt *p)
 {

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The steps of a socket: from what it asks for to an endpoint, and back to what it was told. What
+ * it asked for is kept in storage that lives and dies with the socket.
+ */
+#pragma once
+#include "filter.h"
+#include "hash.h"
+#include "service.h"
+
+#define ECONNREFUSED 111
+#define EHOSTUNREACH 113
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct naru_sock);
+} sock SEC(".maps");
+
+/* One end of a socket as the hooks show it, in one form for both families. */
+struct socket_peer {
+	__u32 addr[4]; /* IPv4 in the first word */
+	__u16 port;
+	__u8 proto;
+	__u8 pad;
+};
+
+static __always_inline int socket_same_addr(const __u8 a[16], const __u8 b[16])
+{
+	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+/* Remembers what the socket asked for, once for each endpoint. */
+static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
+					    const struct naru_endpoint *ep, const __u8 vip_addr[16],
+					    __u16 vip_port)
+{
+	struct naru_sock *s = bpf_sk_storage_get(&sock, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	__u32 slot;
+
+	if (!s)
+		return;
+	slot = s->next;
+	for (int i = 0; i < NARU_SOCK_PEERS; i++)
+		if (s->peer[i].ep_port == ep->port &&
+		    socket_same_addr(s->peer[i].ep_addr, ep->addr))
+			slot = i;
+	slot %= NARU_SOCK_PEERS;
+	if (slot == s->next % NARU_SOCK_PEERS)
+		s->next = slot + 1;
+	__builtin_memcpy(s->peer[slot].ep_addr, ep->addr, 16);
+	__builtin_memcpy(s->peer[slot].vip_addr, vip_addr, 16);
+	s->peer[slot].ep_port = ep->port;
+	s->peer[slot].vip_port = vip_port;
+}
+
+static __always_inline int socket_refuse(const struct naru_set *set)
+{
+	count(NARU_C_SOCK_REFUSED);
+	bpf_set_retval(set->on_empty == NARU_REJECT ? -ECONNREFUSED : -EHOSTUNREACH);
+	return 0;
+}
+
+/*
+ * The endpoint for what a socket wants to reach, written to *to; *ret_found tells whether there
+ * is one. Returns what the hook returns.
+ */
+static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket_peer *to,
+					int *ret_found, const int af)
+{
+	__u8 vip_addr[16] __attribute__((aligned(8)));
+	struct naru_endpoint *ep;
+	struct naru_svc *service;
+	__u32 id;
+
+	*ret_found = 0;
+	if (to->proto != NARU_TCP && to->proto != NARU_UDP)
+		return 1;
+	if (!filter_socket(to->proto, to->port, to->addr, af))
+		return 1;
+	service = service_find(to->addr, to->port, to->proto, af);
+	if (!service)
+		return 1;
+	if (!service->internal.count)
+		return socket_refuse(&service->internal);
+	ep = service_choose(&service->internal,
+			    hash_word(hash_word(cfg.hash_seed, bpf_get_socket_cookie(ctx)), 0) >>
+				    32,
+			    &id);
+	if (!ep)
+		return 1;
+	service_map_addr(vip_addr, to->addr, af);
+	socket_remember(ctx, ep, vip_addr, to->port);
+	service_endpoint_addr(ep, to->addr, af);
+	to->port = ep->port;
+	*ret_found = 1;
+	count(NARU_C_SOCK_TRANSLATED);
+	return 1;
+}
+
+/* The service's address for an endpoint that a socket has to do with; 0 when it is none of ours. */
+static __always_inline int socket_back(struct bpf_sock_addr *ctx, struct socket_peer *from,
+				       const int af)
+{
+	struct naru_sock *s = bpf_sk_storage_get(&sock, ctx->sk, NULL, 0);
+	__u8 addr[16] __attribute__((aligned(8)));
+
+	if (!s)
+		return 0;
+	service_map_addr(addr, from->addr, af);
+	for (int i = 0; i < NARU_SOCK_PEERS; i++) {
+		struct naru_sock_peer *peer = &s->peer[i];
+
+		if (peer->ep_port != from->port || !socket_same_addr(peer->ep_addr, addr))
+			continue;
+		if (af == AF_INET)
+			__builtin_memcpy(from->addr, peer->vip_addr + 12, 4);
+		else
+			__builtin_memcpy(from->addr, peer->vip_addr, 16);
+		from->port = peer->vip_port;
+		return 1;
+	}
+	return 0;
+}
