@@ -48,6 +48,17 @@ table inet rig {
 }
 """
 
+# What flannel does beside its overlay: pods speak to the world with the address of their node.
+NFT_MASQUERADE = """
+table inet rig {
+    chain postrouting {
+        type nat hook postrouting priority srcnat;
+        ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 masquerade
+        ip6 saddr fd44::/32 ip6 daddr != fd44::/32 masquerade
+    }
+}
+"""
+
 
 def cgroup_root():
     """Where the cgroup2 tree is mounted."""
@@ -312,7 +323,7 @@ class Rig:
                "link set flannel.1 up", f"addr add {self.vtep(index)[4]}/32 dev flannel.1",
                f"addr add {self.vtep(index)[6]}/128 dev flannel.1 nodad")
         with entered(node.netns):
-            run(["nft", "-f", "-"], stdin=NFT_RULES)
+            run(["nft", "-f", "-"], stdin=NFT_RULES + (NFT_MASQUERADE if self.overlay else ""))
         return node
 
     @staticmethod
