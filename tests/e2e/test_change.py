@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes under load: endpoints, services, devices and files come and go, and nobody notices."""
 import os
-import time
 
 import pytest
 from conftest import answers, made, settled
@@ -76,9 +75,23 @@ def test_udp_moves_to_a_live_endpoint(cluster, client, backend, family):
     hold = place.start("hold", *front, "-u", "-t", 300, "-i", 20000).wait_up()
     moving.set(cluster.endpoint(pods[2]))
     eventually(lambda: set(place.ask(*front, "-u", n=5)["by"]) == {"web3"})
-    # The sweep that ends flows to the old pod runs within a second or two.
-    time.sleep(3)
-    assert set(hold.stop()["by"]) == {pods[backend].name, "web3"}
+    assert set(hold.wait_from("web3").stop()["by"]) == {pods[backend].name, "web3"}
+
+
+@pytest.mark.parametrize("backend", (0, 1), ids=("local", "remote"))
+def test_direct_connection_after_one_by_service(cluster, backend, family):
+    """A client that has just closed a connection through a service dials the same endpoint itself
+    from the same port: the finished flow does not touch the answers."""
+    place, pod = cluster.clients["pod-tc"], cluster.pods_of_web[backend]
+    service = cluster.service(f"direct{family}{backend}", pod)
+    eventually(lambda: answers(place, service, family))
+    source = ("-s", place.addr[family], "-p", 45000 + backend)
+    assert place.ask(*service.front("ClusterIP", family), *source)["failed"] == 0
+    counts = place.ask(pod.addr[family], 8080, *source, mode="hold", n=5)
+    assert counts["failed"] == 0, counts
+    # And the other way round.
+    assert place.ask(*service.front("ClusterIP", family), *source)["failed"] == 0
+    service.remove()
 
 
 def test_load_over_every_file_change(cluster, family):

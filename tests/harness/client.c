@@ -5,8 +5,8 @@
  *	client [OPTION]… who|hold|stream ADDR PORT
  *
  * who: each request on a socket of its own. hold: all requests on one socket per thread. stream:
- * one TCP transfer of -n numbered lines, each checked. Prints "up" after the first success and at
- * the end one line of JSON: how many succeeded, what failed, which servers answered and which
+ * one TCP transfer of -n numbered lines, each checked. Prints "up" after the first success, "from
+ * NAME" after the first of each server and at the end one line of JSON: how many succeeded, what failed, which servers answered and which
  * addresses they saw. Without -n, who and hold run until SIGTERM. Exit status 1 if any failed.
  */
 #include <errno.h>
@@ -87,13 +87,18 @@ static void cut_port(char *addr)
 
 static void count_success(const char *server, char *peer, char *local)
 {
+	unsigned servers;
+
 	cut_port(peer);
 	pthread_mutex_lock(&lock);
-	if (ok_count++ == 0) {
+	if (ok_count++ == 0)
 		puts("up");
-		fflush(stdout);
-	}
+	servers = by.n;
 	count(&by, server);
+	if (by.n != servers)
+		printf("from %s\n", server);
+	if (by.n != servers || ok_count == 1)
+		fflush(stdout);
 	count(&peers, peer);
 	count(&locals, local);
 	pthread_mutex_unlock(&lock);

@@ -102,17 +102,24 @@ class Running:
         self._text = b""
         self._result = None
 
-    def wait_up(self, seconds=15):
+    def wait_up(self):
         """Waits until the first request has succeeded."""
+        return self._wait_for(b"up\n")
+
+    def wait_from(self, server):
+        """Waits until that server has answered."""
+        return self._wait_for(f"from {server}\n".encode())
+
+    def _wait_for(self, line, seconds=15):
         deadline = time.monotonic() + seconds
-        while b"up\n" not in self._text:
+        while line not in self._text:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
-                raise AssertionError(f"client had no success within {seconds} s")
+                raise AssertionError(f"no {line!r} from client within {seconds} s")
             chunk = os.read(self.process.stdout.fileno(), 65536)
             self._text += chunk
             if not chunk:
-                raise AssertionError(f"client ended without success: {self.result()}")
+                raise AssertionError(f"client ended without {line!r}: {self.result()}")
         return self
 
     def result(self, seconds=60):
