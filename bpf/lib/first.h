@@ -14,8 +14,9 @@
 #include "service.h"
 
 #define FIRST_SNAT_TRIES  32
-#define FIRST_COUNTED	  1    /* of first_reply(): failed, and the reason is counted */
-#define FIRST_SNAT_STRIDE 4999 /* prime, so that tries walk the whole of any range */
+#define FIRST_SNAT_FRESH  16	 /* tries that take free ports only */
+#define FIRST_COUNTED	  1	 /* of first_reply(): failed, and the reason is counted */
+#define FIRST_SNAT_STRIDE 104729 /* a prime above any range, so that tries walk the whole of it */
 
 enum first_result {
 	FIRST_PASS, /* not ours, or not for this hook */
@@ -68,11 +69,12 @@ static __always_inline __u8 first_reply_hook(const struct first *new)
 	return new->f.road == NARU_STACK ? NARU_EGRESS : NARU_INGRESS;
 }
 
-/* One entry: packets that look like `was` at the hook become `is`. */
+/* One entry: packets that look like `was` become `is`. */
 static __always_inline long first_put(struct first *new, const struct tuple *was,
-				      const struct tuple *is, __u8 hook, struct naru_flow *f,
-				      __u64 flags, const int af)
+				      const struct tuple *is, struct naru_flow *f, __u64 flags,
+				      const int af)
 {
+	__u8 hook = f->flags & NARU_F_REPLY ? first_reply_hook(new) : NARU_INGRESS;
 	void *value = af == AF_INET ? (void *)&new->value4 : &new->value6;
 	__u32 *addrs = FLOW_ENTRY_ADDRS(value);
 
@@ -96,14 +98,13 @@ static __always_inline long first_put_reply(const struct tuple *t, struct first 
 	new->reply_f.ep = new->f.ep;
 	first_reverse(&new->reply, &new->to, af);
 	first_reverse(&new->reply_to, t, af);
-	return first_put(new, &new->reply, &new->reply_to, first_reply_hook(new), &new->reply_f,
-			 flags, af);
+	return first_put(new, &new->reply, &new->reply_to, &new->reply_f, flags, af);
 }
 
 static __always_inline long first_put_client(const struct tuple *t, struct first *new, const int af)
 {
 	new->f.seen = new->now;
-	return first_put(new, t, &new->to, NARU_INGRESS, &new->f, BPF_NOEXIST, af);
+	return first_put(new, t, &new->to, &new->f, BPF_NOEXIST, af);
 }
 
 /*
@@ -184,7 +185,25 @@ static __always_inline enum first_result first_road(CTX *ctx, const struct tuple
 	return FIRST_MADE;
 }
 
-/* Inserts the reply entry under a free source port of --snat-ports. */
+/* The source port in new->reply is taken. Frees it when its flow is over: nobody may be there to
+ * sweep. A reply entry alone is left: it may be a flow that another CPU is making. */
+static __always_inline int first_port_over(struct first *new, const int af)
+{
+	void *value = flow_lookup(&new->reply, NARU_INGRESS, af);
+	struct tuple client = {};
+	__u8 hook;
+
+	if (!value)
+		return 0;
+	hook = flow_peer(value, new->reply.proto, &client, af);
+	if (!flow_lookup(&client, hook, af) || !flow_is_over(value, new->reply.proto, new->now, af))
+		return 0;
+	flow_remove(&new->reply, NARU_INGRESS, value, af);
+	return 1;
+}
+
+/* Inserts the reply entry under a source port of --snat-ports: a free one, else one whose flow is
+ * over. */
 static __always_inline long first_allocate(const struct tuple *t, struct first *new, const int af)
 {
 	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
@@ -194,6 +213,8 @@ static __always_inline long first_allocate(const struct tuple *t, struct first *
 	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
 		new->to.sport = cfg.snat_min + at;
 		r = first_put_reply(t, new, BPF_NOEXIST, af);
+		if (r == -FLOW_EEXIST && i >= FIRST_SNAT_FRESH && first_port_over(new, af))
+			r = first_put_reply(t, new, BPF_NOEXIST, af);
 		if (r != -FLOW_EEXIST)
 			break;
 		at = (at + FIRST_SNAT_STRIDE) % range;

@@ -109,11 +109,11 @@ static __always_inline __u8 flow_peer(void *value, __u8 proto, struct tuple *ret
  * its cache line once a tick. */
 static __always_inline void flow_note(struct naru_flow *f, const struct pkt *p, __u32 now)
 {
-	__u8 marks = 0;
+	__u8 marks = (p->tcp_flags & (PKT_SYN | PKT_ACK)) == PKT_ACK ? NARU_F_ACK : 0;
 
 	if (p->tcp_flags & (PKT_FIN | PKT_RST))
-		marks = (p->tcp_flags & PKT_FIN ? NARU_F_FIN : 0) |
-			(p->tcp_flags & PKT_RST ? NARU_F_RST : 0);
+		marks |= (p->tcp_flags & PKT_FIN ? NARU_F_FIN : 0) |
+			 (p->tcp_flags & PKT_RST ? NARU_F_RST : 0);
 	if (f->seen != now)
 		f->seen = now;
 	if (marks & ~f->flags)

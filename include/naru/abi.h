@@ -103,6 +103,7 @@ enum naru_road {
 #define NARU_F_RST   0x02
 #define NARU_F_REPLY 0x04 /* this entry is the direction from endpoint to client */
 #define NARU_F_SNAT  0x08 /* the client's address is rewritten too */
+#define NARU_F_ACK   0x10 /* TCP: a segment other than one that opens has passed */
 /* Of the next hop. */
 #define NARU_NH_XDP 0x01 /* the device takes packets from XDP */
 

@@ -18,7 +18,7 @@
 #define NARU_IDLE_UDP_REPLIED 120
 
 enum naru_flow_state {
-	NARU_OPENING,	  /* TCP, not answered yet */
+	NARU_OPENING,	  /* TCP, the handshake is not complete */
 	NARU_ESTABLISHED, /* TCP */
 	NARU_HALF_CLOSED,
 	NARU_CLOSED,
@@ -42,7 +42,9 @@ naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 p
 		return NARU_CLOSED;
 	if (any & NARU_F_FIN)
 		return NARU_HALF_CLOSED;
-	return rev && rev->seen ? NARU_ESTABLISHED : NARU_OPENING;
+	/* The endpoint answers any SYN, so only the client's acknowledgement tells that it exists:
+	 * else a flood from invented addresses would fill the table for a day. */
+	return rev && rev->seen && fwd->flags & NARU_F_ACK ? NARU_ESTABLISHED : NARU_OPENING;
 }
 
 static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_flow_state is)

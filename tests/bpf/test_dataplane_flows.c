@@ -64,7 +64,11 @@ static struct pair pair_of(struct dataplane *d, const struct plan *plan, uint16_
 	struct pair p = {
 		.fwd_key = { .sport = port, .dport = 80, .proto = s->proto, .hook = NARU_INGRESS },
 		.rev_key = { .sport = 8080, .dport = port, .proto = s->proto, .hook = NARU_EGRESS },
-		.fwd.f = { .sport = port, .dport = 8080, .seen = seen, .road = NARU_STACK },
+		.fwd.f = { .sport = port,
+			   .dport = 8080,
+			   .seen = seen,
+			   .road = NARU_STACK,
+			   .flags = s->proto == NARU_TCP ? NARU_F_ACK : 0 },
 		.rev.f = { .sport = 80,
 			   .dport = port,
 			   .seen = seen,

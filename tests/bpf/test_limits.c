@@ -164,6 +164,26 @@ static void two_ports_serve_two_flows(void **state)
 	assert_int_equal(node_count_flows(v->family), 4);
 }
 
+/* A flow that is over gives its port to the next one, also while nobody sweeps. */
+static void ports_come_back(void **state)
+{
+	const struct variant *v = *state;
+	uint16_t first, second;
+	uint64_t before;
+
+	node_clear_flows();
+	before = counted(NARU_C_SNAT_EXHAUSTED);
+	assert_int_equal(knock(v, 40000, PORT_REMOTE, SYN, &first), sent(v));
+	assert_int_equal(knock(v, 40001, PORT_REMOTE, SYN, NULL), sent(v));
+	age_all(v, 100);
+	assert_int_equal(knock(v, 40002, PORT_REMOTE, SYN, &first), sent(v));
+	assert_int_equal(knock(v, 40003, PORT_REMOTE, SYN, &second), sent(v));
+	assert_int_not_equal(first, second);
+	assert_int_equal(node_count_flows(v->family), 4);
+	assert_int_equal(knock(v, 40004, PORT_REMOTE, SYN, NULL), dropped(v));
+	assert_int_equal(counted(NARU_C_SNAT_EXHAUSTED), before + 1);
+}
+
 /* Ports are taken for one endpoint, not for the node: another endpoint has the same ones free. */
 static void ports_belong_to_an_endpoint(void **state)
 {
@@ -175,6 +195,16 @@ static void ports_belong_to_an_endpoint(void **state)
 	assert_int_equal(knock(v, 40001, PORT_REMOTE, SYN, NULL), sent(v));
 	assert_int_equal(knock(v, 40000, PORT_FAR, SYN, NULL), other);
 	assert_int_equal(knock(v, 40001, PORT_FAR, SYN, NULL), other);
+}
+
+/* The search for a free port comes past every port, however many there are. */
+static void every_port_is_found(void **state)
+{
+	const struct variant *v = *state;
+
+	node_clear_flows();
+	for (uint16_t i = 0; i < 400; i++)
+		assert_int_equal(knock(v, 40000 + i, PORT_REMOTE, SYN, NULL), sent(v));
 }
 
 /* Over many client ports each endpoint of a set gets a fair share, the same one for the same tuple. */
@@ -233,11 +263,13 @@ int main(void)
 	static const char *const map_names[] = { "a full map refuses", "a full map reclaims" };
 	static void (*const map_tests[])(void **) = { full_refuses_new_flows,
 						      full_reclaims_what_is_over };
-	static const char *const port_names[] = { "two ports", "ports of each endpoint",
-						  "a set is spread" };
-	static void (*const port_tests[])(void **) = { two_ports_serve_two_flows,
+	static const char *const port_names[] = { "two ports", "ports come back",
+						  "ports of each endpoint", "a set is spread" };
+	static void (*const port_tests[])(void **) = { two_ports_serve_two_flows, ports_come_back,
 						       ports_belong_to_an_endpoint,
 						       sets_are_spread };
+	static const char *const range_names[] = { "4999 ports" };
+	static void (*const range_tests[])(void **) = { every_port_is_found };
 	int failed;
 
 	world_enter();
@@ -245,7 +277,10 @@ int main(void)
 	failed = run_all("full map", map_names, map_tests, 2);
 	node_unload();
 	node_load(&(struct node_options){ .snat_min = 20000, .snat_max = 20001 });
-	failed += run_all("ports", port_names, port_tests, 3);
+	failed += run_all("ports", port_names, port_tests, 4);
+	node_unload();
+	node_load(&(struct node_options){ .snat_min = 20000, .snat_max = 24998 });
+	failed += run_all("range", range_names, range_tests, 1);
 	node_unload();
 	return failed;
 }

@@ -25,7 +25,8 @@ struct row {
 
 static const struct row rows[] = {
 	{ NARU_TCP, 0, 0, false, NARU_IDLE_TCP_OPENING },
-	{ NARU_TCP, 0, 0, true, NARU_IDLE_TCP },
+	{ NARU_TCP, 0, 0, true, NARU_IDLE_TCP_OPENING },
+	{ NARU_TCP, NARU_F_ACK, 0, true, NARU_IDLE_TCP },
 	{ NARU_TCP, NARU_F_FIN, 0, true, NARU_IDLE_TCP_HALF },
 	{ NARU_TCP, 0, NARU_F_FIN, true, NARU_IDLE_TCP_HALF },
 	{ NARU_TCP, NARU_F_FIN, NARU_F_FIN, true, NARU_IDLE_TCP_CLOSED },

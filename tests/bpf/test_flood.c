@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Floods: SYNs from invented addresses must not hold their entries for longer than a handshake may
+ * take.
+ */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf.h>
+
+#include <naru/expire.h>
+
+#include "node.h"
+#include "node_services.h"
+#include "packet.h"
+
+#define ENTRIES 8
+
+struct segment {
+	enum host src;
+	uint16_t sport;
+	enum host dst;
+	uint16_t dport;
+	uint8_t tcp;
+	enum station from;
+};
+
+/* One segment at nic0; returns the source port it was sent on with. */
+static uint16_t send_on(int family, enum program program, const struct segment *s)
+{
+	struct packet p = { .src = s->src,
+			    .sport = s->sport,
+			    .dst = s->dst,
+			    .dport = s->dport,
+			    .tcp = s->tcp,
+			    .proto = IPPROTO_TCP,
+			    .from = s->from,
+			    .to = NIC0_MAC };
+	uint8_t frame[PACKET_MAX];
+	struct node_run run;
+	size_t len = packet_build(&p, family, frame);
+
+	assert_int_equal(node_run(program, NIC0, frame, len, 0, &run), 0);
+	assert_int_equal(run.verdict, program == XDP_INGRESS ? (int)XDP_TX : TC_ACT_REDIRECT);
+	return packet_get16(run.frame + packet_l4(run.frame));
+}
+
+/* The state of the only flow there is. */
+static enum naru_flow_state only_flow(int family)
+{
+	int fd = node_map(family == AF_INET ? "flow4" : "flow6");
+	struct naru_flow6_key keys[ENTRIES];
+	struct naru_flow half[2] = {};
+	size_t n = 0;
+
+	while (n < ENTRIES && !bpf_map_get_next_key(fd, n ? &keys[n - 1] : NULL, &keys[n])) {
+		struct naru_flow6 value;
+		const struct naru_flow *f = family == AF_INET ? &((struct naru_flow4 *)&value)->f
+							      : &value.f;
+
+		assert_int_equal(bpf_map_lookup_elem(fd, &keys[n++], &value), 0);
+		half[!!(f->flags & NARU_F_REPLY)] = *f;
+	}
+	assert_int_equal(n, 2);
+	return naru_flow_state(&half[0], &half[1], NARU_TCP);
+}
+
+/* The endpoint answers whoever is said to have sent the SYN: that makes no connection. */
+static void handshake(int family, enum program program)
+{
+	struct segment syn = { CLIENT, 40000, VIP, PORT_REMOTE, SYN, GATEWAY };
+	struct segment answer = { REMOTE, NODE_EP_PORT, NODE, 0, SYN | ACK, PEER0 };
+	struct segment ack = { CLIENT, 40000, VIP, PORT_REMOTE, ACK, GATEWAY };
+
+	node_clear_flows();
+	answer.dport = send_on(family, program, &syn);
+	assert_int_equal(only_flow(family), NARU_OPENING);
+	send_on(family, program, &answer);
+	send_on(family, program, &syn);
+	send_on(family, program, &answer);
+	assert_int_equal(only_flow(family), NARU_OPENING);
+	send_on(family, program, &ack);
+	assert_int_equal(only_flow(family), NARU_ESTABLISHED);
+}
+
+static void only_the_client_completes_a_handshake(void **state)
+{
+	(void)state;
+	handshake(AF_INET, TC_INGRESS);
+	handshake(AF_INET6, TC_INGRESS);
+	handshake(AF_INET, XDP_INGRESS);
+	handshake(AF_INET6, XDP_INGRESS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_the_client_completes_a_handshake),
+	};
+	int failed;
+
+	world_enter();
+	node_load(&(struct node_options){});
+	failed = cmocka_run_group_tests_name("flood", tests, NULL, NULL);
+	node_unload();
+	return failed;
+}
