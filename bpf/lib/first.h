@@ -165,7 +165,7 @@ static __always_inline enum first_result first_road(CTX *ctx, const struct tuple
 {
 	enum nexthop_result r;
 
-	if (!pod && !ep->local)
+	if (!pod && !service_is_local(ep))
 		return first_snat(ctx, new, new->to.daddr, af);
 	if (CTX_IS_XDP)
 		return FIRST_PASS;

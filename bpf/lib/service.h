@@ -65,6 +65,13 @@ static __always_inline struct naru_endpoint *service_choose(const struct naru_se
 	return ep;
 }
 
+/* An endpoint of this node. Objects written by hand do not say where it is; an address of the
+ * node itself is told all the same. */
+static __always_inline int service_is_local(const struct naru_endpoint *ep)
+{
+	return ep->local || bpf_map_lookup_elem(&node_addr, ep->addr);
+}
+
 /* The endpoint's address in the packet's family. */
 static __always_inline void service_endpoint_addr(const struct naru_endpoint *ep, __u32 *ret_addr,
 						  const int af)

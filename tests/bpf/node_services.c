@@ -33,6 +33,7 @@ static const struct row rows[] = {
 	{ VIP, PORT_SILENT, NARU_CLUSTER_IP, { SILENT }, {}, NARU_REJECT },
 	{ VIP, PORT_MANY, NARU_CLUSTER_IP, { POD, REMOTE, REMOTE1 }, {}, NARU_REJECT },
 	{ VIP, PORT_BROKEN, NARU_CLUSTER_IP, { STRANGER }, {}, NARU_REJECT },
+	{ VIP, PORT_HOST, NARU_CLUSTER_IP, { NODE1 }, {}, NARU_REJECT },
 	{ LB, PORT_LB_REMOTE, NARU_LOAD_BALANCER, { REMOTE }, {}, NARU_REJECT },
 	{ LB, PORT_LB_LOCAL, NARU_LOAD_BALANCER, { POD }, {}, NARU_REJECT },
 	{ NOBODY, PORT_NODE_REMOTE, NARU_NODE_PORT, { REMOTE }, {}, NARU_REJECT },
@@ -43,7 +44,7 @@ static const struct row rows[] = {
 #define ROWS (sizeof(rows) / sizeof(*rows))
 
 /* STRANGER is missing on purpose: PORT_BROKEN names it. */
-static const enum host endpoints[] = { POD, POD2, REMOTE, REMOTE1, UNREACHABLE, SILENT };
+static const enum host endpoints[] = { POD, POD2, REMOTE, REMOTE1, UNREACHABLE, SILENT, NODE1 };
 static const enum host node_addresses[] = { NODE, NODE1 };
 static const enum host frontends[] = { VIP, VIP2, LB, NODE, NODE1 };
 

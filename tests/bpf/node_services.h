@@ -18,6 +18,7 @@ enum service_port {
 	PORT_SILENT = 86,
 	PORT_MANY = 87,	      /* VIP: POD, REMOTE, REMOTE1 */
 	PORT_BROKEN = 88,     /* VIP: a list that names an endpoint that is not there */
+	PORT_HOST = 89,	      /* VIP: the node itself, by an address that no object says is here */
 	PORT_LB_REMOTE = 443, /* LB */
 	PORT_LB_LOCAL = 444,
 	PORT_NODE_REMOTE = 30080, /* any address of the node */

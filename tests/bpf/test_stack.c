@@ -65,6 +65,22 @@ static const struct scene scenes[] = {
 			     { NOBODY, PORT_NODE_LOCAL } } },
 	},
 	{
+		.name = "to the node itself",
+		.intent =
+			"An endpoint without nodeName may still be an address of this node, where no road leads.",
+		.tcp = true,
+		.udp = true,
+		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_HOST, .tcp = SYN),
+			     .out = { CLIENT, 40000, NODE1, NODE_EP_PORT } },
+			   { NIC0, .leaving = true,
+			     .in = SEG(NODE1, NODE_EP_PORT, CLIENT, 40000, .tcp = SYN | ACK),
+			     .out = { VIP, PORT_HOST, CLIENT, 40000 } } },
+		.flows = { { { CLIENT, 40000, VIP, PORT_HOST },
+			     { CLIENT, 40000, NODE1, NODE_EP_PORT },
+			     NARU_STACK } },
+		.counts = { [NARU_C_FLOW_NEW] = 1 },
+	},
+	{
 		.name = "from a pod to a pod of another node",
 		.intent = "For clients that are pods the kernel routes, whatever the endpoint.",
 		.tcp = true,
