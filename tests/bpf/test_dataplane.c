@@ -73,6 +73,50 @@ static void test_apply_fills_maps(void **state)
 	dpworld_close(d);
 }
 
+/* Takes all room that is left in `svc`, or gives it back. */
+static void crowd(bool give_back)
+{
+	int fd = dpworld_pin_fd("svc");
+	struct naru_svc value = {};
+
+	for (uint32_t i = 0; i < NARU_FRONTENDS_MAX; i++) {
+		struct naru_svc_key key = { .family = 9 };
+
+		memcpy(key.addr, &i, sizeof(i));
+		if (give_back ? bpf_map_delete_elem(fd, &key)
+			      : bpf_map_update_elem(fd, &key, &value, BPF_ANY))
+			break;
+	}
+	close(fd);
+}
+
+/* What status calls the plan in force is one that the kernel has taken. */
+static void test_refused_plan_is_not_in_force(void **state)
+{
+	struct plan *one = dpworld_plan(1, NARU_TCP, 1), *two = dpworld_plan(2, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	struct dataplane_status status;
+	struct naru_svc svc;
+
+	(void)state;
+	one->generation = 1;
+	two->generation = 2;
+	dpworld_apply(d, one);
+	crowd(false);
+	assert_int_equal(dataplane_apply(d, two, NULL), -E2BIG);
+	dataplane_status(d, &status);
+	assert_int_equal(status.generation, 1);
+	assert_int_equal(dpworld_read_svc(&one->services[0], 0, &svc), 0);
+	crowd(true);
+	dpworld_apply(d, two);
+	dataplane_status(d, &status);
+	assert_int_equal(status.generation, 2);
+	assert_int_equal(dpworld_read_svc(&two->services[1], 0, &svc), 0);
+	plan_free(one);
+	plan_free(two);
+	dpworld_close(d);
+}
+
 static void test_empty_sets(void **state)
 {
 	struct plan *plan = dpworld_plan(2, NARU_TCP, 1);
@@ -367,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_apply_fills_maps, dpworld_clean),
+		cmocka_unit_test_teardown(test_refused_plan_is_not_in_force, dpworld_clean),
 		cmocka_unit_test_teardown(test_empty_sets, dpworld_clean),
 		cmocka_unit_test_teardown(test_restart_keeps_everything, dpworld_clean),
 		cmocka_unit_test_teardown(test_start_repairs_what_a_crash_left, dpworld_clean),

@@ -267,7 +267,8 @@ int dataplane_apply(struct dataplane *d, const struct plan *plan, struct diag_li
 	if (result.removed)
 		sweep_hurry(d->sweep);
 	d->applied = true;
-	d->generation = plan->generation;
+	if (!r)
+		d->generation = plan->generation;
 	return r ? r : w;
 }
 
