@@ -74,6 +74,12 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 #endif
 	if (rewrite_macs(ctx, f->dmac, f->smac))
 		return ingress_drop(NARU_C_REWRITE);
+#if !CTX_IS_XDP
+	if (f->nh_flags & NARU_NH_ASK) {
+		f->nh_flags &= ~NARU_NH_ASK;
+		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
+	}
+#endif
 	return ctx_redirect(ctx, f->ifindex);
 }
 

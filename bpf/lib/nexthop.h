@@ -40,7 +40,9 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	if (r == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NEIGH;
 	dev = bpf_map_lookup_elem(&device, &ifindex);
-	f->nh_flags = dev && dev->xdp ? NARU_NH_XDP : 0;
+	/* The look-up tells link addresses without using them; a neighbour that nobody uses stays
+	 * stale for ever, even when it has moved. XDP cannot use one. */
+	f->nh_flags = (dev && dev->xdp ? NARU_NH_XDP : 0) | (CTX_IS_XDP ? 0 : NARU_NH_ASK);
 	__builtin_memcpy(f->dmac, fib.dmac, ETH_ALEN);
 	__builtin_memcpy(f->smac, fib.smac, ETH_ALEN);
 	return NEXTHOP_OK;

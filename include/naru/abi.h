@@ -106,6 +106,7 @@ enum naru_road {
 #define NARU_F_ACK   0x10 /* TCP: a segment other than one that opens has passed */
 /* Of the next hop. */
 #define NARU_NH_XDP 0x01 /* the device takes packets from XDP */
+#define NARU_NH_ASK 0x02 /* looked up anew: the next packet goes by the kernel's neighbour code */
 
 struct naru_flow4_key {
 	__u8 saddr[4];
