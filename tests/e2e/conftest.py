@@ -16,6 +16,13 @@ from proc import eventually  # noqa: E402  pylint: disable=wrong-import-position
 
 rigs.raise_on_signals()
 
+
+
+def pytest_configure(config):
+    """What make check leaves to make check-slow."""
+    config.addinivalue_line("markers", "slow: takes minutes; run by make check-slow only")
+
+
 # A protocol of the matrix: options of the client program.
 PROTOS = {"tcp": (), "udp": ("-u",), "udp-unconnected": ("-x",)}
 

@@ -131,6 +131,23 @@ def test_crash_in_the_first_moments(cluster):
         assert counts["failed"] == 0, counts
 
 
+@pytest.mark.slow
+def test_many_deaths(cluster):
+    """Fifty ends of narud on both nodes, by turns clean and not, under load: no failure."""
+    loads = [place.start(mode, *cluster.web.front("LoadBalancer", family), *options, "-i", 5000)
+             for place in cluster.clients.values() for family in (4, 6)
+             for mode in ("who", "hold") for options in ((), ("-u",))]
+    for load in loads:
+        load.wait_up()
+    for i in range(50):
+        node = cluster.nodes[i % 2]
+        node.stop_narud(signal.SIGKILL if i % 4 < 2 else signal.SIGTERM)
+        node.start_narud()
+    for load in loads:
+        counts = load.stop()
+        assert counts["failed"] == 0, (load.process.args, counts)
+
+
 def tables(node, services):
     """The first block of the list and of the Maglev table of each service."""
     keys = {("ep_list", row["value"]["internal"]["list"]) for row in services}

@@ -149,9 +149,10 @@ class Node:
         with open(self.log_path, "ab") as log:
             place = Place(self.rig, f"narud@{self.name}", self.netns)
             self.narud = place.popen(self.narud_argv(*extra), stdout=log, stderr=log)
-        eventually(self._answers)
+        eventually(self.answers)
 
-    def _answers(self):
+    def answers(self):
+        """True when narud answers naructl; an error when it has ended."""
         if self.narud.poll() is not None:
             raise RigError(f"narud of {self.name} ended with {self.narud.returncode}:\n{self.log()}")
         # 1 also stands for "no narud there"; only a living one has something to tell.
