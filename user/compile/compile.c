@@ -74,7 +74,7 @@ struct plan *compile(struct model *model, const char *node_name)
 	plan->node = mem_strdup(node_name);
 	take_node(model, plan);
 	slices_init(&slices, model);
-	slices_check(&slices, &plan->diags);
+	slices_check(&slices, model, &plan->diags);
 	services_draft(model, &slices, &drafts);
 	frontends_grant(&drafts);
 	take_drafts(&drafts, &slices, plan);

@@ -57,11 +57,24 @@ static void gather(const struct endpoint_slice *slice, uint16_t port, const char
 	}
 }
 
-static void gather_all(const struct draft *draft, const struct slices *slices,
-		       const char *node_name, struct candidates *all)
+/* The endpoints are there, but not under the name that the Service gives the port. */
+static void note_mismatch(const struct draft *draft, const struct endpoint_slice *slice,
+			  struct diag_list *diags)
 {
-	const struct endpoint_slice *const *slice;
+	const char *name = draft->port->name;
+
+	problem_add(diags, DIAG_WARNING, &slice->object, "ports",
+		    "no %s port %s%s%s: port %u of Service %s has no endpoint here",
+		    plan_proto_name(draft->plan.proto), *name ? "named \"" : "without a name", name,
+		    *name ? "\"" : "", draft->port->port, draft->service->object.name);
+}
+
+static void gather_all(const struct draft *draft, const struct slices *slices,
+		       const char *node_name, struct candidates *all, struct diag_list *diags)
+{
+	const struct endpoint_slice *const *slice, *other = NULL;
 	size_t n = slices_of(slices, &draft->service->object, &slice);
+	bool matched = false;
 
 	for (size_t i = 0; i < n; i++) {
 		if (slice[i]->family != draft->plan.family)
@@ -69,11 +82,17 @@ static void gather_all(const struct draft *draft, const struct slices *slices,
 		for (size_t j = 0; j < slice[i]->n_ports; j++) {
 			const struct slice_port *port = &slice[i]->ports[j];
 
-			if (port->port && port->proto == draft->port->proto &&
-			    !strcmp(port->name, draft->port->name))
-				gather(slice[i], port->port, node_name, all);
+			if (!port->port || port->proto != draft->port->proto ||
+			    strcmp(port->name, draft->port->name))
+				continue;
+			gather(slice[i], port->port, node_name, all);
+			matched = true;
 		}
+		if (!other && slice[i]->n_endpoints)
+			other = slice[i];
 	}
+	if (!matched && other)
+		note_mismatch(draft, other, diags);
 }
 
 static int candidate_compare(const void *a, const void *b)
@@ -156,7 +175,7 @@ void endpoints_choose(struct draft *draft, const struct slices *slices, const ch
 	_cleanup_(candidates_fini) struct candidates all = { 0 };
 	size_t n, n_local = 0;
 
-	gather_all(draft, slices, node_name, &all);
+	gather_all(draft, slices, node_name, &all, diags);
 	merge(&all);
 	n = choose(&all, false, &draft->plan.cluster);
 	if (uses_local(&draft->plan))

@@ -173,6 +173,9 @@ static void draft_service(const struct service *service, const struct slices *sl
 	if (!check_service(service, drafts->diags))
 		return;
 	mask = families(service, slices);
+	if (!mask)
+		problem_add(drafts->diags, DIAG_WARNING, &service->object, "spec.clusterIPs",
+			    "no address, and no EndpointSlice to tell the family: not served");
 	for (size_t i = 0; i < service->n_ports; i++) {
 		if (!check_port(service, i, drafts->diags))
 			continue;

@@ -88,6 +88,22 @@ bool slices_usable_addr(const struct addr *addr)
 	return memcmp(b, (const uint8_t[16]){ [15] = 1 }, 16) != 0;
 }
 
+static void check_owner(const struct endpoint_slice *slice, const struct model *model,
+			struct diag_list *diags)
+{
+	if (!*slice->service) {
+		problem_add(diags, DIAG_WARNING, &slice->object, "metadata.labels",
+			    "no kubernetes.io/service-name, hence of no Service: without effect");
+		return;
+	}
+	if (model_get(model, OBJECT_SERVICE, slice->object.namespace, slice->service))
+		return;
+	problem_add(diags, DIAG_WARNING, &slice->object,
+		    "metadata.labels[kubernetes.io/service-name]",
+		    "no Service %s in namespace %s: without effect", slice->service,
+		    slice->object.namespace);
+}
+
 static void check_slice(const struct endpoint_slice *slice, struct diag_list *diags)
 {
 	size_t bad = 0, first = 0;
@@ -108,8 +124,13 @@ static void check_slice(const struct endpoint_slice *slice, struct diag_list *di
 		    addr_format(&slice->endpoints[first].addrs[0], text), bad);
 }
 
-void slices_check(const struct slices *slices, struct diag_list *diags)
+void slices_check(const struct slices *slices, struct model *model, struct diag_list *diags)
 {
+	const struct object *const *objects;
+	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
+
+	for (size_t i = 0; i < n; i++)
+		check_owner((const struct endpoint_slice *)objects[i], model, diags);
 	for (size_t i = 0; i < slices->n; i++)
 		check_slice(slices->items[i], diags);
 }

@@ -22,5 +22,5 @@ size_t slices_of(const struct slices *slices, const struct object *service,
 /* Can the address be an endpoint or a frontend: a unicast address that reaches beyond one host? */
 bool slices_usable_addr(const struct addr *addr);
 
-/* Reports endpoints that are left out, once per slice. */
-void slices_check(const struct slices *slices, struct diag_list *diags);
+/* Reports endpoints that are left out, and slices of no Service, once per slice. */
+void slices_check(const struct slices *slices, struct model *model, struct diag_list *diags);
