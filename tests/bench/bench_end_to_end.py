@@ -56,7 +56,8 @@ class Contender:
     def _set_up_nftables(self):
         with entered(self.rig.nodes[0].netns):
             for family in (4, 6):
-                services = [(name, s.cluster[family], s.port, [(self.pods[name].addr[family], PORT)])
+                services = [(name, s.cluster[family], s.port,
+                             [(self.pods[name].addr[family], PORT)])
                             for name, s in self.services.items()]
                 pods = "10.244.0.0/16" if family == 4 else "fd44::/48"
                 run(["nft", "-f", "-"], stdin=kubeproxy.rules(family, services, pods))
@@ -73,7 +74,8 @@ class Contender:
     def wait(self, family):
         """Until both services answer."""
         for where in self.pods:
-            eventually(lambda where=where: self.rig.client.ask(*self.target(where, family))["ok"] == 1)
+            dial = self.target(where, family)
+            eventually(lambda dial=dial: self.rig.client.ask(*dial)["ok"] == 1)
 
     def measure(self, mode, where, family, seconds):
         """Requests per second, CPU microseconds of the machine for each, failed requests."""

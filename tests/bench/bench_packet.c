@@ -137,12 +137,16 @@ static void aim(const struct row *row, const uint8_t *frame, size_t size,
 	y->skel->bss->packets = (uint32_t)n;
 }
 
-/*
- * Sends `packets` packets of a list of n through a row's program. Returns the CPU time of one in ns;
- * the last packet that came out and its verdict go to *ret_out (256 bytes) and *ret_verdict.
- */
-static double run_out(const struct row *row, const struct cost_packet *list, size_t n,
-		      uint8_t flags, int packets, uint8_t *ret_out, uint32_t *ret_verdict)
+/* The last packet that came out of a run. */
+struct last {
+	uint8_t frame[256];
+	uint32_t verdict;
+};
+
+/* Sends `packets` packets of a list of n through a row's program. Returns the CPU time of one in
+ * ns. */
+static double run(const struct row *row, const struct cost_packet *list, size_t n, uint8_t flags,
+		  int packets, struct last *ret_last)
 {
 	uint8_t frame[COST_FRAME6];
 	size_t size = traffic_frame(row->family, flags, frame);
@@ -150,7 +154,8 @@ static double run_out(const struct row *row, const struct cost_packet *list, siz
 	struct __sk_buff skb = { .ifindex = ifindex, .ingress_ifindex = ifindex };
 	struct xdp_md md = { .data_end = (uint32_t)size, .ingress_ifindex = ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, t, .data_in = frame, .data_size_in = (uint32_t)size,
-		    .data_out = ret_out, .data_size_out = 256, .repeat = packets);
+		    .data_out = ret_last->frame, .data_size_out = sizeof(ret_last->frame),
+		    .repeat = packets);
 	double start;
 
 	t.ctx_in = row->tc ? (void *)&skb : (void *)&md;
@@ -164,35 +169,26 @@ static double run_out(const struct row *row, const struct cost_packet *list, siz
 		fprintf(stderr, "a tail call failed\n");
 		exit(1);
 	}
-	*ret_verdict = t.retval;
+	ret_last->verdict = t.retval;
 	return start / packets;
-}
-
-static double run(const struct row *row, const struct cost_packet *list, size_t n, uint8_t flags,
-		  int packets)
-{
-	uint8_t out[256];
-	uint32_t verdict;
-
-	return run_out(row, list, n, flags, packets, out, &verdict);
 }
 
 /* A row that passes packets on untouched would look fast: each must translate. */
 static void check_row(const struct row *row, const struct cost_packet *list)
 {
-	uint32_t want = row->tc ? TC_ACT_REDIRECT : XDP_TX, verdict;
+	uint32_t want = row->tc ? TC_ACT_REDIRECT : XDP_TX;
 	size_t size = row->family == AF_INET ? COST_FRAME4 : COST_FRAME6;
+	struct last last = {};
 	const char *sum;
-	uint8_t out[256];
 
 	if (row->role == EMPTY)
 		return;
-	run_out(row, list, 1, ACKNOWLEDGE, 1, out, &verdict);
-	sum = packet_wrong_sum(out, size);
-	if (verdict == want && !sum && out[5] != NIC0_MAC)
+	run(row, list, 1, ACKNOWLEDGE, 1, &last);
+	sum = packet_wrong_sum(last.frame, size);
+	if (last.verdict == want && !sum && last.frame[5] != NIC0_MAC)
 		return;
 	fprintf(stderr, "role %d, IPv%c, %s: verdict %u, wrong sum: %s\n", row->role,
-		row->family == AF_INET ? '4' : '6', row->tc ? "tc" : "xdp", verdict,
+		row->family == AF_INET ? '4' : '6', row->tc ? "tc" : "xdp", last.verdict,
 		sum ? sum : "none");
 	exit(1);
 }
@@ -232,6 +228,7 @@ static void prepare_pair(int family, const struct cost_packet *list, size_t n)
 					  .dport = list[i].sport,
 					  .proto = IPPROTO_TCP };
 		struct cost_value value = {};
+		struct last last;
 
 		memcpy(&key4.saddr, list[i].daddr, 4);
 		memcpy(&key4.daddr, list[i].saddr, 4);
@@ -240,7 +237,7 @@ static void prepare_pair(int family, const struct cost_packet *list, size_t n)
 		if (bpf_map_update_elem(fd, family == AF_INET ? (void *)&key4 : (void *)&key6,
 					&value, BPF_NOEXIST))
 			die("filling the yardstick's map");
-		run(&row, &list[i], 1, OPEN, 1);
+		run(&row, &list[i], 1, OPEN, 1, &last);
 	}
 }
 
@@ -255,12 +252,13 @@ static void prepare(struct lists *l, int family, size_t n)
 		   minimal = { .family = family, .role = MINIMAL };
 	uint8_t frame[COST_FRAME6];
 	uint64_t before = counter(NARU_C_FLOW_NEW);
+	struct last last;
 
 	traffic_frame(family, OPEN, frame);
 	traffic_requests(family, n, l->requests);
 	traffic_finish(family, frame, l->requests, n);
-	run(&naru, l->requests, n, OPEN, (int)n);
-	run(&minimal, l->requests, n, OPEN, (int)n);
+	run(&naru, l->requests, n, OPEN, (int)n, &last);
+	run(&minimal, l->requests, n, OPEN, (int)n, &last);
 	prepare_pair(family, l->requests, n);
 	if (counter(NARU_C_FLOW_NEW) - before != n || traffic_answers(family, n, l->answers) != n) {
 		fprintf(stderr, "flows are missing\n");
@@ -300,9 +298,9 @@ static void print_row(const struct row *rows, enum role role, const double *medi
 /* Roles without samples are left out. */
 static void report(const char *title, struct row *rows)
 {
-	printf("\n%s\n\n| program | median ns | minimum ns | median / minimal | minimum / minimal |\n"
-	       "|---|---|---|---|---|\n",
-	       title);
+	printf("\n%s\n\n", title);
+	printf("| program | median ns | minimum ns | median / minimal | minimum / minimal |\n");
+	printf("|---|---|---|---|---|\n");
 	for (int i = 0; i < ROWS; i += ROLE_MAX) {
 		double median[ROLE_MAX], min[ROLE_MAX];
 
@@ -319,6 +317,7 @@ static void report(const char *title, struct row *rows)
 static void measure_established(size_t n)
 {
 	static struct row rows[ROWS];
+	struct last last;
 	struct lists lists[2];
 	int packets = n < 2000 ? 400000 : 10 * (int)n;
 	char title[64];
@@ -335,7 +334,7 @@ static void measure_established(size_t n)
 			const struct lists *l = &lists[rows[i].family == AF_INET6];
 			const struct cost_packet *list =
 				rows[i].role == REPLY ? l->answers : l->requests;
-			double ns = run(&rows[i], list, n, ACKNOWLEDGE, packets);
+			double ns = run(&rows[i], list, n, ACKNOWLEDGE, packets, &last);
 
 			if (round < 0)
 				check_row(&rows[i], list);
@@ -355,6 +354,7 @@ static void measure_established(size_t n)
 static void measure_new(size_t n)
 {
 	static struct row rows[ROWS];
+	struct last last;
 	struct cost_packet *list = calloc(n, sizeof(*list));
 	uint8_t frame[COST_FRAME6];
 	char title[64];
@@ -370,7 +370,7 @@ static void measure_new(size_t n)
 			traffic_frame(rows[i].family, OPEN, frame);
 			traffic_requests(rows[i].family, n, list);
 			traffic_finish(rows[i].family, frame, list, n);
-			ns = run(&rows[i], list, n, OPEN, (int)n);
+			ns = run(&rows[i], list, n, OPEN, (int)n, &last);
 			if (round >= 0)
 				rows[i].ns[round] = ns;
 		}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """nftables rules in the shape that kube-proxy gives them, for one node.
 
-One map from address, protocol and port to the chain of a service; a chain of each service that marks
-foreign clients for masquerading and picks an endpoint by a random number; a chain of each endpoint
-with the translation. First packets of a connection go through all of it, later ones through
-conntrack, as with the original.
+One map from address, protocol and port to the chain of a service; a chain of each service that
+marks foreign clients for masquerading and picks an endpoint by a random number; a chain of each
+endpoint with the translation. First packets of a connection go through all of it, later ones
+through conntrack, as with the original.
 """
 
 HEAD = """

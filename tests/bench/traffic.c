@@ -191,12 +191,12 @@ void traffic_finish(int family, const uint8_t *frame, struct cost_packet *list, 
 	srandom(1);
 	for (size_t i = 0; i < n; i++)
 		sum_up(family, frame, &list[i]);
-	for (size_t i = n - 1; i > 0; i--) {
-		size_t k = (size_t)random() % (i + 1);
+	for (size_t left = n; left > 1; left--) {
+		size_t k = (size_t)random() % left;
 		struct cost_packet other = list[k];
 
-		list[k] = list[i];
-		list[i] = other;
+		list[k] = list[left - 1];
+		list[left - 1] = other;
 	}
 }
 

@@ -47,7 +47,8 @@ struct packet {
 
 /* The frame's length; frame has PACKET_MAX bytes. */
 size_t packet_build(const struct packet *p, int family, uint8_t *ret_frame);
-/* An ICMP or ICMPv6 port unreachable about a frame, quoting `quoted` bytes of its network packet. */
+/* An ICMP or ICMPv6 port unreachable about a frame, quoting `quoted` bytes of its network
+ * packet. */
 size_t packet_unreachable(const struct packet *outer, int family, const uint8_t *about,
 			  size_t quoted, uint8_t *ret_frame);
 /* NULL, or which check sum of a frame is wrong, all of them computed again. */

@@ -50,8 +50,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a segment in the middle of an unknown connection",
-		.intent =
-			"Only a SYN opens a TCP flow; anything else belongs to a socket of this node or to nobody.",
+		.intent = "Only a SYN opens a TCP flow; anything else belongs to a socket of this "
+			  "node or to nobody.",
 		.tcp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_LOCAL, .tcp = ACK) },
 			   { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .tcp = PSH | ACK) },
@@ -88,8 +88,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a tag in the frame",
-		.intent =
-			"A tagged frame belongs to the VLAN device, where it comes by again without the tag.",
+		.intent = "A tagged frame belongs to the VLAN device, where it comes by again "
+			  "without the tag.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .tcp = SYN,
@@ -100,8 +100,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "another Ethernet type",
-		.intent =
-			"The bytes would make a service's packet, but the type says that they are none.",
+		.intent = "The bytes would make a service's packet, but the type says that they "
+			  "are none.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .tcp = SYN,

@@ -53,8 +53,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "NodePort to a pod of another node",
-		.intent =
-			"The client dialled the address of the other NIC; what counts as source is where packets leave.",
+		.intent = "The client dialled the address of the other NIC; what counts as source "
+			  "is where packets leave.",
 		.tcp = true,
 		.udp = true,
 		OUTSIDE(NODE1, PORT_NODE_REMOTE),
@@ -65,8 +65,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "out of another device",
-		.intent =
-			"The source is the node's address there, and answers are taken where they come in.",
+		.intent = "The source is the node's address there, and answers are taken where "
+			  "they come in.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_FAR, .tcp = SYN),
@@ -133,8 +133,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a SYN after a reset opens a new flow",
-		.intent =
-			"The client re-uses its port; the old pair goes whole, the source port with it.",
+		.intent = "The client re-uses its port; the old pair goes whole, the source port "
+			  "with it.",
 		.tcp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .tcp = SYN),
 			     .outcome = SENT, .out = { NODE, SNAT_A, REMOTE, NODE_EP_PORT },
@@ -194,8 +194,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a next hop that has not answered yet",
-		.intent =
-			"XDP cannot wait for a neighbour; TC hands the packet to the kernel, which asks for it.",
+		.intent = "XDP cannot wait for a neighbour; TC hands the packet to the kernel, "
+			  "which asks for it.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_SILENT, .tcp = SYN),
@@ -220,8 +220,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a change of routes",
-		.intent =
-			"A new generation makes the flow ask the kernel again; nothing else changes.",
+		.intent = "A new generation makes the flow ask the kernel again; nothing else "
+			  "changes.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .tcp = SYN),
@@ -261,8 +261,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "no address to send from",
-		.intent =
-			"Without a source of its own the node cannot take the client's place; no entry is made.",
+		.intent = "Without a source of its own the node cannot take the client's place; no "
+			  "entry is made.",
 		.tcp = true,
 		.udp = true,
 		.no_source = true,

@@ -40,8 +40,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "each attempt is answered",
-		.intent =
-			"Nothing is remembered, the sequence number wraps, any time to live will do.",
+		.intent = "Nothing is remembered, the sequence number wraps, any time to live will "
+			  "do.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0,

@@ -66,15 +66,8 @@ static void assert_address(const struct kind *kind, const struct sockaddr_storag
 {
 	struct sockaddr_storage want;
 	socklen_t len = address(kind->domain, kind->family, host, port, &want);
-	const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&want,
-				  *b = (const struct sockaddr_in6 *)is;
 
-	if (kind->domain == AF_INET)
-		assert_memory_equal(&want, is, len);
-	assert_int_equal(want.ss_family, is->ss_family);
-	assert_int_equal(ntohs(a->sin6_port), ntohs(b->sin6_port));
-	if (kind->domain == AF_INET6)
-		assert_memory_equal(&a->sin6_addr, &b->sin6_addr, 16);
+	assert_memory_equal(&want, is, len);
 }
 
 /* ---- sockets ---- */
@@ -125,7 +118,7 @@ static int send_to(const struct kind *kind, int fd, enum host host, uint16_t por
 /* Sends back what comes in, once. Returns the byte. */
 static char echo_once(int fd)
 {
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = {};
 	socklen_t len = sizeof(from);
 	char what = 0;
 
@@ -145,7 +138,7 @@ static char receive(int fd, struct sockaddr_storage *ret_from)
 
 static void assert_peer(const struct kind *kind, int fd, enum host host, uint16_t port)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {};
 	socklen_t len = sizeof(peer);
 
 	assert_int_equal(getpeername(fd, (void *)&peer, &len), 0);
@@ -242,7 +235,7 @@ static void connected_datagrams(void **state)
 	const struct kind *kind = *state;
 	int server = serve(kind->family, POD, SOCK_DGRAM),
 	    client = new_socket(kind->domain, SOCK_DGRAM);
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = {};
 
 	assert_int_equal(dial(kind, client, VIP, PORT_LOCAL), 0);
 	assert_peer(kind, client, VIP, PORT_LOCAL);
@@ -254,7 +247,8 @@ static void connected_datagrams(void **state)
 	close(server);
 }
 
-/* One unconnected socket talks to several services at once; each answer has its service's address. */
+/* One unconnected socket talks to several services at once; each answer has its service's
+ * address. */
 static void unconnected_datagrams(void **state)
 {
 	static const struct {
@@ -268,7 +262,7 @@ static void unconnected_datagrams(void **state)
 	};
 	const struct kind *kind = *state;
 	int servers[3], client = new_socket(kind->domain, SOCK_DGRAM);
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = {};
 
 	for (int i = 0; i < 3; i++)
 		servers[i] = serve(kind->family, talks[i].endpoint, SOCK_DGRAM);
@@ -298,7 +292,7 @@ static void strangers_keep_their_address(void **state)
 	int service = serve(kind->family, POD, SOCK_DGRAM),
 	    other = serve(kind->family, POD2, SOCK_DGRAM);
 	int client = new_socket(kind->domain, SOCK_DGRAM);
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = {};
 
 	assert_int_equal(send_to(kind, client, VIP, PORT_LOCAL, 's'), 0);
 	assert_int_equal(echo_once(service), 's');
@@ -320,7 +314,7 @@ static void many_services_by_one_socket(void **state)
 					  PORT_SILENT };
 	static const enum host endpoints[] = { POD, REMOTE, REMOTE1, UNREACHABLE, SILENT };
 	int client = new_socket(kind->domain, SOCK_DGRAM);
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = {};
 
 	for (int i = 0; i < 15; i++) {
 		int server = serve(kind->family, endpoints[i % 5], SOCK_DGRAM);

@@ -34,8 +34,8 @@
 static const struct scene scenes[] = {
 	{
 		.name = "ClusterIP to a pod of this node",
-		.intent =
-			"Destination only; the time to live is the kernel's to take; one pair of entries.",
+		.intent = "Destination only; the time to live is the kernel's to take; one pair of "
+			  "entries.",
 		.tcp = true,
 		.udp = true,
 		OUTSIDE(VIP, PORT_LOCAL),
@@ -66,8 +66,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "to the node itself",
-		.intent =
-			"An endpoint without nodeName may still be an address of this node, where no road leads.",
+		.intent = "An endpoint without nodeName may still be an address of this node, "
+			  "where no road leads.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_HOST, .tcp = SYN),
@@ -99,8 +99,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "from a pod to another pod of this node",
-		.intent =
-			"The answer is put right where it leaves towards the client, not where it comes in.",
+		.intent = "The answer is put right where it leaves towards the client, not where "
+			  "it comes in.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { POD1, .in = SEG(POD2, 40000, VIP, PORT_LOCAL, .tcp = SYN),
@@ -130,8 +130,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "hairpin",
-		.intent =
-			"A pod reaches itself: seen from the pod, the node is its client; link addresses turn round.",
+		.intent = "A pod reaches itself: seen from the pod, the node is its client; link "
+			  "addresses turn round.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { POD0, .in = SEG(POD, 40000, VIP, PORT_LOCAL, .tcp = SYN),
@@ -150,8 +150,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "two services over one endpoint from one client port",
-		.intent =
-			"Answers to both would look the same, so the second flow gets a source port of the node.",
+		.intent = "Answers to both would look the same, so the second flow gets a source "
+			  "port of the node.",
 		.tcp = true,
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_LOCAL, .tcp = SYN),
@@ -200,8 +200,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a SYN after the close opens a new flow",
-		.intent =
-			"The client re-uses its port: old marks must not shorten the new connection's life.",
+		.intent = "The client re-uses its port: old marks must not shorten the new "
+			  "connection's life.",
 		.tcp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_LOCAL, .tcp = SYN),
 			     .out = { CLIENT, 40000, POD, NODE_EP_PORT } },
@@ -232,8 +232,8 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "a datagram without check sum",
-		.intent =
-			"IPv4 allows none, and none it stays (IPv6 forbids it: nothing to be seen there).",
+		.intent = "IPv4 allows none, and none it stays (IPv6 forbids it: nothing to be "
+			  "seen there).",
 		.udp = true,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_LOCAL, .unsummed = true),
 			     .out = { CLIENT, 40000, POD, NODE_EP_PORT } },

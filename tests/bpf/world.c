@@ -41,14 +41,19 @@ static const struct {
 /* Link addresses are 02:00:00:00:00:<station>. */
 static const char *const setup[] = {
 	"ip link set lo up",
-	"ip link add nic0 address 02:00:00:00:00:01 type veth peer name far0 address 02:00:00:00:00:06",
-	"ip link add nic1 address 02:00:00:00:00:02 type veth peer name far1 address 02:00:00:00:00:07",
-	"ip link add pod0 address 02:00:00:00:00:03 type veth peer name far2 address 02:00:00:00:00:08",
-	"ip link add pod1 address 02:00:00:00:00:04 type veth peer name far3 address 02:00:00:00:00:09",
-	"for d in nic0 nic1 pod0 pod1 far0 far1 far2 far3; do"
-	" ip link set $d addrgenmode none && ip link set $d up; done",
-	"for f in ipv4/conf/all/forwarding ipv4/conf/default/forwarding ipv6/conf/all/forwarding; do"
-	" echo 1 >/proc/sys/net/$f; done",
+	("ip link add nic0 address 02:00:00:00:00:01 type veth peer name far0"
+	 " address 02:00:00:00:00:06"),
+	("ip link add nic1 address 02:00:00:00:00:02 type veth peer name far1"
+	 " address 02:00:00:00:00:07"),
+	("ip link add pod0 address 02:00:00:00:00:03 type veth peer name far2"
+	 " address 02:00:00:00:00:08"),
+	("ip link add pod1 address 02:00:00:00:00:04 type veth peer name far3"
+	 " address 02:00:00:00:00:09"),
+	("for d in nic0 nic1 pod0 pod1 far0 far1 far2 far3; do"
+	 " ip link set $d addrgenmode none && ip link set $d up; done"),
+	("for f in ipv4/conf/all/forwarding ipv4/conf/default/forwarding"
+	 " ipv6/conf/all/forwarding; do"
+	 " echo 1 >/proc/sys/net/$f; done"),
 	"ip addr add 192.0.2.1/24 dev nic0 && ip addr add 2001:db8:2::1/64 dev nic0 nodad",
 	"ip addr add 198.51.100.1/24 dev nic1 && ip addr add 2001:db8:51::1/64 dev nic1 nodad",
 	"ip neigh add 192.0.2.254 lladdr 02:00:00:00:00:05 dev nic0 nud permanent",
@@ -59,7 +64,8 @@ static const char *const setup[] = {
 	"ip neigh add 2001:db8:51::2 lladdr 02:00:00:00:00:07 dev nic1 nud permanent",
 	"ip route add default via 192.0.2.254 && ip -6 route add default via 2001:db8:2::fe",
 	"ip route add 10.1.2.0/24 via 192.0.2.2 && ip -6 route add fd00:1:2::/64 via 2001:db8:2::2",
-	"ip route add 10.1.3.0/24 via 198.51.100.2 && ip -6 route add fd00:1:3::/64 via 2001:db8:51::2",
+	("ip route add 10.1.3.0/24 via 198.51.100.2 && ip -6 route add"
+	 " fd00:1:3::/64 via 2001:db8:51::2"),
 	"ip route add unreachable 10.1.4.0/24 && ip -6 route add unreachable fd00:1:4::/64",
 	"ip route add 10.1.5.0/24 via 192.0.2.5 && ip -6 route add fd00:1:5::/64 via 2001:db8:2::5",
 	"ip route add 10.1.1.10 dev pod0 && ip -6 route add fd00:1:1::10 dev pod0",
