@@ -17,6 +17,7 @@
 
 #include <naru/abi.h>
 #include <naru/counters.h>
+#include <naru/paths.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -415,12 +416,16 @@ int dataplane_cleanup(const char *bpffs_dir)
 	struct pins pins;
 	int r = pins_open_existing(&pins, bpffs_dir);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		log_info("nothing to remove: there is no %s/%s", bpffs_dir, NARU_PIN_SUBDIR);
 		return 0;
+	}
 	if (r)
 		return r;
 	attach_detach_all(pins.links);
 	r = pins_remove(&pins);
+	if (!r)
+		log_info("removed programs, links and maps of %s/%s", bpffs_dir, NARU_PIN_SUBDIR);
 	pins_close(&pins);
 	return r;
 }

@@ -92,13 +92,15 @@ static int make(const char *dir)
 	return mkdir(dir, 0700) && errno != EEXIST ? -errno : 0;
 }
 
-static int explain(const struct pins *pins, int r)
+static int explain(const struct pins *pins, const char *bpffs_dir, int r)
 {
 	if (r == -EBUSY)
-		return log_err(r, "another narud runs on %s", pins->dir);
-	if (r == -EINVAL)
-		return log_err(r, "%s is not on a BPF file system", pins->dir);
-	return log_err(r, "pin directory %s", pins->dir);
+		log_error("%s is in use by a narud that is running", pins->dir);
+	else if (r == -EINVAL)
+		log_error("%s is not a BPF file system: mount -t bpf bpf %s", bpffs_dir, bpffs_dir);
+	else
+		return log_err(r, "pin directory %s", pins->dir);
+	return r;
 }
 
 int pins_open(struct pins *pins, const char *bpffs_dir)
@@ -120,7 +122,9 @@ int pins_open(struct pins *pins, const char *bpffs_dir)
 		r = make(pins->links);
 	if (!r)
 		return 0;
-	explain(pins, r);
+	explain(pins, bpffs_dir, r);
+	if (r == -EINVAL)
+		rmdir(pins->dir); /* made above, on an ordinary file system */
 	pins_close(pins);
 	return r;
 }
@@ -136,7 +140,7 @@ int pins_open_existing(struct pins *pins, const char *bpffs_dir)
 	if (r == -EAGAIN)
 		r = -ENOENT;
 	if (r != -ENOENT)
-		explain(pins, r);
+		explain(pins, bpffs_dir, r);
 	pins_close(pins);
 	return r;
 }

@@ -266,6 +266,26 @@ static int refresh_addrs(struct topology *t, const struct netlink_snapshot *net)
 	return r;
 }
 
+/* A device that comes later is taken then; at the start its absence is likely a slip. */
+static void note_absent(const struct topology *t, const struct netlink_snapshot *net)
+{
+	bool nic = false;
+
+	for (size_t i = 0; i < t->config->n_devices; i++) {
+		size_t j = 0;
+
+		while (j < net->n_links && strcmp(net->links[j].name, t->config->devices[i]))
+			j++;
+		if (j == net->n_links)
+			log_warn("--device %s: there is no such device yet", t->config->devices[i]);
+	}
+	for (size_t i = 0; i < t->n_rows; i++)
+		nic |= t->rows[i].dev.nic;
+	if (!nic && !t->config->n_devices)
+		log_warn("no default route, hence no device towards the network: name it by "
+			 "--device");
+}
+
 int topology_refresh(struct topology *t)
 {
 	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = {};
@@ -275,6 +295,9 @@ int topology_refresh(struct topology *t)
 		return log_err(r, "read links, addresses and routes");
 	r = refresh_addrs(t, &net);
 	w = refresh_devices(t, &net);
+	if (!t->started)
+		note_absent(t, &net);
+	t->started = true;
 	return r ? r : w;
 }
 

@@ -35,6 +35,7 @@ struct topology {
 	struct netlink_addr *addrs; /* as in the map, sorted by address */
 	size_t n_addrs;
 	bool planned; /* a plan has been seen */
+	bool started; /* the network has been looked at */
 	struct cidr *pod_cidrs;
 	size_t n_pod_cidrs;
 	struct addr *local, *remote;
