@@ -144,19 +144,26 @@ static __always_inline int flow_is_over(void *value, __u8 proto, __u32 now, cons
 	return is == NARU_CLOSED || is == NARU_RESET || naru_flow_expired(f, rev, proto, now);
 }
 
-/* Removes both entries of the flow that `value`, found under `t`, is part of. */
+/* Removes both entries of the flow that `value`, found under `t`, is part of. The reply entry goes
+ * last: its key is the source port, which another flow may take at once, and by then no packet of
+ * this one may go out with it. */
 static __always_inline void flow_remove(const struct tuple *t, __u8 hook, void *value, const int af)
 {
 	struct tuple peer = {};
 	__u8 peer_hook = flow_peer(value, t->proto, &peer, af);
+	__u8 is_reply = flow_core(value, af)->flags & NARU_F_REPLY;
 
+	if (!is_reply)
+		flow_delete(t, hook, af);
 	flow_delete(&peer, peer_hook, af);
-	flow_delete(t, hook, af);
+	if (is_reply)
+		flow_delete(t, hook, af);
 }
 
 /* ---- a full map ---------------------------------------------------------------------------- */
 
-#define FLOW_RECLAIM_BATCH 64
+/* New flows a second that a full map still takes while no narud sweeps. */
+#define FLOW_RECLAIM_BATCH 4096
 
 struct reclaim {
 	__u32 now;
