@@ -10,6 +10,7 @@
 #define CTX_PASS   TC_ACT_UNSPEC /* the verdict of other programs stands */
 #define CTX_DROP   TC_ACT_SHOT
 #define CTX_IS_XDP 0
+#define CTX_OTHERHOST 3 /* PACKET_OTHERHOST; <linux/if_packet.h> is not for BPF */
 
 #include <linux/pkt_cls.h>
 
@@ -26,6 +27,14 @@ static __always_inline void *ctx_end(const CTX *ctx)
 static __always_inline __u32 ctx_ifindex(const CTX *ctx)
 {
 	return (long)CTX_LOAD(ctx, ifindex);
+}
+
+/* True for a frame to another machine, which a segment that floods or a device in promiscuous mode
+ * shows us as well. */
+static __always_inline int ctx_is_others(const CTX *ctx,
+					 const struct naru_flow *f __attribute__((unused)))
+{
+	return (long)CTX_LOAD(ctx, pkt_type) == CTX_OTHERHOST;
 }
 
 /* Adds deltas to the check sum of the TCP or UDP header. The helper knows whether the packet has

@@ -26,6 +26,20 @@ static __always_inline __u32 ctx_ifindex(const CTX *ctx)
 	return (long)CTX_LOAD(ctx, ingress_ifindex);
 }
 
+/* The same as in ctx_tc.h. XDP is told no address of its device, but the way out by the same one
+ * names it; out of another device, the frame is taken for ours. */
+static __always_inline int ctx_is_others(const CTX *ctx, const struct naru_flow *f)
+{
+	const struct ethhdr *eth = ctx_data(ctx);
+
+	if (f->ifindex != ctx_ifindex(ctx) || (const void *)(eth + 1) > ctx_end(ctx))
+		return 0;
+	for (int i = 0; i < ETH_ALEN; i++)
+		if (eth->h_dest[i] != f->smac[i])
+			return 1;
+	return 0;
+}
+
 /* Adds deltas to the check sum of the TCP or UDP header. XDP sees whole check sums. */
 static __always_inline int ctx_l4_csum(CTX *ctx, const struct pkt *p, __u16 addr_delta,
 				       __u16 port_delta, const int af __attribute__((unused)))

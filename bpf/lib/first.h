@@ -13,10 +13,9 @@
 #include "rewrite.h"
 #include "service.h"
 
-#define FIRST_SNAT_TRIES  32
-#define FIRST_SNAT_FRESH  16	 /* tries that take free ports only */
-#define FIRST_COUNTED	  1	 /* of first_reply(): failed, and the reason is counted */
-#define FIRST_SNAT_STRIDE 104729 /* a prime above any range, so that tries walk the whole of it */
+#define FIRST_SNAT_TRIES 32
+#define FIRST_SNAT_FRESH 16 /* tries that take free ports only */
+#define FIRST_COUNTED	 1  /* of first_reply(): failed, and the reason is counted */
 
 enum first_result {
 	FIRST_PASS, /* not ours, or not for this hook */
@@ -141,7 +140,8 @@ static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
 		count(NARU_C_NO_ROUTE);
 		return FIRST_DROP;
 	}
-	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || new->f.nh_flags != NARU_NH_XDP))
+	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || new->f.nh_flags != NARU_NH_XDP ||
+			   ctx_is_others(ctx, &new->f)))
 		return FIRST_PASS;
 	if (nexthop_source(new->f.ifindex, new->to.saddr, af) &&
 	    nexthop_source(other, new->to.saddr, af)) {
@@ -203,21 +203,20 @@ static __always_inline int first_port_over(struct first *new, const int af)
 }
 
 /* Inserts the reply entry under a source port of --snat-ports: a free one, else one whose flow is
- * over. */
+ * over. Each try is hashed anew: steps of one length would pile used ports up, and all tries end
+ * in one pile long before the range is full. */
 static __always_inline long first_allocate(const struct tuple *t, struct first *new, const int af)
 {
 	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
-	__u32 at = new->hash % range;
 	long r = -FLOW_EEXIST;
 
 	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
-		new->to.sport = cfg.snat_min + at;
+		new->to.sport = cfg.snat_min + (__u32)(hash_word(new->hash, i) >> 32) % range;
 		r = first_put_reply(t, new, BPF_NOEXIST, af);
 		if (r == -FLOW_EEXIST && i >= FIRST_SNAT_FRESH && first_port_over(new, af))
 			r = first_put_reply(t, new, BPF_NOEXIST, af);
 		if (r != -FLOW_EEXIST)
 			break;
-		at = (at + FIRST_SNAT_STRIDE) % range;
 	}
 	return r;
 }
@@ -281,6 +280,9 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 		return FIRST_PASS;
 	dev = bpf_map_lookup_elem(&device, &ifindex);
 	pod = dev && dev->class == NARU_POD;
+	/* A port of a bridge is not addressed itself, so pods' devices cannot tell. */
+	if (!CTX_IS_XDP && !pod && ctx_is_others(ctx, &new->f))
+		return FIRST_PASS;
 	set = pod ? &service->internal : &service->external;
 	if (!set->count) {
 		if (CTX_IS_XDP)

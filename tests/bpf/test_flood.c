@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Floods: SYNs from invented addresses must not hold their entries for longer than a handshake may
- * take.
+ * take; frames to another machine, which a segment floods to all, are not for this node.
  */
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -30,10 +30,11 @@ struct segment {
 	uint16_t dport;
 	uint8_t tcp;
 	enum station from;
+	enum station to; /* NONE: nic0 */
 };
 
-/* One segment at nic0; returns the source port it was sent on with. */
-static uint16_t send_on(int family, enum program program, const struct segment *s)
+static void receive(int family, enum program program, const struct segment *s,
+		    struct node_run *ret_run)
 {
 	struct packet p = { .src = s->src,
 			    .sport = s->sport,
@@ -42,12 +43,19 @@ static uint16_t send_on(int family, enum program program, const struct segment *
 			    .tcp = s->tcp,
 			    .proto = IPPROTO_TCP,
 			    .from = s->from,
-			    .to = NIC0_MAC };
+			    .to = s->to ? s->to : NIC0_MAC };
 	uint8_t frame[PACKET_MAX];
-	struct node_run run;
 	size_t len = packet_build(&p, family, frame);
 
-	assert_int_equal(node_run(program, NIC0, frame, len, 0, &run), 0);
+	assert_int_equal(node_run(program, NIC0, frame, len, 0, ret_run), 0);
+}
+
+/* One segment at nic0; returns the source port it was sent on with. */
+static uint16_t send_on(int family, enum program program, const struct segment *s)
+{
+	struct node_run run;
+
+	receive(family, program, s, &run);
 	assert_int_equal(run.verdict, program == XDP_INGRESS ? (int)XDP_TX : TC_ACT_REDIRECT);
 	return packet_get16(run.frame + packet_l4(run.frame));
 }
@@ -75,9 +83,9 @@ static enum naru_flow_state only_flow(int family)
 /* The endpoint answers whoever is said to have sent the SYN: that makes no connection. */
 static void handshake(int family, enum program program)
 {
-	struct segment syn = { CLIENT, 40000, VIP, PORT_REMOTE, SYN, GATEWAY };
-	struct segment answer = { REMOTE, NODE_EP_PORT, NODE, 0, SYN | ACK, PEER0 };
-	struct segment ack = { CLIENT, 40000, VIP, PORT_REMOTE, ACK, GATEWAY };
+	struct segment syn = { CLIENT, 40000, VIP, PORT_REMOTE, SYN, GATEWAY, NONE };
+	struct segment answer = { REMOTE, NODE_EP_PORT, NODE, 0, SYN | ACK, PEER0, NONE };
+	struct segment ack = { CLIENT, 40000, VIP, PORT_REMOTE, ACK, GATEWAY, NONE };
 
 	node_clear_flows();
 	answer.dport = send_on(family, program, &syn);
@@ -99,10 +107,36 @@ static void only_the_client_completes_a_handshake(void **state)
 	handshake(AF_INET6, XDP_INGRESS);
 }
 
+/* Else every node that sees the SYN would open a connection to an endpoint of its own choice. */
+static void passed_by(int family, enum program program, uint16_t port)
+{
+	struct segment syn = { CLIENT, 40000, VIP, port, SYN, GATEWAY, NIC1_MAC };
+	struct node_run run;
+
+	node_clear_flows();
+	receive(family, program, &syn, &run);
+	assert_int_equal(run.verdict, program == XDP_INGRESS ? (int)XDP_PASS : TC_ACT_UNSPEC);
+	assert_int_equal(node_count_flows(family), 0);
+}
+
+static void frames_of_other_machines_are_left_alone(void **state)
+{
+	static const uint16_t ports[] = { PORT_REMOTE, PORT_LOCAL, PORT_EMPTY };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		passed_by(AF_INET, TC_INGRESS, ports[i]);
+		passed_by(AF_INET6, TC_INGRESS, ports[i]);
+		passed_by(AF_INET, XDP_INGRESS, ports[i]);
+		passed_by(AF_INET6, XDP_INGRESS, ports[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_client_completes_a_handshake),
+		cmocka_unit_test(frames_of_other_machines_are_left_alone),
 	};
 	int failed;
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The segment between the nodes misbehaves: neighbours move."""
+"""The segment between the nodes misbehaves: neighbours move, frames are flooded."""
 import pytest
 from conftest import made, settled
-from proc import eventually
+from proc import eventually, run
 from rig import ip
 
 NEW_LINK_ADDRESS = "02:00:00:00:77:01"
@@ -37,3 +37,16 @@ def test_neighbour_moves_without_a_word(cluster, family, mode, options):
     ip(second.netns, f"link set eth0 address {unlike}")
     ip(first.netns, f"neigh replace {second.addr[family]} lladdr {old} dev eth0 nud stale")
     eventually(succeeds, seconds=30)
+
+
+def test_segment_floods(cluster, family):
+    """A segment that has learnt no address shows every frame to every node; one alone answers."""
+    front = cluster.web.front("LoadBalancer", family)
+    run(["ip", "-n", cluster.netns("segment"), "link", "set", "br0", "type", "bridge",
+         "ageing_time", "0"])
+    try:
+        eventually(lambda: cluster.client.ask(*front, "-t", 300)["failed"] == 0, seconds=60)
+        assert cluster.client.ask(*front, n=100)["failed"] == 0
+    finally:
+        run(["ip", "-n", cluster.netns("segment"), "link", "set", "br0", "type", "bridge",
+             "ageing_time", "30000"])
