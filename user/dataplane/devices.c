@@ -5,7 +5,8 @@
  *  2. POD: matches a --pod-device pattern; a route to this node's pod range or to a local endpoint
  *     leaves by it (when that is a bridge, its ports instead, but for hardware and tunnels, which
  *     lead outside).
- *  3. NIC class: a route to an endpoint elsewhere leaves by it, or it is an overlay's device.
+ *  3. NIC class: a route to an endpoint elsewhere, or to one with an address of the node itself,
+ *     leaves by it, or it is an overlay's device.
  * "A route to an endpoint" is the longest match. All endpoints are matched in one pass: a route's
  * share are the endpoints within its prefix less those within the more specific ones below it.
  */
@@ -190,6 +191,33 @@ static void mark_routes(const struct netlink_snapshot *net, const struct addr *a
 
 /* ---- marks ---- */
 
+static bool is_own(const struct netlink_snapshot *net, const struct addr *addr)
+{
+	for (size_t i = 0; i < net->n_addrs; i++) {
+		if (!addr_compare(&net->addrs[i].addr, addr))
+			return true;
+	}
+	return false;
+}
+
+/* Behind the device that leads to an endpoint of this node are pods, unless the endpoint is the
+ * node itself, as a pod with hostNetwork is. */
+static void mark_local(const struct devices_input *in, uint8_t *marks)
+{
+	_cleanup_(mem_freep) struct addr *pods = mem_array(in->n_local, sizeof(*pods));
+	_cleanup_(mem_freep) struct addr *own = mem_array(in->n_local, sizeof(*own));
+	size_t n_pods = 0, n_own = 0;
+
+	for (size_t i = 0; i < in->n_local; i++) {
+		if (is_own(in->net, &in->local[i]))
+			own[n_own++] = in->local[i];
+		else
+			pods[n_pods++] = in->local[i];
+	}
+	mark_routes(in->net, pods, n_pods, marks, IS_POD);
+	mark_routes(in->net, own, n_own, marks, IS_OUTWARD);
+}
+
 static bool is_named(const struct dataplane_config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_devices; i++) {
@@ -362,7 +390,7 @@ size_t devices_classify(const struct devices_input *in, struct devices_row **ret
 
 	mark_names(in, marks);
 	mark_ranges(in, marks);
-	mark_routes(net, in->local, in->n_local, marks, IS_POD);
+	mark_local(in, marks);
 	mark_routes(net, in->remote, in->n_remote, marks, IS_OUTWARD);
 	expand_bridges(net, marks);
 	for (size_t i = 0; i < net->n_links; i++) {

@@ -204,6 +204,26 @@ static void endpoints_tell_devices(void **state)
 	free(s.rows);
 }
 
+/* As a pod with hostNetwork has it: clients are behind the device of its subnet, not pods. */
+static void own_address_tells_no_pods(void **state)
+{
+	struct addr local[] = { addr("10.9.0.5"), addr("10.9.0.6") };
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	s.addrs[s.net.n_addrs++] =
+		(struct netlink_addr){ ETH1, addr("10.9.0.5"), RT_SCOPE_UNIVERSE, 0 };
+	s.routes[s.net.n_routes++] = route("10.9.0.0/24", ETH1, 0);
+	s.input.local = local;
+	s.input.n_local = 1;
+	assert_class(&s, ETH1, NARU_NIC);
+	assert_false(row(&s, ETH1)->nic);
+	s.input.n_local = 2;
+	assert_class(&s, ETH1, NARU_POD);
+	free(s.rows);
+}
+
 /* All endpoints of the wide route are behind the narrow ones, so it is not used. */
 static void only_the_longest_match_counts(void **state)
 {
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test(named_devices_replace_the_default),
 		cmocka_unit_test(patterns_make_pods),
 		cmocka_unit_test(endpoints_tell_devices),
+		cmocka_unit_test(own_address_tells_no_pods),
 		cmocka_unit_test(only_the_longest_match_counts),
 		cmocka_unit_test(the_better_metric_wins),
 		cmocka_unit_test(families_do_not_mix),
