@@ -165,6 +165,24 @@ static void add_filter(unsigned ifindex)
 	close(fd);
 }
 
+/* Somebody took the qdisc away while no narud ran; what is left says that it is ours. */
+static void test_clsact_comes_back(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+	struct dataplane_status status;
+	struct dataplane *d;
+
+	(void)state;
+	c.force_clsact = true;
+	dpworld_close(dpworld_open_with(&c));
+	dpworld_sh("tc qdisc del dev nic0 clsact");
+	d = dpworld_open_with(&c);
+	dataplane_status(d, &status);
+	assert_string_equal(status.devices[0].tc, "clsact");
+	dpworld_sh("tc filter show dev nic0 ingress | grep -q tc_ingress");
+	dpworld_close(d);
+}
+
 static void test_clsact_spares_others(void **state)
 {
 	struct dataplane_config c = dpworld_config();
@@ -322,6 +340,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_devices_change_between_runs, dpworld_clean),
 		cmocka_unit_test_teardown(test_addresses, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact, dpworld_clean),
+		cmocka_unit_test_teardown(test_clsact_comes_back, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_spares_others, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_to_tcx, dpworld_clean),
 		cmocka_unit_test_teardown(test_xdp, dpworld_clean),

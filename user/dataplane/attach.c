@@ -110,21 +110,31 @@ static int set_filter(uint32_t ifindex, enum bpf_tc_attach_point point, int prog
 	return bpf_tc_attach(&hook, &opts);
 }
 
+static int set_filters(const struct attach *a, uint32_t ifindex)
+{
+	int r = set_filter(ifindex, BPF_TC_INGRESS, a->load->tc_ingress);
+
+	return r ? r : set_filter(ifindex, BPF_TC_EGRESS, a->load->tc_egress);
+}
+
+/* A directory says that the device is ours; somebody may have removed the qdisc since. */
 static int attach_clsact(const struct attach *a, uint32_t ifindex)
 {
 	_cleanup_(mem_freep) char *ours = pin_path(a->links, ifindex, clsact);
 	_cleanup_(mem_freep) char *qdisc = pin_path(a->links, ifindex, "qdisc");
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
 		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	int r = access(ours, F_OK) ? bpf_tc_hook_create(&hook) : -EEXIST;
+	int r;
 
+	if (!access(ours, F_OK) && !set_filters(a, ifindex))
+		return 0;
+	r = bpf_tc_hook_create(&hook);
 	if (!r)
 		mkdir(qdisc, 0700);
 	else if (r != -EEXIST)
 		return r;
 	mkdir(ours, 0700);
-	r = set_filter(ifindex, BPF_TC_INGRESS, a->load->tc_ingress);
-	return r ? r : set_filter(ifindex, BPF_TC_EGRESS, a->load->tc_egress);
+	return set_filters(a, ifindex);
 }
 
 static void detach_filter(uint32_t ifindex, enum bpf_tc_attach_point point)
