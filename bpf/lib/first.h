@@ -140,8 +140,8 @@ static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
 		count(NARU_C_NO_ROUTE);
 		return FIRST_DROP;
 	}
-	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || new->f.nh_flags != NARU_NH_XDP ||
-			   ctx_is_others(ctx, &new->f)))
+	if (CTX_IS_XDP &&
+	    (r == NEXTHOP_NEIGH || new->f.nh_flags != NARU_NH_XDP || ctx_is_others(ctx, &new->f)))
 		return FIRST_PASS;
 	if (nexthop_source(new->f.ifindex, new->to.saddr, af) &&
 	    nexthop_source(other, new->to.saddr, af)) {
@@ -202,6 +202,11 @@ static __always_inline int first_port_over(struct first *new, const int af)
 	return 1;
 }
 
+static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
+{
+	return hash_word(hash_word(hash, try), 0) >> 32;
+}
+
 /* Inserts the reply entry under a source port of --snat-ports: a free one, else one whose flow is
  * over. Each try is hashed anew: steps of one length would pile used ports up, and all tries end
  * in one pile long before the range is full. */
@@ -211,7 +216,7 @@ static __always_inline long first_allocate(const struct tuple *t, struct first *
 	long r = -FLOW_EEXIST;
 
 	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
-		new->to.sport = cfg.snat_min + (__u32)(hash_word(new->hash, i) >> 32) % range;
+		new->to.sport = cfg.snat_min + first_port_hash(new->hash, i) % range;
 		r = first_put_reply(t, new, BPF_NOEXIST, af);
 		if (r == -FLOW_EEXIST && i >= FIRST_SNAT_FRESH && first_port_over(new, af))
 			r = first_put_reply(t, new, BPF_NOEXIST, af);
