@@ -18,20 +18,18 @@
 static const struct {
 	unsigned number;
 	const char *name;
-	bool required;
-	const char *lack;
 } kept[] = {
-	{ CAP_BPF, "CAP_BPF", true, "" },
-	{ CAP_NET_ADMIN, "CAP_NET_ADMIN", true, "" },
-	{ CAP_PERFMON, "CAP_PERFMON", false, "programs run slower, or do not load at all" },
+	{ CAP_BPF, "CAP_BPF" },
+	{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+	/* Without it the verifier refuses arithmetic on packet pointers. */
+	{ CAP_PERFMON, "CAP_PERFMON" },
 };
 
-static int give_up_all_but(const bool *keep)
+static int give_up_all_but_kept(bool kernel)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		if (keep[i])
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
+	for (size_t i = 0; kernel && i < ARRAY_SIZE(kept); i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
 	if (capng_apply(CAPNG_SELECT_CAPS))
 		return log_err(-EPERM, "capabilities cannot be given up");
 	return 0;
@@ -39,7 +37,6 @@ static int give_up_all_but(const bool *keep)
 
 int privileges_reduce(bool kernel)
 {
-	bool keep[ARRAY_SIZE(kept)] = { false };
 	struct str missing = { 0 };
 	int r = 0;
 
@@ -47,22 +44,16 @@ int privileges_reduce(bool kernel)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (capng_get_caps_process())
 		return log_err(-EPERM, "capabilities cannot be read");
-	for (size_t i = 0; kernel && i < ARRAY_SIZE(kept); i++) {
-		keep[i] = capng_have_capability(CAPNG_PERMITTED, kept[i].number);
-		if (keep[i])
-			continue;
-		if (kept[i].required)
+	for (size_t i = 0; kernel && i < ARRAY_SIZE(kept); i++)
+		if (!capng_have_capability(CAPNG_PERMITTED, kept[i].number))
 			str_addf(&missing, " %s", kept[i].name);
-		else
-			log_warn("%s is missing: %s", kept[i].name, kept[i].lack);
-	}
 	if (missing.len) {
 		log_error("missing capabilities:%s (start narud as root, or with --l4 off)",
 			  missing.buf);
 		r = -EPERM;
 	}
 	str_fini(&missing);
-	return r < 0 ? r : give_up_all_but(keep);
+	return r < 0 ? r : give_up_all_but_kept(kernel);
 }
 
 void privileges_drop_perfmon(void)

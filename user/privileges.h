@@ -5,7 +5,7 @@
 
 /*
  * Gives up everything but what the packet path needs (kernel: BPF, NET_ADMIN, PERFMON), or
- * everything. -EPERM, with a log line that names them, when BPF or NET_ADMIN is not there to keep.
+ * everything. -EPERM, with a log line that names them, when one of these is not there to keep.
  */
 int privileges_reduce(bool kernel);
 

@@ -109,6 +109,18 @@ def test_privileges(cluster, as_root):
     assert int(fields["CapPrm"], 16) == wanted
 
 
+def test_missing_capability_is_named(cluster):
+    """Without PERFMON the verifier would refuse the programs with a screen of its own: narud says
+    what it lacks instead."""
+    argv = cluster.nodes[0].narud_argv("--run-dir", f"{cluster.directory}/second")
+    assert argv[:3] == ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon"]
+    argv[2] = "-all,+bpf,+net_admin"
+    done = cluster.nodes[0].host.run(argv, check=False)
+    assert done.returncode == 1
+    assert "missing capabilities: CAP_PERFMON" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_second_narud_says_so_and_ends(cluster):
     """A second narud on the same pins exits with 75 and names the reason; the first goes on."""
     node = cluster.nodes[0]

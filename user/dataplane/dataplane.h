@@ -38,7 +38,7 @@ struct dataplane;
  * Locks the pin directory, loads programs, takes over or makes maps, attaches to devices and
  * cgroup. -EBUSY: another narud holds the lock. -ESTALE: pinned maps have another layout.
  * Logs the reason of every failure. Capabilities: BPF, NET_ADMIN, PERFMON (see
- * dataplane_drop_perfmon() in narud.c).
+ * privileges_drop_perfmon()).
  */
 int dataplane_open(const struct dataplane_config *config, struct dataplane **ret_dataplane);
 void dataplane_close(struct dataplane *dataplane);
