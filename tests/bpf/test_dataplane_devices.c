@@ -165,6 +165,29 @@ static void add_filter(unsigned ifindex)
 	close(fd);
 }
 
+/* The Node object may come, or get its range, after all services. */
+static void test_pod_range_alone(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	unsigned ifindex;
+
+	(void)state;
+	dpworld_sh("ip link add cidr0 type veth peer name cidr1 && ip link set cidr0 up && "
+		   "ip link set cidr1 up && ip route add 10.99.0.0/24 dev cidr0");
+	ifindex = if_nametoindex("cidr0");
+	dpworld_apply(d, plan);
+	assert_false(dpworld_linked(ifindex, "ingress"));
+	plan->pod_cidrs = mem_new(sizeof(*plan->pod_cidrs));
+	assert_int_equal(cidr_parse("10.99.0.0/24", plan->pod_cidrs), 0);
+	plan->n_pod_cidrs = 1;
+	dpworld_apply(d, plan);
+	assert_true(dpworld_linked(ifindex, "ingress"));
+	plan_free(plan);
+	dpworld_close(d);
+	dpworld_sh("ip link del cidr0");
+}
+
 /* Somebody took the qdisc away while no narud ran; what is left says that it is ours. */
 static void test_clsact_comes_back(void **state)
 {
@@ -340,6 +363,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_devices_change_between_runs, dpworld_clean),
 		cmocka_unit_test_teardown(test_addresses, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact, dpworld_clean),
+		cmocka_unit_test_teardown(test_pod_range_alone, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_comes_back, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_spares_others, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_to_tcx, dpworld_clean),

@@ -52,6 +52,7 @@ struct dataplane {
 	uint32_t tick_ms;
 	uint64_t generation;
 	bool applied;			  /* a plan has been applied */
+	bool unsettled;			  /* devices have not been told of the plan */
 	bool sweep_counts;		  /* the running sweep began after that */
 	struct dataplane_device *devices; /* of the last status */
 };
@@ -258,13 +259,23 @@ void dataplane_close(struct dataplane *d)
 
 /* ---- work ---- */
 
+static bool same_pod_ranges(const struct topology *t, const struct plan *plan)
+{
+	return t->n_pod_cidrs == plan->n_pod_cidrs &&
+	       (!plan->n_pod_cidrs || !memcmp(t->pod_cidrs, plan->pod_cidrs,
+					      plan->n_pod_cidrs * sizeof(*plan->pod_cidrs)));
+}
+
 int dataplane_apply(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
 	struct sync_result result;
 	int r = sync_apply(&d->sync, plan, now_ms(), ret_diags, &result), w = 0;
 
-	if (result.changed || !d->applied)
+	if (result.changed || !d->applied || !same_pod_ranges(&d->topology, plan))
+		d->unsettled = true;
+	if (d->unsettled)
 		w = topology_plan(&d->topology, plan);
+	d->unsettled = w != 0;
 	if (result.removed)
 		sweep_hurry(d->sweep);
 	d->applied = true;
