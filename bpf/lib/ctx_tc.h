@@ -6,10 +6,10 @@
 #include "maps.h"
 #include "pkt.h"
 
-#define CTX	   struct __sk_buff
-#define CTX_PASS   TC_ACT_UNSPEC /* the verdict of other programs stands */
-#define CTX_DROP   TC_ACT_SHOT
-#define CTX_IS_XDP 0
+#define CTX	      struct __sk_buff
+#define CTX_PASS      TC_ACT_UNSPEC /* the verdict of other programs stands */
+#define CTX_DROP      TC_ACT_SHOT
+#define CTX_IS_XDP    0
 #define CTX_OTHERHOST 3 /* PACKET_OTHERHOST; <linux/if_packet.h> is not for BPF */
 
 #include <linux/pkt_cls.h>

@@ -70,8 +70,8 @@ static enum naru_flow_state only_flow(int family)
 
 	while (n < ENTRIES && !bpf_map_get_next_key(fd, n ? &keys[n - 1] : NULL, &keys[n])) {
 		struct naru_flow6 value;
-		const struct naru_flow *f = family == AF_INET ? &((struct naru_flow4 *)&value)->f
-							      : &value.f;
+		const struct naru_flow *f =
+			family == AF_INET ? &((struct naru_flow4 *)&value)->f : &value.f;
 
 		assert_int_equal(bpf_map_lookup_elem(fd, &keys[n++], &value), 0);
 		half[!!(f->flags & NARU_F_REPLY)] = *f;
