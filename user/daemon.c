@@ -53,6 +53,14 @@ static void free_all(char **texts, size_t n)
 	free(texts);
 }
 
+/* The line of a log has a level already. */
+static const char *without_level(const char *text)
+{
+	static const char level[] = "warning: ";
+
+	return strncmp(text, level, sizeof(level) - 1) ? text : text + sizeof(level) - 1;
+}
+
 /* What stands in both was said before. */
 static void log_changes(const struct diag_list *before, const struct diag_list *now)
 {
@@ -63,9 +71,9 @@ static void log_changes(const struct diag_list *before, const struct diag_list *
 		int order = i == before->n ? 1 : j == now->n ? -1 : strcmp(old[i], new[j]);
 
 		if (order < 0)
-			log_info("no longer: %s", old[i]);
+			log_info("no longer: %s", without_level(old[i]));
 		else if (order > 0)
-			log_warn("%s", new[j]);
+			log_warn("%s", without_level(new[j]));
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -49,7 +49,7 @@ static int report(const struct manifests *manifests, const struct plan *plan,
 		  const struct options *options)
 {
 	struct diag_list diags = { 0 };
-	size_t errors;
+	size_t errors, n;
 
 	diag_append(&diags, manifests_diags(manifests));
 	diag_append(&diags, &plan->diags);
@@ -57,9 +57,14 @@ static int report(const struct manifests *manifests, const struct plan *plan,
 	for (size_t i = 0; i < diags.n; i++)
 		print_diag(&diags.items[i]);
 	errors = diag_errors(&diags);
+	n = diags.n;
 	diag_fini(&diags);
 	if (options->print_plan)
 		plan_print(plan, stdout);
+	else
+		printf("services %zu, objects of other kinds skipped %zu, errors %zu, "
+		       "warnings %zu\n",
+		       plan->n_services, manifests_skipped(manifests), errors, n - errors);
 	if (fflush(stdout) || ferror(stdout))
 		return log_err(-EIO, "standard output");
 	return errors ? -EBADMSG : 0;
