@@ -178,7 +178,7 @@ static int open_cgroup(struct dataplane *d)
 	if (!r)
 		return attach_cgroup(&d->attach, fd);
 	if (d->config.cgroup_dir)
-		return log_err(r, "cgroup2 tree %s", d->config.cgroup_dir);
+		return log_err(r, "--cgroup %s: no folder of a cgroup2 tree", d->config.cgroup_dir);
 	if (r == -EXDEV)
 		return log_err(r, "this cgroup namespace shows a part of the cgroup2 tree only: "
 				  "mount the host's root and name it with --cgroup");
