@@ -245,6 +245,7 @@ static void test_big_body(void **state)
 }
 
 /* Neither a broken pipe nor what it leaves behind harms the server. */
+/* In batches below the size of the table: a slow server accepts them all before it sees one go. */
 static void test_peer_goes(void **state)
 {
 	for (int i = 0; i < 100; i++) {
@@ -253,12 +254,11 @@ static void test_peer_goes(void **state)
 		if (i % 2)
 			say(fd, GET("/big"));
 		close(fd);
-	}
-	for (int i = 0; i < 2; i++) {
-		int fd = dial(*state);
-
-		say(fd, GET("/hello"));
-		assert_answer(fd, "HTTP/1.1 200 OK\r\n", "hello you\n");
+		if (i % 20 == 19) {
+			fd = dial(*state);
+			say(fd, GET("/hello"));
+			assert_answer(fd, "HTTP/1.1 200 OK\r\n", "hello you\n");
+		}
 	}
 }
 
