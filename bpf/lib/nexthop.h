@@ -33,7 +33,9 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	r = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (r == BPF_FIB_LKUP_RET_NOT_FWDED)
 		return NEXTHOP_LOCAL;
-	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
+	/* The answer to "too big for the device" is whole otherwise; the device judges sizes. */
+	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH &&
+	    r != BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return NEXTHOP_NONE;
 	ifindex = fib.ifindex;
 	f->ifindex = ifindex;

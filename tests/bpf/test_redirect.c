@@ -32,6 +32,19 @@
 
 static const struct scene scenes[] = {
 	{
+		.name = "a datagram longer than the device takes",
+		.intent = "The route is there: whether the packet fits is the device's matter, "
+			  "and it is not dropped as if there were no route.",
+		.udp = true,
+		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .payload = 1600),
+			     .outcome = SENT, .out = { NODE, SNAT_A, REMOTE, NODE_EP_PORT },
+			     .via = PEER0 } },
+		.counts = { [NARU_C_FLOW_NEW] = 1 },
+		.flows = { { { CLIENT, 40000, VIP, PORT_REMOTE },
+			     { NODE, SNAT_A, REMOTE, NODE_EP_PORT },
+			     NARU_REDIRECT } },
+	},
+	{
 		.name = "ClusterIP to a pod of another node",
 		.intent = "Both ends are rewritten, both directions pass without the stack.",
 		.tcp = true,
