@@ -8,6 +8,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,17 +212,30 @@ static int open_dataplane(struct daemon *daemon)
 	return r;
 }
 
-static int open_manifests(struct daemon *daemon)
+static int refuse_folder(const char *dir, int r)
 {
-	const char *dir = daemon->options->manifests;
-	int r = manifests_open(dir, daemon->model, &daemon->manifests);
-
 	if (r == -EACCES)
 		return log_err(r,
 			       "--manifests %s: narud reads without root's right to read "
 			       "everything; let its user read the folder",
 			       dir);
-	return r < 0 ? log_err(r, "--manifests %s", dir) : 0;
+	return log_err(r, "--manifests %s", dir);
+}
+
+/* A wrong name is told before the kernel is touched; the objects are read later. */
+static int check_folder(const char *dir)
+{
+	_cleanup_(mem_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? refuse_folder(dir, -errno) : 0;
+}
+
+static int open_manifests(struct daemon *daemon)
+{
+	const char *dir = daemon->options->manifests;
+	int r = manifests_open(dir, daemon->model, &daemon->manifests);
+
+	return r < 0 ? refuse_folder(dir, r) : 0;
 }
 
 static int open_admin(struct daemon *daemon)
@@ -260,6 +274,8 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 
 	*daemon = (struct daemon){ .options = options, .node_name = node_name };
 	r = privileges_reduce(options->l4);
+	if (!r)
+		r = check_folder(options->manifests);
 	if (r < 0)
 		return r;
 	daemon->loop = loop_new();

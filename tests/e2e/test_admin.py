@@ -211,6 +211,17 @@ def test_cleanup_leaves_no_trace(shape):
         eventually(lambda: answers(rig.client, service, 4))
 
 
+def test_wrong_folder_touches_nothing():
+    """narud told to read a folder that is not there says so before it attaches anything."""
+    with made(narud=False, nodes=1) as rig:
+        node = rig.nodes[0]
+        argv = node.narud_argv("--manifests", f"{rig.directory}/no-such-folder")
+        done = node.host.run(argv, check=False)
+        assert done.returncode == 1
+        assert "no-such-folder" in done.stderr
+        assert os.listdir(node.bpffs) == []
+
+
 def test_default_device_is_that_of_the_default_route():
     """Without --device narud serves the device of the default routes."""
     with made(narud=False) as rig:
