@@ -33,6 +33,15 @@ static void note_unsupported(const struct service *service, struct diag_list *di
 	if (service->external_ips)
 		problem_add(diags, DIAG_WARNING, object, "spec.externalIPs",
 			    "not served yet: traffic to these addresses passes untouched");
+	if (service->distribution)
+		problem_add(diags, DIAG_WARNING, object, "spec.trafficDistribution",
+			    "has no effect yet: endpoints everywhere get the same share");
+	if (service->health_check_port && service->type == SERVICE_LOAD_BALANCER &&
+	    service->external_policy == POLICY_LOCAL)
+		problem_add(diags, DIAG_WARNING, object, "spec.healthCheckNodePort",
+			    "nobody answers at port %u yet: load balancers that ask there do not "
+			    "learn which nodes have endpoints",
+			    service->health_check_port);
 	if (service->source_ranges && service->type == SERVICE_LOAD_BALANCER)
 		problem_add(diags, DIAG_WARNING, object, "spec.loadBalancerSourceRanges",
 			    "not supported yet: the load balancer addresses are not served, "

@@ -153,6 +153,10 @@ static const struct decode_field spec_fields[] = {
 	  .fn = field_present,
 	  .offset = SERVICE(source_ranges) },
 	{ .name = "externalIPs", .fn = field_present, .offset = SERVICE(external_ips) },
+	{ .name = "trafficDistribution", .fn = field_present, .offset = SERVICE(distribution) },
+	{ .name = "healthCheckNodePort",
+	  .fn = field_port_or_zero,
+	  .offset = SERVICE(health_check_port) },
 	{ 0 },
 };
 

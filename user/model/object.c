@@ -83,6 +83,7 @@ static bool service_equal(const struct object *left, const struct object *right)
 	return a->type == b->type && a->headless == b->headless &&
 	       a->foreign_proxy == b->foreign_proxy && a->affinity == b->affinity &&
 	       a->source_ranges == b->source_ranges && a->external_ips == b->external_ips &&
+	       a->distribution == b->distribution && a->health_check_port == b->health_check_port &&
 	       a->internal_policy == b->internal_policy &&
 	       a->external_policy == b->external_policy &&
 	       addrs_equal(a->cluster_ips, a->n_cluster_ips, b->cluster_ips, b->n_cluster_ips) &&

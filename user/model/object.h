@@ -73,6 +73,8 @@ struct service {
 	bool affinity;	    /* sessionAffinity: ClientIP */
 	bool source_ranges; /* loadBalancerSourceRanges given */
 	bool external_ips;  /* externalIPs given */
+	bool distribution;  /* trafficDistribution given */
+	uint16_t health_check_port;
 	enum traffic_policy internal_policy;
 	enum traffic_policy external_policy;
 	struct addr *cluster_ips; /* clusterIPs, or clusterIP alone */

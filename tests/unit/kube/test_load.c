@@ -289,6 +289,7 @@ static void a_service_has_all_its_fields(void **state)
 		"  clusterIPs: [10.0.0.1, 'fd00::1']\n  sessionAffinity: ClientIP\n"
 		"  internalTrafficPolicy: Local\n  externalTrafficPolicy: Local\n"
 		"  loadBalancerSourceRanges: [10.0.0.0/8]\n  externalIPs: [192.0.2.1]\n"
+		"  trafficDistribution: PreferClose\n  healthCheckNodePort: 31000\n"
 		"  ports:\n  - {name: a, port: 80, nodePort: 30080}\n"
 		"  - {name: b, port: 53, protocol: UDP}\n  - {name: c, port: 9, protocol: SCTP}\n"
 		"status:\n  loadBalancer:\n    ingress:\n    - {hostname: lb.example}\n"
@@ -304,6 +305,8 @@ static void a_service_has_all_its_fields(void **state)
 	assert_int_equal(s->object.origin.line, 1);
 	assert_int_equal(s->type, SERVICE_LOAD_BALANCER);
 	assert_true(s->foreign_proxy && s->affinity && s->source_ranges && s->external_ips);
+	assert_true(s->distribution);
+	assert_int_equal(s->health_check_port, 31000);
 	assert_false(s->headless);
 	assert_int_equal(s->internal_policy, POLICY_LOCAL);
 	assert_int_equal(s->external_policy, POLICY_LOCAL);
@@ -333,7 +336,7 @@ static void an_empty_service_has_the_defaults(void **state)
 	assert_string_equal(s->object.namespace, "default");
 	assert_int_equal(s->type, SERVICE_CLUSTER_IP);
 	assert_false(s->headless || s->foreign_proxy || s->affinity || s->source_ranges ||
-		     s->external_ips);
+		     s->external_ips || s->distribution || s->health_check_port);
 	assert_int_equal(s->internal_policy, POLICY_CLUSTER);
 	assert_int_equal(s->external_policy, POLICY_CLUSTER);
 	assert_int_equal(s->n_cluster_ips, 0);

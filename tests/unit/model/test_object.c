@@ -54,6 +54,8 @@ static void every_field_of_a_service_counts(void **state)
 	DIFFERS(affinity, true);
 	DIFFERS(source_ranges, true);
 	DIFFERS(external_ips, true);
+	DIFFERS(distribution, true);
+	DIFFERS(health_check_port, 31000);
 	DIFFERS(internal_policy, POLICY_LOCAL);
 	DIFFERS(external_policy, POLICY_LOCAL);
 	DIFFERS(n_cluster_ips, 0);
