@@ -78,7 +78,7 @@ def test_demo_kept():
                                       timeout=30, check=True)
                 assert "web-" in done.stdout or "NARU_CLUSTER_IP" in done.stdout
             elif " --run-dir " in command:
-                subprocess.run(command.partition("|")[0], shell=True, check=True, timeout=30,
+                subprocess.run(command.partition("  ")[0], shell=True, check=True, timeout=30,
                                capture_output=True)
     finally:
         subprocess.run(remove, shell=True, check=True, timeout=60)
