@@ -215,6 +215,97 @@ static void test_orphan(void **state)
 	dpworld_close(d);
 }
 
+/* The same client, redirected to the endpoint from an address and port of the node; NULL: from its
+ * own (--bypass-netfilter). */
+static struct pair redirected_pair(struct dataplane *d, const struct plan *plan, const char *snat,
+				   uint16_t port)
+{
+	struct pair p = pair_of(d, plan, port, tick_now());
+
+	p.fwd.f.road = p.rev.f.road = NARU_REDIRECT;
+	p.rev_key.hook = NARU_INGRESS;
+	if (snat) {
+		struct addr addr = dpworld_addr(snat);
+
+		encode_addr4(&addr, p.fwd.saddr);
+		encode_addr4(&addr, p.rev_key.daddr);
+		p.fwd.f.flags |= NARU_F_SNAT;
+		p.rev.f.flags |= NARU_F_SNAT;
+	}
+	return p;
+}
+
+static bool front_has_port(const struct naru_filter *filter, uint16_t port)
+{
+	return filter->front.ports[0][port / 32] >> port % 32 & 1;
+}
+
+static bool front_has_addr(const struct naru_filter *filter, const char *text)
+{
+	struct addr addr = dpworld_addr(text);
+	uint32_t bit = encode_addr_bit(&addr);
+
+	return filter->front.addrs[bit / 32] >> bit % 32 & 1;
+}
+
+/* A restart with other settings: what the new programs would overlook has its bits at once. */
+static void check_changed_settings(const struct dataplane_config *before, const char *snat,
+				   bool needs_bits)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open_with(before);
+	int fd = dpworld_pin_fd("filter");
+	struct naru_filter *filter = mmap(NULL, sizeof(*filter), PROT_READ, MAP_SHARED, fd, 0);
+	struct pair p;
+
+	assert_true(filter != MAP_FAILED);
+	dpworld_apply(d, plan);
+	p = redirected_pair(d, plan, snat, 40001);
+	insert(&p);
+	assert_false(front_has_port(filter, 40001));
+	dpworld_close(d);
+	d = needs_bits ? dpworld_open() : dpworld_open_with(before);
+	assert_int_equal(front_has_port(filter, 40001), needs_bits);
+	assert_int_equal(front_has_addr(filter, snat ? snat : "198.51.100.9"), needs_bits);
+	dpworld_apply(d, plan);
+	dpworld_settle(d);
+	assert_int_equal(front_has_port(filter, 40001), needs_bits);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 2);
+	munmap(filter, sizeof(*filter));
+	close(fd);
+	plan_free(plan);
+	dpworld_close(d);
+}
+
+static void test_other_snat_ports(void **state)
+{
+	struct dataplane_config before = dpworld_config();
+
+	(void)state;
+	before.snat_min = 40000;
+	before.snat_max = 50000;
+	check_changed_settings(&before, "192.0.2.33", true);
+}
+
+static void test_no_more_bypass(void **state)
+{
+	struct dataplane_config before = dpworld_config();
+
+	(void)state;
+	before.bypass_netfilter = true;
+	check_changed_settings(&before, NULL, true);
+}
+
+/* Bits of all clients would let everything through. */
+static void test_bypass_needs_no_bits(void **state)
+{
+	struct dataplane_config before = dpworld_config();
+
+	(void)state;
+	before.bypass_netfilter = true;
+	check_changed_settings(&before, NULL, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +313,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_flow_holds_ids, dpworld_clean),
 		cmocka_unit_test_teardown(test_udp_flow_leaves_with_its_endpoint, dpworld_clean),
 		cmocka_unit_test_teardown(test_orphan, dpworld_clean),
+		cmocka_unit_test_teardown(test_other_snat_ports, dpworld_clean),
+		cmocka_unit_test_teardown(test_no_more_bypass, dpworld_clean),
+		cmocka_unit_test_teardown(test_bypass_needs_no_bits, dpworld_clean),
 	};
 
 	return cmocka_run_group_tests_name("dataplane_flows", tests, dpworld_group_setup,

@@ -144,6 +144,7 @@ static void init_parts(struct dataplane *d)
 		.fd = { d->load.maps.flow4, d->load.maps.flow6 },
 		.snat_min = d->config.snat_min,
 		.snat_max = d->config.snat_max,
+		.bypass_netfilter = d->config.bypass_netfilter,
 		.is_stale = is_stale,
 		.arg = d,
 	};
@@ -210,6 +211,11 @@ static int open_parts(struct dataplane *d)
 	r = restore_all(d->in);
 	if (r)
 		return log_err(r, "read the pinned maps");
+	r = sweep_raise(d->sweep);
+	if (r)
+		return log_err(r, "read the pinned flow maps");
+	/* For flows that the old programs make from here on. */
+	sweep_hurry(d->sweep);
 	topology_restore(&d->topology);
 	r = netlink_open(&d->netlink);
 	if (r)

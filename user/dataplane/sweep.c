@@ -87,28 +87,36 @@ enum sweep_verdict sweep_judge(const struct naru_flow *fwd, const struct naru_fl
 
 /* ---- one entry ---- */
 
-static bool snat_port(const struct sweep *s, uint16_t port)
+/* The bits without which a flow's packets would pass by unseen, whatever the settings were when it
+ * began. */
+static void need_bits(struct sweep *s, const struct flow *flow)
 {
-	return port >= s->config.snat_min && port <= s->config.snat_max;
+	const struct sweep_config *c = &s->config;
+	bool given_out = flow->dport >= c->snat_min && flow->dport <= c->snat_max;
+
+	if (!(flow->f->flags & NARU_F_REPLY)) {
+		filter_seen(c->filter, FILTER_FRONT, flow->proto, flow->dport, &flow->daddr);
+		return;
+	}
+	filter_seen(c->filter, FILTER_BACK, flow->proto, flow->sport, &flow->saddr);
+	if (flow->hook != NARU_INGRESS)
+		return;
+	/* Replies to clients whose address was kept come in by the back bits, as long as
+	 * --bypass-netfilter looks at those. */
+	if (flow->f->flags & NARU_F_SNAT || !c->bypass_netfilter)
+		filter_seen(c->filter, FILTER_FRONT, flow->proto, given_out ? 0 : flow->dport,
+			    &flow->daddr);
 }
 
 static void note(struct sweep *s, const struct flow_family *family, const void *key,
 		 const void *value)
 {
-	struct filter *filter = s->config.filter;
 	struct flow flow;
 
 	flow_read(family, key, value, &flow);
 	ids_seen(s->config.services, flow.f->svc);
 	ids_seen(s->config.endpoints, flow.f->ep);
-	if (!(flow.f->flags & NARU_F_REPLY)) {
-		filter_seen(filter, FILTER_FRONT, flow.proto, flow.dport, &flow.daddr);
-		return;
-	}
-	filter_seen(filter, FILTER_BACK, flow.proto, flow.sport, &flow.saddr);
-	if (flow.f->flags & NARU_F_SNAT)
-		filter_seen(filter, FILTER_FRONT, flow.proto,
-			    snat_port(s, flow.dport) ? 0 : flow.dport, &flow.daddr);
+	need_bits(s, &flow);
 }
 
 static void visit_forward(struct sweep *s, const struct flow_family *family, const void *key,
@@ -187,8 +195,11 @@ static void remove_orphans(struct sweep *s)
 
 /* ---- the walk ---- */
 
+typedef void (*visit_fn)(struct sweep *s, const struct flow_family *family, const void *key,
+			 const void *value);
+
 /* Reads one batch. -ENOENT: this was the last one. */
-static int step_batch(struct sweep *s)
+static int step_batch(struct sweep *s, visit_fn fn)
 {
 	const struct flow_family *family = &flow_families[s->family];
 	uint32_t n = BATCH, next = 0;
@@ -198,12 +209,35 @@ static int step_batch(struct sweep *s)
 	if (r && r != -ENOENT)
 		return r;
 	for (uint32_t i = 0; i < n; i++)
-		visit(s, family, s->keys + i * family->key_size,
-		      s->values + i * family->value_size);
+		fn(s, family, s->keys + i * family->key_size, s->values + i * family->value_size);
 	s->count[s->family] += n;
 	s->cursor = next;
 	s->started = true;
 	return r;
+}
+
+static void raise_bits(struct sweep *s, const struct flow_family *family, const void *key,
+		       const void *value)
+{
+	struct flow flow;
+
+	flow_read(family, key, value, &flow);
+	need_bits(s, &flow);
+}
+
+int sweep_raise(struct sweep *s)
+{
+	for (s->family = 0; s->family < FLOW_FAMILIES; s->family++) {
+		int r;
+
+		s->started = false;
+		do
+			r = step_batch(s, raise_bits);
+		while (!r);
+		if (r != -ENOENT)
+			return r;
+	}
+	return 0;
 }
 
 static void start(struct sweep *s)
@@ -247,7 +281,7 @@ bool sweep_step(struct sweep *s, uint32_t tick, uint64_t now_ms)
 	s->tick = tick;
 	remove_orphans(s);
 	while (s->running && batches--) {
-		int r = step_batch(s);
+		int r = step_batch(s, visit);
 
 		if (!r)
 			continue;

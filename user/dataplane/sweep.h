@@ -21,6 +21,7 @@ struct sweep_config {
 	struct ids *endpoints;
 	struct filter *filter;
 	uint16_t snat_min, snat_max; /* ports that pass the filter without a bit */
+	bool bypass_netfilter;	     /* what comes from endpoints passes by its back bits */
 	/* True when the service no longer has the endpoint. */
 	bool (*is_stale)(void *arg, uint32_t service, uint32_t endpoint);
 	void *arg;
@@ -30,6 +31,13 @@ struct sweep;
 
 struct sweep *sweep_new(const struct sweep_config *config);
 void sweep_free(struct sweep *sweep);
+
+/*
+ * Sets the filter's bits for all flows that there are and changes nothing else: to be called before
+ * programs with other settings take over, which would not know these flows' packets. Not during a
+ * sweep. 0 or -errno.
+ */
+int sweep_raise(struct sweep *sweep);
 
 /*
  * Begins a sweep when the last one is done and it is time: true, and from here on to the end
