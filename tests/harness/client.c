@@ -6,8 +6,9 @@
  *
  * who: each request on a socket of its own. hold: all requests on one socket per thread. stream:
  * one TCP transfer of -n numbered lines, each checked. Prints "up" after the first success, "from
- * NAME" after the first of each server and at the end one line of JSON: how many succeeded, what failed, which servers answered and which
- * addresses they saw. Without -n, who and hold run until SIGTERM. Exit status 1 if any failed.
+ * NAME" after the first of each server and at the end one line of JSON: how many succeeded, what
+ * failed, which servers answered and which addresses they saw. Without -n, who and hold run until
+ * SIGTERM. Exit status 1 if any failed.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -136,9 +137,11 @@ static int open_socket(const char **ret_why)
 {
 	int fd = socket(opt.dst.sin6_family, opt.udp ? SOCK_DGRAM : SOCK_STREAM, 0), on = 1;
 	struct timeval timeout = { opt.timeout_ms / 1000, opt.timeout_ms % 1000 * 1000 };
-	struct sockaddr_in6 src, peer;
+	struct sockaddr_in6 src, peer = { 0 };
 	socklen_t len = sizeof(peer);
 
+	if (fd < 0)
+		goto fail;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -175,7 +178,7 @@ static ssize_t send_request(int fd, const char *line)
 /* One line of an answer, NUL instead of newline. Returns NULL or why not. */
 static const char *receive_line(int fd, char line[static WIRE_TEXT_LEN])
 {
-	struct sockaddr_in6 from;
+	struct sockaddr_in6 from = { 0 };
 	size_t len = 0;
 
 	do {

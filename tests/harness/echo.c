@@ -97,7 +97,7 @@ static void *serve_connection(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 	FILE *in = fdopen(fd, "r"), *out = fdopen(dup(fd), "w");
-	struct sockaddr_in6 peer, local;
+	struct sockaddr_in6 peer = { 0 }, local = { 0 };
 	socklen_t peer_len = sizeof(peer), local_len = sizeof(local);
 
 	if (in && out && getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
@@ -122,7 +122,7 @@ static void serve_datagram(int fd)
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	} control;
-	struct sockaddr_in6 peer, local = { .sin6_family = AF_INET6 };
+	struct sockaddr_in6 peer = { 0 }, local = { .sin6_family = AF_INET6 };
 	struct iovec iov = { request, sizeof(request) - 1 };
 	struct msghdr msg = { &peer, sizeof(peer), &iov, 1, &control, sizeof(control), 0 };
 	socklen_t local_len = sizeof(local);

@@ -10,17 +10,17 @@
 #define SEC(name)
 #define __always_inline inline
 #define __noinline
-#define __uint(name, value)	      int (*name)[value]
-#define __type(name, value)	      value *name
-#define LIBBPF_OPTS(type, name, ...)  struct type name = { __VA_ARGS__ }
+#define __uint(name, value)		     int(*name)[value]
+#define __type(name, value)		     value *name
+#define LIBBPF_OPTS(type, name, ...)	     struct type name = { __VA_ARGS__ }
 #define DECLARE_LIBBPF_OPTS(type, name, ...) struct type name = { __VA_ARGS__ }
 
 /* uthash */
 #define HASH_ITER(hh, head, item, tmp)                                                             \
 	for ((item) = (head), (tmp) = NULL; (item) && ((tmp) = (item)->hh.next, 1); (item) = (tmp))
-#define HASH_FIND(hh, head, key, len, item)   ((item) = hash_find(head, key, len))
-#define HASH_ADD(hh, head, field, len, item)  hash_add(&(head), item)
-#define HASH_DEL(head, item)		      hash_del(&(head), item)
+#define HASH_FIND(hh, head, key, len, item)	  ((item) = hash_find(head, key, len))
+#define HASH_ADD(hh, head, field, len, item)	  hash_add(&(head), item)
+#define HASH_DEL(head, item)			  hash_del(&(head), item)
 #define HASH_ADD_KEYPTR(hh, head, key, len, item) hash_add(&(head), item)
 
 /* json-c */

@@ -118,7 +118,7 @@ static const struct devices_row *row(struct scene *s, uint32_t ifindex)
 	s->rows = NULL;
 	s->n_rows = devices_classify(&s->input, &s->rows);
 	assert_non_null(s->rows);
-	for (size_t i = 0; i < s->n_rows; i++) {
+	for (size_t i = 0; s->rows && i < s->n_rows; i++) {
 		if (s->rows[i].ifindex == ifindex)
 			return &s->rows[i];
 	}
