@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "base/mem.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/encode.h"
 #include "dpworld.h"
 
 #define TCX_INGRESS ((enum bpf_attach_type)46)
@@ -118,6 +120,50 @@ static void test_addresses(void **state)
 	take_in(d);
 	assert_int_equal(bpf_map_lookup_elem(fd, more.byte, &value), -ENOENT);
 	close(fd);
+	dpworld_close(d);
+}
+
+static bool front_has_addr(const struct naru_filter *filter, const char *text)
+{
+	struct addr addr = dpworld_addr(text);
+	uint32_t bit = encode_addr_bit(&addr);
+
+	return filter->front.addrs[bit / 32] >> bit % 32 & 1;
+}
+
+/* A device's packets leave from an address that answers no NodePorts: the replies are seen. */
+static void test_source_address_has_its_bit(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1);
+	struct dataplane *d;
+	struct naru_filter *filter;
+	struct naru_device device;
+	unsigned ifindex;
+	int devices, fd;
+
+	(void)state;
+	dpworld_sh("ip link add pod1 type veth peer name inner1 && ip link set pod1 up && "
+		   "ip addr add 169.254.7.7/16 dev pod1");
+	ifindex = if_nametoindex("pod1");
+	dpworld_close(dpworld_open());
+	d = dpworld_open();
+	fd = dpworld_pin_fd("filter");
+	devices = dpworld_pin_fd("device");
+	filter = mmap(NULL, sizeof(*filter), PROT_READ, MAP_SHARED, fd, 0);
+	assert_true(filter != MAP_FAILED);
+	assert_int_equal(bpf_map_lookup_elem(devices, &ifindex, &device), 0);
+	assert_int_equal(device.src4[0], 169);
+	dpworld_apply(d, plan);
+	dpworld_settle(d);
+	assert_true(front_has_addr(filter, "169.254.7.7"));
+	dpworld_sh("ip link del pod1");
+	take_in(d);
+	dpworld_settle(d);
+	assert_false(front_has_addr(filter, "169.254.7.7"));
+	munmap(filter, sizeof(*filter));
+	close(devices);
+	close(fd);
+	plan_free(plan);
 	dpworld_close(d);
 }
 
@@ -362,6 +408,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_devices_come_and_go, dpworld_clean),
 		cmocka_unit_test_teardown(test_devices_change_between_runs, dpworld_clean),
 		cmocka_unit_test_teardown(test_addresses, dpworld_clean),
+		cmocka_unit_test_teardown(test_source_address_has_its_bit, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact, dpworld_clean),
 		cmocka_unit_test_teardown(test_pod_range_alone, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_comes_back, dpworld_clean),

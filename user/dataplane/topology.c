@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order for a device: row in `device` first, then programs, since a program that does not find its
- * device takes it for a NIC. Order for an address: bit in the filter first, then `node_addr`.
+ * Order for a device: bits of its source addresses in the filter, row in `device`, then programs,
+ * since a program that does not find its device takes it for a NIC. Order for an address: bit in
+ * the filter first, then `node_addr`.
  */
 #include "dataplane/topology.h"
 
@@ -40,6 +41,20 @@ static void add_row(struct topology *t, const struct topology_row *row)
 	qsort(t->rows, t->n_rows, sizeof(*t->rows), by_ifindex);
 }
 
+typedef void (*filter_fn)(struct filter *filter, enum filter_side side, uint8_t proto,
+			  uint16_t port, const struct addr *addr);
+
+/* Replies to what leaves from these come back to them, and not each is in `node_addr`. */
+static void each_source(const struct topology *t, const struct naru_device *value, filter_fn fn)
+{
+	struct addr src4 = encode_addr(value->src4, 4), src6 = encode_addr(value->src6, 16);
+
+	if (value->has_src4)
+		fn(t->filter, FILTER_FRONT, 0, 0, &src4);
+	if (value->has_src6)
+		fn(t->filter, FILTER_FRONT, 0, 0, &src6);
+}
+
 static int write_row(const struct topology *t, struct topology_row *row)
 {
 	struct naru_device value = {
@@ -57,7 +72,9 @@ static int write_row(const struct topology *t, struct topology_row *row)
 		memcpy(value.src6, row->dev.src6.byte, sizeof(value.src6));
 	if (!memcmp(&value, &row->value, sizeof(value)))
 		return 0;
+	each_source(t, &value, filter_hold);
 	r = bpf_map_update_elem(t->load->maps.device, &row->dev.ifindex, &value, BPF_ANY);
+	each_source(t, r ? &value : &row->value, filter_drop);
 	if (!r)
 		row->value = value;
 	return r;
@@ -99,6 +116,7 @@ static void drop_row(struct topology *t, struct topology_row *row)
 	log_info("device %s: gone", row->dev.name);
 	attach_detach(t->attach->links, row->dev.ifindex);
 	bpf_map_delete_elem(t->load->maps.device, &row->dev.ifindex);
+	each_source(t, &row->value, filter_drop);
 }
 
 /* Rows whose device is no longer there, or left over and not needed. */
@@ -377,6 +395,7 @@ static void restore_rows(struct topology *t)
 			row.dev.name[sizeof(row.dev.name) - 1] = '\0';
 			row.dev.class = row.value.class;
 			row.dev.nic = row.value.xdp;
+			each_source(t, &row.value, filter_hold);
 			add_row(t, &row);
 		}
 		last = &key;
