@@ -195,6 +195,90 @@ static void test_clsact(void **state)
 	assert_false(has_qdisc());
 }
 
+static const char *tc_of(struct dataplane *d, const char *name)
+{
+	struct dataplane_status status;
+
+	dataplane_status(d, &status);
+	for (size_t i = 0; i < status.n_devices; i++) {
+		if (!strcmp(status.devices[i].name, name))
+			return status.devices[i].tc;
+	}
+	fail_msg("no device %s in the status", name);
+	return NULL;
+}
+
+/* Long enough for another try. */
+static void wait_for_try(struct dataplane *d)
+{
+	for (int i = 0; i < 13; i++) {
+		usleep(100000);
+		dataplane_tick(d);
+	}
+}
+
+/* Somebody's filter for another protocol has our priority, and goes, which no event tells. */
+static void test_refused_attachment_is_tried_again(void **state)
+{
+	struct dataplane_config c = dpworld_config();
+	struct dataplane *d;
+
+	(void)state;
+	c.force_clsact = true;
+	dpworld_sh("ip link add pod1 type veth peer name inner1 && ip link set pod1 up && "
+		   "tc qdisc add dev pod1 clsact && "
+		   "tc filter add dev pod1 egress prio 28257 protocol ip "
+		   "bpf bytecode '1,6 0 0 4294967295,'");
+	d = dpworld_open_with(&c);
+	take_in(d);
+	assert_string_not_equal(tc_of(d, "pod1"), "clsact");
+	wait_for_try(d);
+	assert_string_not_equal(tc_of(d, "pod1"), "clsact");
+	dpworld_sh("tc filter del dev pod1 egress prio 28257");
+	wait_for_try(d);
+	assert_string_equal(tc_of(d, "pod1"), "clsact");
+	dpworld_sh("tc filter show dev pod1 egress | grep -q tc_egress && ip link del pod1");
+	dpworld_close(d);
+}
+
+/* Takes all room that is left in `device`, or gives it back. */
+static void crowd(bool give_back)
+{
+	int fd = dpworld_pin_fd("device");
+	struct naru_device value = {};
+
+	for (uint32_t i = 0; i < NARU_DEVICES_MAX; i++) {
+		uint32_t key = 1000000 + i;
+
+		if (give_back ? bpf_map_delete_elem(fd, &key)
+			      : bpf_map_update_elem(fd, &key, &value, BPF_ANY))
+			break;
+	}
+	close(fd);
+}
+
+static void test_refused_row_is_tried_again(void **state)
+{
+	struct dataplane *d = dpworld_open();
+	struct pollfd ready = { .fd = dataplane_fd(d), .events = POLLIN };
+	unsigned ifindex;
+	int r = 0;
+
+	(void)state;
+	crowd(false);
+	dpworld_sh("ip link add pod1 type veth peer name inner1 && ip link set pod1 up");
+	ifindex = if_nametoindex("pod1");
+	while (poll(&ready, 1, 100) > 0)
+		r = dataplane_process(d);
+	assert_int_equal(r, -E2BIG);
+	assert_false(dpworld_linked(ifindex, "ingress"));
+	crowd(true);
+	wait_for_try(d);
+	assert_true(dpworld_linked(ifindex, "ingress"));
+	dpworld_sh("ip link del pod1");
+	dpworld_close(d);
+}
+
 /* Somebody else's. */
 static void add_filter(unsigned ifindex)
 {
@@ -413,6 +497,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_pod_range_alone, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_comes_back, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_spares_others, dpworld_clean),
+		cmocka_unit_test_teardown(test_refused_attachment_is_tried_again, dpworld_clean),
+		cmocka_unit_test_teardown(test_refused_row_is_tried_again, dpworld_clean),
 		cmocka_unit_test_teardown(test_clsact_to_tcx, dpworld_clean),
 		cmocka_unit_test_teardown(test_xdp, dpworld_clean),
 		cmocka_unit_test_teardown(test_xdp_of_somebody_else, dpworld_clean),

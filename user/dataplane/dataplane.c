@@ -35,6 +35,8 @@
 #include "dataplane/sync.h"
 #include "dataplane/topology.h"
 
+#define SETTLE_MS 1000 /* between two tries */
+
 struct dataplane {
 	struct dataplane_config config; /* strings are copies */
 	struct pins pins;
@@ -52,7 +54,7 @@ struct dataplane {
 	uint32_t tick_ms;
 	uint64_t generation;
 	bool applied;			  /* a plan has been applied */
-	bool unsettled;			  /* devices have not been told of the plan */
+	uint64_t settle_ms;		  /* when to try devices again that are not settled */
 	bool sweep_counts;		  /* the running sweep began after that */
 	struct dataplane_device *devices; /* of the last status */
 };
@@ -277,11 +279,9 @@ int dataplane_apply(struct dataplane *d, const struct plan *plan, struct diag_li
 	struct sync_result result;
 	int r = sync_apply(&d->sync, plan, now_ms(), ret_diags, &result), w = 0;
 
-	if (result.changed || !d->applied || !same_pod_ranges(&d->topology, plan))
-		d->unsettled = true;
-	if (d->unsettled)
+	if (result.changed || !d->applied || d->topology.failed ||
+	    !same_pod_ranges(&d->topology, plan))
 		w = topology_plan(&d->topology, plan);
-	d->unsettled = w != 0;
 	if (result.removed)
 		sweep_hurry(d->sweep);
 	d->applied = true;
@@ -320,12 +320,22 @@ static void free_endpoint_id(void *arg, uint32_t id)
 	d->in->eps[id] = (struct naru_endpoint){};
 }
 
+/* No event tells that what stood in the way has gone. */
+static void settle(struct dataplane *d, uint64_t now)
+{
+	if (now < d->settle_ms || topology_settled(&d->topology))
+		return;
+	d->settle_ms = now + SETTLE_MS;
+	topology_retry(&d->topology);
+}
+
 void dataplane_tick(struct dataplane *d)
 {
 	uint64_t now = now_ms();
 	uint32_t tick;
 
 	sync_tick(&d->sync, now);
+	settle(d, now);
 	if (load_tick(&d->load, &tick))
 		return;
 	if (sweep_begin(d->sweep, now))

@@ -61,7 +61,8 @@ int dataplane_process(struct dataplane *dataplane);
 
 /*
  * To be called every DATAPLANE_TICK_MS: sweeps a slice of the flow maps, frees what nothing holds
- * any more, clears filter bits that neither plan nor flows need.
+ * any more, clears filter bits that neither plan nor flows need. Tries again, once a second, what
+ * failed on devices.
  */
 #define DATAPLANE_TICK_MS 100
 void dataplane_tick(struct dataplane *dataplane);

@@ -100,6 +100,8 @@ static int attach_row(struct topology *t, struct topology_row *row)
 		const char *was = row->tc;
 
 		row->tc = attach_tc(t->attach, row->dev.ifindex);
+		if (attach_tc_ok(row->tc) && was)
+			log_info("device %s: TC programs attached at last", row->dev.name);
 		if (!attach_tc_ok(row->tc) && row->tc != was)
 			log_warn("device %s: TC programs not attached: %s", row->dev.name, row->tc);
 	}
@@ -274,6 +276,9 @@ static int refresh_addrs(struct topology *t, const struct netlink_snapshot *net)
 			w = add_addr(t, &now[j]);
 		else if (t->addrs[i].ifindex != now[j].ifindex)
 			w = write_addr(t, &now[j]);
+		/* Not as it should be: the next refresh is to write it. */
+		if (w && order >= 0)
+			now[j].ifindex = 0;
 		i += order <= 0;
 		j += order >= 0;
 		r = r ? r : w;
@@ -309,6 +314,7 @@ int topology_refresh(struct topology *t)
 	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = {};
 	int r = netlink_dump(&net), w;
 
+	t->failed = r != 0;
 	if (r)
 		return log_err(r, "read links, addresses and routes");
 	r = refresh_addrs(t, &net);
@@ -316,7 +322,31 @@ int topology_refresh(struct topology *t)
 	if (!t->started)
 		note_absent(t, &net);
 	t->started = true;
+	t->failed = r || w;
 	return r ? r : w;
+}
+
+int topology_retry(struct topology *t)
+{
+	int r = 0;
+
+	if (t->failed)
+		return topology_refresh(t);
+	for (size_t i = 0; i < t->n_rows; i++) {
+		int w = attach_row(t, &t->rows[i]);
+
+		r = r ? r : w;
+	}
+	return r;
+}
+
+bool topology_settled(const struct topology *t)
+{
+	for (size_t i = 0; i < t->n_rows; i++) {
+		if (!t->rows[i].tc || !attach_tc_ok(t->rows[i].tc))
+			return false;
+	}
+	return !t->failed;
 }
 
 /* ---- what the plan says ---- */

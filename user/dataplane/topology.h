@@ -36,6 +36,7 @@ struct topology {
 	size_t n_addrs;
 	bool planned; /* a plan has been seen */
 	bool started; /* the network has been looked at */
+	bool failed;  /* the last look failed, or a write after it */
 	struct cidr *pod_cidrs;
 	size_t n_pod_cidrs;
 	struct addr *local, *remote;
@@ -50,3 +51,8 @@ void topology_fini(struct topology *topology);
 int topology_plan(struct topology *topology, const struct plan *plan);
 /* Looks at the kernel's state and makes maps and attachments follow. 0 or -errno. */
 int topology_refresh(struct topology *topology);
+
+/* False when maps or attachments are not as they should be, and the call that tries again: as
+ * cheap as what failed allows. */
+bool topology_settled(const struct topology *topology);
+int topology_retry(struct topology *topology);
