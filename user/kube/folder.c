@@ -7,12 +7,14 @@
  * Invariants: a directory is watched before it is listed, so nothing falls between. A file that
  * somebody has begun to write is not read until it is closed: of a plain file only the events
  * "closed after writing" and "renamed to" count, creation alone does not. A deleted file that is
- * back already will have an event of its own.
+ * back already will have an event of its own. A directory that cannot be read, and a root that is
+ * not there, say nothing of what was in them: nothing below is given up until they are back.
  */
 #include "kube/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -38,6 +40,8 @@
 
 /* Flag of a file's entry. */
 #define FILE_UNREADABLE 0x01u
+/* Flag of a failure, beside its errno: the directory is not only unwatched, it is not read. */
+#define FAILURE_UNREAD 0x10000u
 
 struct folder {
 	char *root;
@@ -45,7 +49,7 @@ struct folder {
 	void *arg;
 	struct pathset files;
 	struct pathset notes;
-	struct pathset failures; /* flags: errno */
+	struct pathset failures; /* flags: errno, FAILURE_UNREAD */
 	struct watches watches;
 	int parent_wd; /* of the nearest directory above root that exists, or -1 */
 	unsigned round;
@@ -143,6 +147,19 @@ static void fail(struct folder *f, const char *path, int err)
 	pathset_add(&f->failures, path)->flags = (unsigned)-err;
 }
 
+static void fail_unread(struct folder *f, const char *path, int err)
+{
+	pathset_add(&f->failures, path)->flags = (unsigned)-err | FAILURE_UNREAD;
+}
+
+/* Whether a directory is there to be listed and entered: 0 or -errno. */
+static int check_dir(const char *path)
+{
+	_cleanup_(mem_freep) char *self = join(path, ".");
+
+	return faccessat(AT_FDCWD, self, R_OK | X_OK, AT_EACCESS) ? -errno : 0;
+}
+
 /* Removes what stands at path or below and was not seen in this round. */
 static void sweep(struct folder *f, const char *path)
 {
@@ -210,10 +227,13 @@ static void free_entries(struct dirent **entries, int n)
 static void list(struct folder *f, const char *path, unsigned depth)
 {
 	struct dirent **entries = NULL;
-	int n = scandir(path, &entries, is_shown, compare_names);
+	int err = check_dir(path);
+	int n = err ? -1 : scandir(path, &entries, is_shown, compare_names);
 
-	if (n < 0 && errno != ENOENT && errno != ENOTDIR) {
-		fail(f, path, -errno);
+	if (n < 0 && !err)
+		err = -errno;
+	if (err && err != -ENOENT && err != -ENOTDIR) {
+		fail_unread(f, path, err);
 		keep_below(f, path);
 	}
 	for (int i = 0; i < n; i++) {
@@ -254,16 +274,29 @@ static unsigned depth_of(const struct folder *f, const char *path)
 	return depth;
 }
 
-/* Makes what we know of a subtree, or of the whole, equal to what is there. */
+/*
+ * Makes what we know of a subtree, or of the whole, equal to what is there. What is missing has
+ * gone only if the root stands, which is looked at last; else the root itself is to be noted once,
+ * so that its return is noticed.
+ */
 static void sync_tree(struct folder *f, const char *path)
 {
+	bool whole = !strcmp(path, f->root);
+	int err;
+
 	watches_drop(&f->watches, path);
 	drop_failures(f, path);
-	if (!strcmp(path, f->root))
+	if (whole)
 		watch_parent(f);
 	f->round++;
 	walk(f, path, depth_of(f, path));
-	sweep(f, path);
+	err = check_dir(f->root);
+	if (!err)
+		sweep(f, path);
+	else if (whole)
+		fail_unread(f, path, err);
+	else if (!pathset_find(&f->failures, f->root))
+		sync_tree(f, f->root);
 }
 
 /* The path is a link or was one, or has gone. */
@@ -390,6 +423,12 @@ static void note_named(struct folder *f, const char *dir, const struct inotify_e
 	}
 }
 
+/* Other rights count when a directory can be read that could not, or the reverse. */
+static bool has_other_rights(const struct folder *f, const char *path)
+{
+	return pathset_find(&f->failures, path) || check_dir(path);
+}
+
 static void note_parent(struct folder *f, const struct inotify_event *event)
 {
 	bool other = event->len && strcmp(event->name, name_of(f->root)) != 0;
@@ -399,7 +438,7 @@ static void note_parent(struct folder *f, const struct inotify_event *event)
 		f->parent_wd = -1;
 	else if (other && watches_has(&f->watches, f->root))
 		return;
-	if (moved || pathset_find(&f->failures, f->root))
+	if (moved || has_other_rights(f, f->root))
 		note(f, f->root, NOTE_TREE);
 }
 
@@ -416,7 +455,8 @@ static void note_event(struct folder *f, const struct inotify_event *event)
 		return;
 	if (event->len)
 		return note_named(f, path, event);
-	if (event->mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF))
+	if ((event->mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF)) ||
+	    ((event->mask & IN_ATTRIB) && has_other_rights(f, path)))
 		note(f, path, NOTE_TREE);
 	if (event->mask & IN_IGNORED)
 		watches_forget(&f->watches, event->wd);
@@ -476,7 +516,7 @@ int folder_open(const char *dir, const struct folder_ops *ops, void *arg,
 		sync_tree(folder, folder->root);
 	failure = pathset_find(&folder->failures, folder->root);
 	if (!err && failure)
-		err = -(int)failure->flags;
+		err = -(int)(failure->flags & ~FAILURE_UNREAD);
 	if (!err && !watches_has(&folder->watches, folder->root))
 		err = access(folder->root, F_OK) ? -errno : -ENOTDIR;
 	if (err) {
@@ -518,8 +558,15 @@ void folder_report(const struct folder *folder, struct diag_list *diags)
 {
 	for (size_t i = 0; i < folder->failures.n; i++) {
 		const struct pathset_entry *failure = folder->failures.items[i];
+		const char *reason = strerror((int)(failure->flags & ~FAILURE_UNREAD));
 
-		diag_add(diags, DIAG_ERROR, failure->path, 0, "", "",
-			 "the directory cannot be watched: %s", strerror((int)failure->flags));
+		if (failure->flags & FAILURE_UNREAD)
+			diag_add(diags, DIAG_ERROR, failure->path, 0, "", "",
+				 "the directory cannot be read: %s; what was read from it stays "
+				 "in force",
+				 reason);
+		else
+			diag_add(diags, DIAG_ERROR, failure->path, 0, "", "",
+				 "the directory cannot be watched: %s", reason);
 	}
 }

@@ -3,7 +3,7 @@
  * A directory tree of manifest files, watched by inotify: tells which file is to be read anew and
  * which has gone. Hidden names (a dot first) are left out. Links are followed; what happens
  * behind a link is noticed when some link beside it is replaced, which is how a mounted ConfigMap
- * changes. The directory itself may go and come back.
+ * changes. The directory itself may go and come back: between, its files count as they were.
  */
 #pragma once
 #include <stdbool.h>
@@ -36,5 +36,5 @@ int folder_process(struct folder *folder);
 /* Calls fn for every file, in order of their paths. */
 void folder_each(const struct folder *folder, void (*fn)(void *arg, const char *path, void *data),
 		 void *arg);
-/* Adds what cannot be watched or listed. */
+/* Adds what cannot be watched or read: the directory itself when it is not there, for one. */
 void folder_report(const struct folder *folder, struct diag_list *diags);

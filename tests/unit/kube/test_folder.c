@@ -241,7 +241,64 @@ static void a_link_to_above_is_no_endless_tree(void **state)
 		     "symbolic links");
 }
 
-static void the_folder_itself_may_go_and_come_back(void **state)
+/* The one diagnostic is that of a directory that is not to be read now; "" is the folder itself. */
+static void assert_lost(const struct rig *rig, const char *name, int err)
+{
+	const struct diag_list *diags = manifests_diags(rig->manifests);
+	_cleanup_(mem_freep) char *path = *name ? path_of(rig, name) : mem_strdup(rig->dir);
+	_cleanup_(mem_freep) char *reason =
+		mem_printf("the directory cannot be read: %s; what was read from it stays in force",
+			   strerror(err));
+
+	assert_int_equal(diags->n, 1);
+	assert_int_equal(diags->items[0].level, DIAG_ERROR);
+	assert_string_equal(diags->items[0].file, path);
+	assert_string_equal(diags->items[0].reason, reason);
+}
+
+static void a_folder_that_goes_keeps_everything_until_it_is_back(void **state)
+{
+	struct rig *rig = *state;
+	char other[96];
+	uint64_t generation;
+
+	make_dir(rig, "sub");
+	write_service(rig, "a.yaml", "a", 1);
+	write_service(rig, "sub/b.yaml", "b", 2);
+	write_service(rig, "c.yaml", "c", 3);
+	open_rig(rig);
+	generation = model_generation(rig->model);
+	snprintf(other, sizeof(other), "%s/other", rig->base);
+
+	/* What is noted of its files in the same moment removes none, either. */
+	write_service(rig, "c.yaml", "c", 4);
+	delete_file(rig, "sub/b.yaml");
+	assert_int_equal(rename(rig->dir, other), 0);
+	assert_true(process(rig));
+	assert_int_equal(model_generation(rig->model), generation);
+	assert_lost(rig, "", ENOENT);
+	assert_false(process(rig));
+
+	/* A file in its place is no folder. */
+	assert_int_equal(mknod(rig->dir, S_IFREG | 0644, 0), 0);
+	assert_true(process(rig));
+	assert_int_equal(model_generation(rig->model), generation);
+	assert_lost(rig, "", ENOTDIR);
+
+	assert_int_equal(rename(other, rig->dir), -1);
+	assert_int_equal(unlink(rig->dir), 0);
+	assert_int_equal(rename(other, rig->dir), 0);
+	assert_true(process(rig));
+	assert_diags(rig, "");
+	assert_int_equal(port_of(rig, "a"), 1);
+	assert_int_equal(port_of(rig, "b"), 0);
+	assert_int_equal(port_of(rig, "c"), 4);
+	write_service(rig, "sub/b.yaml", "b", 5);
+	assert_true(process(rig));
+	assert_int_equal(port_of(rig, "b"), 5);
+}
+
+static void another_folder_may_come_in_its_place(void **state)
 {
 	struct rig *rig = *state;
 	char other[96];
@@ -251,11 +308,12 @@ static void the_folder_itself_may_go_and_come_back(void **state)
 	snprintf(other, sizeof(other), "%s/other", rig->base);
 	assert_int_equal(rename(rig->dir, other), 0);
 	assert_true(process(rig));
-	assert_int_equal(port_of(rig, "a"), 0);
 	assert_int_equal(mkdir(rig->dir, 0755), 0);
 	write_service(rig, "b.yaml", "b", 2);
 	assert_true(process(rig));
+	assert_int_equal(port_of(rig, "a"), 0);
 	assert_int_equal(port_of(rig, "b"), 2);
+	assert_diags(rig, "");
 	write_service(rig, "b.yaml", "b", 3);
 	assert_true(process(rig));
 	assert_int_equal(port_of(rig, "b"), 3);
@@ -266,17 +324,87 @@ static void the_folder_itself_may_go_and_come_back(void **state)
 	assert_int_equal(port_of(rig, "a"), 1);
 	assert_int_equal(port_of(rig, "b"), 0);
 
-	/* And with the directory above. */
+	/* Removed with the directory above. */
 	nftw(rig->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	assert_true(process(rig));
-	assert_int_equal(port_of(rig, "a"), 0);
+	assert_int_equal(port_of(rig, "a"), 1);
+	assert_lost(rig, "", ENOENT);
 	assert_int_equal(mkdir(rig->base, 0755), 0);
 	process(rig);
+	assert_int_equal(port_of(rig, "a"), 1);
 	assert_int_equal(mkdir(rig->dir, 0755), 0);
 	process(rig);
+	assert_int_equal(port_of(rig, "a"), 0);
 	write_service(rig, "a.yaml", "a", 4);
 	assert_true(process(rig));
 	assert_int_equal(port_of(rig, "a"), 4);
+	assert_diags(rig, "");
+}
+
+/* Root may read everything: for the time of such a test the process is somebody else. */
+static void become(const struct rig *rig, uid_t uid)
+{
+	if (getuid() != 0)
+		return;
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chown(rig->base, uid, (gid_t)-1), 0);
+	assert_int_equal(chown(rig->dir, uid, (gid_t)-1), 0);
+	assert_int_equal(seteuid(uid), 0);
+}
+
+static int teardown_as_root(void **state)
+{
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	return teardown(state);
+}
+
+static void change_mode(const struct rig *rig, const char *name, mode_t mode)
+{
+	_cleanup_(mem_freep) char *path = *name ? path_of(rig, name) : mem_strdup(rig->dir);
+
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void check_unreadable(struct rig *rig, const char *name, mode_t mode)
+{
+	change_mode(rig, name, mode);
+	assert_true(process(rig));
+	assert_int_equal(port_of(rig, "a"), 1);
+	assert_int_equal(port_of(rig, "b"), 2);
+	assert_lost(rig, name, EACCES);
+	assert_false(process(rig));
+	change_mode(rig, name, 0755);
+	assert_true(process(rig));
+	assert_int_equal(port_of(rig, "a"), 1);
+	assert_int_equal(port_of(rig, "b"), 2);
+	assert_diags(rig, "");
+}
+
+static void a_directory_without_permission_keeps_its_objects(void **state)
+{
+	struct rig *rig = *state;
+
+	become(rig, 65534);
+	make_dir(rig, "sub");
+	write_service(rig, "a.yaml", "a", 1);
+	write_service(rig, "sub/b.yaml", "b", 2);
+	open_rig(rig);
+	check_unreadable(rig, "", 0);
+	check_unreadable(rig, "", 0600);
+	check_unreadable(rig, "sub", 0);
+	check_unreadable(rig, "sub", 0600);
+
+	/* Removed for good, it takes its objects along. */
+	change_mode(rig, "sub", 0);
+	assert_true(process(rig));
+	change_mode(rig, "sub", 0755);
+	delete_file(rig, "sub/b.yaml");
+	delete_file(rig, "sub");
+	assert_true(process(rig));
+	assert_int_equal(port_of(rig, "a"), 1);
+	assert_int_equal(port_of(rig, "b"), 0);
+	assert_diags(rig, "");
 }
 
 static void a_flood_of_events_is_taken_in(void **state)
@@ -312,7 +440,10 @@ int main(void)
 		TEST(directories_may_change_places),
 		TEST(a_mounted_config_map_changes_by_its_link),
 		TEST(a_link_to_above_is_no_endless_tree),
-		TEST(the_folder_itself_may_go_and_come_back),
+		TEST(a_folder_that_goes_keeps_everything_until_it_is_back),
+		TEST(another_folder_may_come_in_its_place),
+		cmocka_unit_test_setup_teardown(a_directory_without_permission_keeps_its_objects,
+						setup, teardown_as_root),
 		TEST(a_flood_of_events_is_taken_in),
 	};
 
