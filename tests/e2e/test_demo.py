@@ -65,9 +65,7 @@ def test_demo_stopped(sig):
 def test_demo_kept():
     """KEEP=1 leaves it running; what it prints works, and the last command removes it."""
     with start(KEEP="1") as demo:
-        # Its servers keep the pipe of standard error open.
-        out = demo.stdout.read()
-        demo.wait(timeout=120)
+        out, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, out
     commands = [line.strip() for line in out.split("To look around:")[1].splitlines()]
     remove = commands[-1]

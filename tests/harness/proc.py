@@ -185,7 +185,9 @@ class Place:
     def serve(self, port, name=None):
         """Starts an echo server and waits until it listens."""
         argv = [built("harness/echo"), "--name", name or self.name, "--port", str(port)]
-        process = self.popen(argv, stdout=subprocess.PIPE, start_new_session=False)
+        # A kept rig outlives its maker, whose caller may wait for the end of standard error.
+        process = self.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             start_new_session=False)
         if process.stdout.readline() != b"ready\n":
             raise RigError(f"{self.name}: echo server did not start on port {port}")
         return process
