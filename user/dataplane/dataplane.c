@@ -223,8 +223,9 @@ static int open_parts(struct dataplane *d)
 	if (r)
 		return log_err(r, "open netlink");
 	bump_next_hops(d);
-	r = topology_refresh(&d->topology);
-	return r ? r : open_cgroup(d);
+	/* What the user may have named wrongly first: a refused start attaches nothing. */
+	r = open_cgroup(d);
+	return r ? r : topology_refresh(&d->topology);
 }
 
 int dataplane_open(const struct dataplane_config *config, struct dataplane **ret_dataplane)
