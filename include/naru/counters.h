@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) OR Apache-2.0 */
 /*
- * Every counter of the packet path, once: id, name, help. A row is enumerator, field of the
- * map, metric label and text of naructl at the same time. Drops come first and have a reason each (invariant: no packet
- * is dropped by us without one of these); then plain events.
+ * Every counter of the packet path, once: id, name, help. A row is enumerator, field of the map,
+ * metric label and text of naructl at the same time. Drops come first and have a reason each
+ * (invariant: no packet is dropped by us without one of these); then plain events.
  */
 #pragma once
 #include <linux/types.h>

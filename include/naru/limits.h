@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) OR Apache-2.0 */
 /*
- * Sizes that kernel and user space agree on. A ceiling is refused with a reason, never silently cut.
+ * Sizes that kernel and user space agree on. A ceiling is refused with a reason, never silently
+ * cut.
  */
 #pragma once
 

@@ -85,7 +85,7 @@ def entered(netns):
 
 
 def start_time(pid):
-    """Start of a process in clock ticks: with the pid it names one process for ever. None if gone."""
+    """Start of a process in clock ticks, None if gone. With the pid it names one process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             fields = stat.read().rpartition(")")[2].split()
@@ -203,7 +203,7 @@ class Place:
 
 
 def kill_all(processes):
-    """SIGKILL to each (pid, start time) that is still the same process; waits until all are gone."""
+    """SIGKILL to each (pid, start time) that is still the same process; waits for the end."""
     for pid, born in processes:
         if start_time(pid) == born:
             with contextlib.suppress(ProcessLookupError):

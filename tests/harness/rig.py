@@ -154,7 +154,7 @@ class Node:
     def answers(self):
         """True when narud answers naructl; an error when it has ended."""
         if self.narud.poll() is not None:
-            raise RigError(f"narud of {self.name} ended with {self.narud.returncode}:\n{self.log()}")
+            raise RigError(f"narud of {self.name} ended, {self.narud.returncode}:\n{self.log()}")
         # 1 also stands for "no narud there"; only a living one has something to tell.
         return self.naructl("status", "-o", "json", check=False).stdout.startswith("{")
 
@@ -319,8 +319,8 @@ class Rig:
                f"addr add {node.gateway[4]}/24 dev cni0",
                f"addr add {node.gateway[6]}/64 dev cni0 nodad")
         if self.overlay:
-            ip(node.netns, f"link add flannel.1 mtu 1450 address {self._vtep_mac(index)} type vxlan "
-                           f"id 1 local {node.addr[4]} dev eth0 dstport 8472 nolearning",
+            ip(node.netns, f"link add flannel.1 mtu 1450 address {self._vtep_mac(index)} "
+                           f"type vxlan id 1 local {node.addr[4]} dev eth0 dstport 8472 nolearning",
                "link set flannel.1 up", f"addr add {self.vtep(index)[4]}/32 dev flannel.1",
                f"addr add {self.vtep(index)[6]}/128 dev flannel.1 nodad")
         with entered(node.netns):
