@@ -250,7 +250,7 @@ struct naru_config {
 	__u16 snat_max;
 	__u8 bypass_netfilter;
 	__u8 pad[3];
-	__u32 csum6_flags; /* extra flags for bpf_l4_csum_replace on IPv6, 0 if the kernel has none */
+	__u32 csum6_flags; /* more flags for bpf_l4_csum_replace on IPv6, if the kernel has any */
 };
 
 _Static_assert(sizeof(struct naru_svc_key) == 20, "abi");

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small cluster in network namespaces: client, nodes, pods, one segment between client and nodes.
 
-    client ─┐
-    node 1 ─┼─ segment (a bridge in a namespace of its own)     pods hang on their node: "ptp" gives
-    node 2 ─┘                                                   each a routed veth, "bridge" puts them
-                                                                behind cni0; between nodes they are
-                                                                routed, directly or over VXLAN.
+    client  -+
+    node 1  -+- segment (a bridge in a namespace    pods hang on their node: "ptp" gives each a
+    node 2  -+  of its own)                         routed veth, "bridge" puts them behind cni0;
+                                                    between nodes they are routed, directly or
+                                                    over VXLAN.
 
 Everything is dual stack and carries the rig's id in its name; nothing outside is touched. remove()
 takes all of it away, leaks() tells what is left. Each node forwards with connection tracking that
