@@ -55,7 +55,8 @@ def test_demo_stopped(sig):
         line = ""
         while "network namespaces" not in line:
             line = demo.stdout.readline()
-        assert traces(rig_of(line))
+        # The line may be read before the first of them is made.
+        eventually(lambda: traces(rig_of(line)))
         demo.send_signal(sig)
         demo.communicate(timeout=60)
     assert demo.returncode not in (0, 1)
