@@ -8,7 +8,6 @@
 #include "count.h"
 #include "flow.h"
 
-/* A packet's 0 (unset) source, for route look-ups made before the source is known. */
 enum nexthop_result {
 	NEXTHOP_OK,
 	NEXTHOP_NEIGH, /* device known, link address not yet */
