@@ -15,10 +15,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "compile/compile.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "kube/manifests.h"
 #include "model/model.h"
-#include "options.h"
+#include "daemon/options.h"
 #include "plan/plan.h"
 
 /* The API server has node names in lower case. */

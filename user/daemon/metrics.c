@@ -3,14 +3,14 @@
  * Names and help of counters come from their one table, so a new counter is a metric without a
  * change here. No label takes values from objects: the number of series is fixed.
  */
-#include "metrics.h"
+#include "daemon/metrics.h"
 
 #include <stdint.h>
 
 #include <naru/counters.h>
 
 #include "base/mem.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
 #include "plan/plan.h"

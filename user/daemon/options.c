@@ -4,7 +4,7 @@
  * --help cannot say anything but what holds. A value replaces what was there before: environment
  * over default, command line over environment; only a list collects, within one source.
  */
-#include "options.h"
+#include "daemon/options.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * what an earlier narud left keeps serving meanwhile. The socket is there early, too, but answers
  * from the loop only, hence when everything is in force.
  */
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +24,8 @@
 #include "kube/manifests.h"
 #include "model/model.h"
 #include "plan/plan.h"
-#include "privileges.h"
-#include "views.h"
+#include "daemon/privileges.h"
+#include "daemon/views.h"
 
 #define RETRY_MS 1000 /* after the kernel refused a write */
 

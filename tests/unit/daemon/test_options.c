@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dataplane/dataplane.h"
-#include "options.h"
+#include "daemon/options.h"
 
 #define ARGS_MAX 32
 

@@ -3,7 +3,7 @@
  * The table of paths, and the views of what is served: services, endpoints, plan, flows. status.c
  * and metrics.c have the others. Names throughout; ids only beside them, for who reads the maps.
  */
-#include "views.h"
+#include "daemon/views.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "dataplane/dataplane.h"
-#include "metrics.h"
+#include "daemon/metrics.h"
 #include "plan/plan.h"
-#include "status.h"
+#include "daemon/status.h"
 
 static void add_addr(struct json *json, const char *name, const struct addr *addr)
 {

@@ -3,7 +3,7 @@
  * status says under "problems", in words, everything that is a reason to act; the rest is facts.
  * naructl and monitoring decide by that list alone, so a new kind of trouble is added here only.
  */
-#include "status.h"
+#include "daemon/status.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
 #include "model/model.h"

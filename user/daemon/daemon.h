@@ -6,7 +6,7 @@
 #pragma once
 #include "base/diag.h"
 #include "base/loop.h"
-#include "options.h"
+#include "daemon/options.h"
 
 struct admin;
 struct dataplane;

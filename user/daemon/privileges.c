@@ -3,7 +3,7 @@
  * The only user of libcap-ng. narud is often started by root: what it gives up here is mostly the
  * right to override file modes, to change identity and to administer the rest of the system.
  */
-#include "privileges.h"
+#include "daemon/privileges.h"
 
 #include <cap-ng.h>
 #include <errno.h>
