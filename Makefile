@@ -2,7 +2,7 @@
 #
 # naru: one Makefile for everything, without recursion.
 #
-#   make               narud, naructl and the BPF programs, into build/
+#   make               narud, naru-proxy, naructl and the BPF programs, into build/
 #   sudo make demo     set-up, build, then a cluster in network namespaces (KEEP=1: leave it running)
 #   sudo make check    set-up, lint and every test; ends in "N passed, N failed, N skipped"
 #   sudo make check-slow   the same plus long fuzzing, thread sanitizer and slow tests
@@ -11,7 +11,7 @@
 #   make fuzz          run each fuzz target for FUZZ_SECONDS (default 60)
 #   make lint          format, clang-tidy, cppcheck, shellcheck and our own checks
 #   make fmt           let clang-format rewrite the tree
-#   make install       narud and naructl into $(DESTDIR)$(PREFIX)
+#   make install       narud, naru-proxy and naructl into $(DESTDIR)$(PREFIX)
 #   make clean         remove build/
 #
 # Variables: O=DIR (default build), SAN=address,undefined or SAN=thread (own directories below O),
@@ -49,7 +49,9 @@ endif
 
 # ---- sources ----------------------------------------------------------------------------------
 
-LIB_SRC := $(filter-out user/narud.c,$(wildcard user/*.c)) $(wildcard user/*/*.c)
+# Each file of user/ itself is the main of a program, linked with all that lies below.
+MAINS := narud naru-proxy
+LIB_SRC := $(wildcard user/*/*.c)
 NARUCTL_SRC := $(wildcard tools/naructl/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 BPFTEST_SRC := $(wildcard tests/bpf/test_*.c)
@@ -76,7 +78,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch)
 # Entry points of BPF programs have no caller in C, hence no prototype.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 $(WARN) -Wno-missing-prototypes \
 	      -Iinclude -Ibpf -I/usr/include/$(MULTIARCH)
-LIBS := -luv -lmnl -ljson-c -lyaml -lbpf -lelf -lz -lcap-ng
+LIBS := -luv -lmnl -ljson-c -lyaml -lbpf -lelf -lz -lcap-ng -lseccomp -lssl -lcrypto -lpcre2-8 -lxxhash -pthread
 LDFLAGS_ALL := -Wl,--as-needed $(LDFLAGS)
 
 # A variant is a build of all C files with flags and a directory of its own.
@@ -109,7 +111,7 @@ B := $(dir_$(VARIANT))
 .PHONY: all tests unit bpf-tests harness bench-programs fuzz-programs demo demo-run check check-run \
 	check-slow check-slow-run bench bench-run lint fmt fuzz install clean help FORCE
 
-programs = $(if $(wildcard user/narud.c),$(1)/narud) $(if $(NARUCTL_SRC),$(1)/naructl)
+programs = $(MAINS:%=$(1)/%) $(if $(NARUCTL_SRC),$(1)/naructl)
 unit_programs = $(UNIT_SRC:%.c=$(1)/%)
 bpf_programs = $(BPFTEST_SRC:%.c=$(1)/%)
 harness_programs = $(HARNESS_SRC:tests/harness/%.c=$(1)/harness/%)
@@ -153,9 +155,9 @@ $(1)/libnaru.a: $(LIB_SRC:%.c=$(1)/obj/%.o) $(1)/members
 	@rm -f $$@
 	$$(Q)ar rcs $$@ $$(filter %.o,$$^)
 
-$(1)/narud: $(1)/obj/user/narud.o
+$(MAINS:%=$(1)/%): $(1)/%: $(1)/obj/user/%.o
 $(1)/naructl: $(NARUCTL_SRC:%.c=$(1)/obj/%.o)
-$(1)/narud $(1)/naructl: $(1)/libnaru.a
+$(MAINS:%=$(1)/%) $(1)/naructl: $(1)/libnaru.a
 	$$(call link,$(2))
 
 $(1)/tests/unit/%: $(1)/obj/tests/unit/%.o $(1)/libnaru.a
@@ -175,7 +177,8 @@ $(1)/harness/%: $(1)/obj/tests/harness/%.o
 $(patsubst %.c,$(1)/obj/%.o,$(wildcard user/dataplane/*.c tests/unit/dataplane/*.c tests/bpf/*.c \
 	tests/bench/*.c)): | $(SKEL)
 
-$(1)/obj/user/narud.o $(1)/obj/user/options.o $(1)/obj/tools/naructl/naructl.o: \
+$(1)/obj/user/narud.o $(1)/obj/user/naru-proxy.o $(1)/obj/user/daemon/options.o \
+	$(1)/obj/tools/naructl/naructl.o: \
 	private DEFINES := -DNARU_VERSION='"$(VERSION)"'
 
 -include $(patsubst %.c,$(1)/obj/%.d,$(wildcard user/*.c user/*/*.c tools/naructl/*.c \
@@ -263,6 +266,7 @@ fmt:
 
 install: all
 	install -D -m 0755 $(B)/narud $(DESTDIR)$(PREFIX)/sbin/narud
+	install -D -m 0755 $(B)/naru-proxy $(DESTDIR)$(PREFIX)/sbin/naru-proxy
 	install -D -m 0755 $(B)/naructl $(DESTDIR)$(PREFIX)/bin/naructl
 
 clean:

@@ -13,18 +13,8 @@
 
 #include "base/cidr.h"
 #include "base/diag.h"
-
-struct plan_endpoint {
-	struct addr addr;
-	uint16_t port;
-	bool local; /* on this node */
-};
-
-/* Endpoints sorted by address, then port: the identity that Maglev's table is a function of. */
-struct plan_set {
-	struct plan_endpoint *endpoints;
-	size_t n;
-};
+#include "plan/l7.h"
+#include "plan/set.h"
 
 enum plan_kind {
 	PLAN_CLUSTER_IP = 1,
@@ -64,6 +54,7 @@ struct plan {
 	size_t n_pod_cidrs;
 	struct plan_service *services; /* sorted by name, proto, family */
 	size_t n_services;
+	struct plan_l7 l7;
 	struct diag_list diags; /* what is wrong with single objects, sorted */
 };
 

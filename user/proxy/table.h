@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A snapshot made ready for requests: immutable, shared by all threads, replaced as a whole. The
+ * main thread builds it off the request path; workers refer to it while requests use it. What
+ * outlives it (clusters, splits, counts) it only points to.
+ */
+#pragma once
+#include "http/message.h"
+#include "http/tls.h"
+#include "proxy/cluster.h"
+
+struct table;
+struct match_scratch; /* a worker's working memory for regular expressions */
+
+/* A worker's own part of a rule. */
+struct rule_slot {
+	_Atomic uint64_t requests;
+	_Atomic uint64_t by_class[6];
+	_Atomic uint64_t *by_backend;
+	int64_t *credit; /* smooth weighted round robin, by backend */
+} __attribute__((aligned(CACHE_LINE)));
+
+/* What outlives tables of a rule, by its name; the number of backends may change. */
+struct rule_state;
+
+struct rule {
+	const struct plan_rule *plan;
+	const struct cluster_view **clusters; /* by backend; NULL: a broken reference */
+	uint64_t weight;		      /* of all backends */
+	struct rule_state *state;
+};
+
+struct listener_state;
+
+struct listener {
+	const struct plan_listener *plan;
+	struct listener_state *state;
+	struct tls_cert **certs; /* those whose keys are there */
+	size_t n_certs;
+	const struct host_table *hosts; /* table.c */
+};
+
+struct bind {
+	const struct plan_bind *plan;
+	const struct listener **listeners; /* the most specific hostname first */
+	size_t n_listeners;
+};
+
+/* The certificate of a fingerprint, a new reference, or NULL while its key is not there. */
+typedef struct tls_cert *(*table_cert_fn)(void *arg, const struct plan_cert *cert);
+
+/*
+ * Takes over what l7 holds (leaving it empty) in any case. -EINVAL: a regular expression that PCRE2
+ * refuses (compile lets none through), *ret_error says which; to be freed.
+ */
+int table_new(struct plan_l7 *l7, uint64_t generation, struct registry *registry,
+	      table_cert_fn certs, void *certs_arg, struct table **ret_table, char **ret_error);
+struct table *table_ref(struct table *table);
+void table_unref(struct table *table);
+uint64_t table_generation(const struct table *table);
+const struct plan_l7 *table_plan(const struct table *table);
+
+/* The bind of a local address: its own, or that of every address. NULL: none. */
+const struct bind *table_bind(const struct table *table, const struct addr *addr, uint16_t port);
+
+struct match_scratch *match_scratch_new(void);
+void match_scratch_free(struct match_scratch *scratch);
+
+struct table_hit {
+	const struct listener *listener; /* NULL: no listener takes the host */
+	const struct rule *rule;
+	const struct plan_match *match;
+};
+
+/*
+ * The rule for a request by the precedence of the Gateway API. 0; -ENOENT: none takes it (404);
+ * -ELOOP: a regular expression reached its limit (500, never "no match").
+ */
+int table_match(const struct bind *bind, const struct http_request *request,
+		struct match_scratch *scratch, struct arena *arena, struct table_hit *ret_hit);
+
+/* The backend whose turn it is (smooth weighted round robin per worker); its index in the plan's
+ * rule, or -1 when nothing has weight. */
+int rule_split(const struct rule *rule, unsigned worker);
+/* Counts a finished request; backend -1: none; status 0: no answer. */
+void rule_count(const struct rule *rule, unsigned worker, int backend, unsigned status);
+void listener_count(const struct listener *listener, unsigned worker, bool found);
+
+/* Fills clusters, rules and listeners of a report. */
+void table_report(const struct table *table, uint64_t now_ms, struct report *report);
