@@ -6,39 +6,13 @@
  */
 #pragma once
 #include "http/message.h"
-#include "http/tls.h"
 #include "proxy/cluster.h"
+#include "proxy/listener.h"
+#include "proxy/match.h"
+#include "proxy/registry.h"
+#include "proxy/rule.h"
 
 struct table;
-struct match_scratch; /* a worker's working memory for regular expressions */
-
-/* A worker's own part of a rule. */
-struct rule_slot {
-	_Atomic uint64_t requests;
-	_Atomic uint64_t by_class[6];
-	_Atomic uint64_t *by_backend;
-	int64_t *credit; /* smooth weighted round robin, by backend */
-} __attribute__((aligned(CACHE_LINE)));
-
-/* What outlives tables of a rule, by its name; the number of backends may change. */
-struct rule_state;
-
-struct rule {
-	const struct plan_rule *plan;
-	const struct cluster_view **clusters; /* by backend; NULL: a broken reference */
-	uint64_t weight;		      /* of all backends */
-	struct rule_state *state;
-};
-
-struct listener_state;
-
-struct listener {
-	const struct plan_listener *plan;
-	struct listener_state *state;
-	struct tls_cert **certs; /* those whose keys are there */
-	size_t n_certs;
-	const struct host_table *hosts; /* table.c */
-};
 
 struct bind {
 	const struct plan_bind *plan;
@@ -63,9 +37,6 @@ const struct plan_l7 *table_plan(const struct table *table);
 /* The bind of a local address: its own, or that of every address. NULL: none. */
 const struct bind *table_bind(const struct table *table, const struct addr *addr, uint16_t port);
 
-struct match_scratch *match_scratch_new(void);
-void match_scratch_free(struct match_scratch *scratch);
-
 struct table_hit {
 	const struct listener *listener; /* NULL: no listener takes the host */
 	const struct rule *rule;
@@ -78,13 +49,6 @@ struct table_hit {
  */
 int table_match(const struct bind *bind, const struct http_request *request,
 		struct match_scratch *scratch, struct arena *arena, struct table_hit *ret_hit);
-
-/* The backend whose turn it is (smooth weighted round robin per worker); its index in the plan's
- * rule, or -1 when nothing has weight. */
-int rule_split(const struct rule *rule, unsigned worker);
-/* Counts a finished request; backend -1: none; status 0: no answer. */
-void rule_count(const struct rule *rule, unsigned worker, int backend, unsigned status);
-void listener_count(const struct listener *listener, unsigned worker, bool found);
 
 /* Fills clusters, rules and listeners of a report. */
 void table_report(const struct table *table, uint64_t now_ms, struct report *report);
