@@ -120,8 +120,7 @@ struct plan_rule {
 	struct plan_header_change request_headers, response_headers;
 	struct plan_backend *backends; /* none of weight: every request is answered 500 */
 	size_t n_backends;
-	uint32_t
-		request_timeout_ms; /* from the whole head to the end of the answer, tries included */
+	uint32_t request_timeout_ms; /* from the whole head to the answer's end, tries included */
 	uint32_t backend_timeout_ms; /* of one try */
 	struct plan_retry retry;
 };

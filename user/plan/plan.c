@@ -25,6 +25,7 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->n_services; i++)
 		service_fini(&plan->services[i]);
 	free(plan->services);
+	l7_fini(&plan->l7);
 	free(plan->pod_cidrs);
 	free(plan->node);
 	diag_fini(&plan->diags);
@@ -139,4 +140,5 @@ void plan_print(const struct plan *plan, FILE *out)
 		fprintf(out, "pod-cidr %s\n", cidr_format(&plan->pod_cidrs[i], text));
 	for (size_t i = 0; i < plan->n_services; i++)
 		print_service(&plan->services[i], out);
+	l7_print(&plan->l7, out);
 }
