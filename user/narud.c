@@ -16,9 +16,10 @@
 #include "base/mem.h"
 #include "compile/compile.h"
 #include "daemon/daemon.h"
+#include "daemon/options.h"
+#include "http/regex.h"
 #include "kube/manifests.h"
 #include "model/model.h"
-#include "daemon/options.h"
 #include "plan/plan.h"
 
 /* The API server has node names in lower case. */
@@ -74,6 +75,13 @@ static int check(const struct options *options, const char *node_name)
 {
 	struct model *model = model_new();
 	struct manifests *manifests = NULL;
+	const struct compile_config config = {
+		.node_name = node_name,
+		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
+		.n_gateway_node_ports = 2,
+		.l4 = options->l4,
+		.check_regex = regex_check,
+	};
 	struct plan *plan;
 	int r = manifests_open(options->manifests, model, &manifests);
 
@@ -82,7 +90,7 @@ static int check(const struct options *options, const char *node_name)
 		model_free(model);
 		return r;
 	}
-	plan = compile(model, node_name);
+	plan = compile(model, &config);
 	r = report(manifests, plan, options);
 	plan_free(plan);
 	manifests_close(manifests);

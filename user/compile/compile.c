@@ -64,14 +64,14 @@ static void drafts_fini(struct drafts *drafts)
 	free(drafts->items);
 }
 
-struct plan *compile(struct model *model, const char *node_name)
+struct plan *compile(struct model *model, const struct compile_config *config)
 {
 	struct plan *plan = mem_new(sizeof(*plan));
 	_cleanup_(drafts_fini) struct drafts drafts = { .diags = &plan->diags };
 	_cleanup_(slices_fini) struct slices slices = { 0 };
 
 	plan->generation = model_generation(model);
-	plan->node = mem_strdup(node_name);
+	plan->node = mem_strdup(config->node_name);
 	take_node(model, plan);
 	slices_init(&slices, model);
 	slices_check(&slices, model, &plan->diags);

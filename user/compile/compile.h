@@ -7,5 +7,19 @@
 #include "model/model.h"
 #include "plan/plan.h"
 
-/* Never fails; the caller frees the plan with plan_free(). node_name is this node's. */
-struct plan *compile(struct model *model, const char *node_name);
+/* What the plan depends on besides objects. Everything is borrowed. */
+struct compile_config {
+	const char *node_name; /* this node's */
+	/* Where addresses of Gateways may lie, but for loopback and node addresses; none: anywhere. */
+	const struct cidr *gateway_cidrs;
+	size_t n_gateway_cidrs;
+	/* The ports that Gateways may use on addresses of nodes. */
+	const uint16_t *gateway_node_ports;
+	size_t n_gateway_node_ports;
+	bool l4; /* packets of services are served (--l4 on) */
+	/* Why a pattern is no regular expression, to be freed; NULL: it is one. */
+	char *(*check_regex)(const char *pattern);
+};
+
+/* Never fails; the caller frees the plan with plan_free(). */
+struct plan *compile(struct model *model, const struct compile_config *config);

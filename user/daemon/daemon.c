@@ -20,12 +20,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "compile/compile.h"
+#include "daemon/privileges.h"
+#include "daemon/views.h"
 #include "dataplane/dataplane.h"
+#include "http/regex.h"
 #include "kube/manifests.h"
 #include "model/model.h"
 #include "plan/plan.h"
-#include "daemon/privileges.h"
-#include "daemon/views.h"
 
 #define RETRY_MS 1000 /* after the kernel refused a write */
 
@@ -118,8 +119,16 @@ static void on_retry(void *arg)
 
 static void recompile(struct daemon *daemon)
 {
+	const struct compile_config config = {
+		.node_name = daemon->node_name,
+		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
+		.n_gateway_node_ports = 2,
+		.l4 = daemon->options->l4,
+		.check_regex = regex_check,
+	};
+
 	plan_free(daemon->plan);
-	daemon->plan = compile(daemon->model, daemon->node_name);
+	daemon->plan = compile(daemon->model, &config);
 	apply(daemon);
 	log_debug("plan generation=%llu services=%zu diagnostics=%zu",
 		  (unsigned long long)daemon->plan->generation, daemon->plan->n_services,

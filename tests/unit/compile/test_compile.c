@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "compile/compile.h"
 
+static const struct compile_config alpha = { .node_name = "alpha", .l4 = true };
+
 static struct addr v4(uint32_t host)
 {
 	struct addr addr = { .byte = { [10] = 0xff, [11] = 0xff } };
@@ -111,7 +113,7 @@ static void test_too_many_endpoints(void **state)
 	put_service(model, "big", VIP(0))->internal_policy = POLICY_LOCAL;
 	put_slice(model, "big", "big-2", 4000, 1000);
 	put_slice(model, "big", "big-1", 0, 4000);
-	plan = compile(model, "alpha");
+	plan = compile(model, &alpha);
 	assert_int_equal(plan->services[0].cluster.n, NARU_SET_MAX);
 	assert_int_equal(plan->services[0].local.n, 2500);
 	assert_pod(&plan->services[0].cluster.endpoints[NARU_SET_MAX - 1], NARU_SET_MAX - 1);
@@ -130,7 +132,7 @@ static void test_just_enough_endpoints(void **state)
 	(void)state;
 	put_service(model, "big", VIP(0));
 	put_slice(model, "big", "big-1", 0, NARU_SET_MAX);
-	plan = compile(model, "alpha");
+	plan = compile(model, &alpha);
 	assert_int_equal(plan->services[0].cluster.n, NARU_SET_MAX);
 	assert_int_equal(diag_errors(&plan->diags), 0);
 	plan_free(plan);
@@ -151,7 +153,7 @@ static void test_first_address_only(void **state)
 	slice->endpoints[0].addrs[0] = POD(5);
 	slice->endpoints[0].addrs[1] = POD(6);
 	slice->endpoints[0].n_addrs = 2;
-	plan = compile(model, "alpha");
+	plan = compile(model, &alpha);
 	assert_int_equal(plan->services[0].cluster.n, 1);
 	assert_pod(&plan->services[0].cluster.endpoints[0], 5);
 	plan_free(plan);
@@ -184,7 +186,7 @@ static void test_special_addresses(void **state)
 		slice->endpoints[0].addrs[0] = addr;
 	}
 	put_service(model, "web", VIP(0));
-	plan = compile(model, "alpha");
+	plan = compile(model, &alpha);
 	assert_int_equal(plan->n_services, 1);
 	assert_int_equal(plan->services[0].cluster.n, 1); /* the good one of each slice */
 	assert_int_equal(diag_errors(&plan->diags), 2 * (ARRAY_SIZE(hosts) + ARRAY_SIZE(six)));
@@ -211,7 +213,7 @@ static void test_ambiguous_names(void **state)
 	put_service(model, longest, VIP(10));
 	longest[NARU_NAME_LEN - 10] = 0;
 	put_service(model, longest, VIP(11));
-	plan = compile(model, "alpha");
+	plan = compile(model, &alpha);
 	assert_int_equal(plan->n_services, 1);
 	assert_int_equal(strlen(plan->services[0].name), NARU_NAME_LEN - 2);
 	assert_int_equal(diag_errors(&plan->diags), 3);
@@ -237,8 +239,8 @@ static void test_any_order(void **state)
 			put_slice(j ? b : a, name, slice, k, 3);
 		}
 	}
-	plan_a = compile(a, "alpha");
-	plan_b = compile(b, "alpha");
+	plan_a = compile(a, &alpha);
+	plan_b = compile(b, &alpha);
 	x = text_of(plan_a);
 	y = text_of(plan_b);
 	assert_string_equal(x, y);
@@ -256,7 +258,7 @@ static double compile_ms(struct model *model, size_t n)
 	struct plan *plan;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
-	plan = compile(model, "alpha");
+	plan = compile(model, &alpha);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
 	assert_int_equal(plan->n_services, n);
 	assert_int_equal(diag_errors(&plan->diags), 0);
