@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Typed Kubernetes objects, only the fields naru uses. Objects are immutable once put into the
+ * Typed Kubernetes objects, only the fields naru uses; gateway.h has those of layer 7. Objects are immutable once put into the
  * model: a change is a new object under the same key. Strings are NUL-terminated, owned by the
  * object, never NULL. Addresses are v4-mapped 16 bytes in wire order, ports in host order.
  */
@@ -16,6 +16,12 @@ enum object_kind {
 	OBJECT_ENDPOINT_SLICE,
 	OBJECT_NODE,
 	OBJECT_NAMESPACE,
+	OBJECT_SECRET,
+	OBJECT_GATEWAY_CLASS,
+	OBJECT_GATEWAY,
+	OBJECT_HTTP_ROUTE,
+	OBJECT_REFERENCE_GRANT,
+	OBJECT_DESTINATION_RULE,
 	OBJECT_KIND_MAX,
 };
 
@@ -118,9 +124,16 @@ struct node {
 	size_t n_addrs;
 };
 
+struct label {
+	char *key;
+	char *value;
+};
+
 struct namespace
 {
 	struct object object;
+	struct label *labels; /* sorted by key */
+	size_t n_labels;
 };
 
 /* A zeroed object of that kind with one owner. */
