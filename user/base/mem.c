@@ -35,6 +35,16 @@ void *mem_array(size_t n, size_t size)
 	return ptr;
 }
 
+void *mem_aligned(size_t align, size_t size)
+{
+	void *ptr;
+
+	if (posix_memalign(&ptr, align, size ? size : 1))
+		out_of_memory();
+	memset(ptr, 0, size);
+	return ptr;
+}
+
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size)
 {
 	size_t want = *cap ? *cap : 8;

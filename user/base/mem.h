@@ -28,6 +28,8 @@
 /* Zeroed; abort on failure. */
 void *mem_new(size_t size);
 void *mem_array(size_t n, size_t size);
+/* At an address that is a multiple of align, a power of two. */
+void *mem_aligned(size_t align, size_t size);
 /* Grows an array so that index n fits, doubling. */
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 char *mem_strdup(const char *text);

@@ -5,6 +5,7 @@
  * worker.
  */
 #pragma once
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,7 @@ struct cluster_slot {
 struct cluster {
 	struct state state;
 	char *name;
+	pthread_mutex_t ejecting; /* held while somebody decides on an ejection */
 	_Atomic uint32_t under_way[CLUSTER_LIMIT_MAX];
 	struct cluster_slot slots[];
 };
@@ -50,9 +52,15 @@ void cluster_view_init(struct cluster_view *view, struct registry *registry,
 		       const struct plan_cluster *plan);
 void cluster_view_fini(struct cluster_view *view);
 
+/* For who goes on without the view: connections, tries. */
+struct cluster *cluster_ref(struct cluster *cluster);
+/* NULL is legal. */
+void cluster_unref(struct cluster *cluster);
+
 /*
  * The breaker: exact over all threads. begin counts one more and says true, or says false, counts
- * an overflow for the worker, and changes nothing. Each true is paid back by one end.
+ * an overflow for the worker, and changes nothing. Each true is paid back by one end. A retry that
+ * begins is also counted as made.
  */
 bool cluster_begin(const struct cluster_view *view, enum cluster_limit limit, unsigned worker);
 void cluster_end(struct cluster *cluster, enum cluster_limit limit);

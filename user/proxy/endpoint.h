@@ -28,8 +28,8 @@ struct endpoint {
 	/* Ejection: outlier.c's. */
 	_Atomic uint32_t row_5xx, row_gateway, row_local; /* failures in a row */
 	_Atomic uint32_t ejections;			  /* so far */
-	_Atomic uint32_t ejection_factor;		  /* of the next one, less 1 */
-	_Atomic uint64_t ejected_until_ms;		  /* takes requests from then on */
+	_Atomic uint32_t ejection_factor;		  /* of them: those in a row */
+	_Atomic uint64_t ejected_until_ms;		  /* takes requests again */
 	struct endpoint_slot slots[];
 };
 

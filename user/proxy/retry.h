@@ -16,10 +16,14 @@ enum retry_cause {
 };
 
 /*
- * Is a try wanted after `tries` ones (1 after the first)? RETRY_UNSENT is always, once, whatever the
- * policy. A method that is not idempotent is tried again only when the request was not sent.
+ * Is a try wanted after `tries` ones (1 after the first)? RETRY_UNSENT is always, once, whatever
+ * the policy. A method that is not idempotent is tried again only when the request was not sent.
  */
 bool retry_wanted(const struct plan_retry *policy, enum retry_cause cause, unsigned status,
 		  struct http_text method, unsigned tries);
-/* Full jitter: from 0 to base * 2^(tries - 1), capped at 10 * base (25 ms when 0); random is any. */
+/*
+ * step is base * 2^(tries - 1), at most 10 * base. A base that was asked for is the least wait
+ * (Gateway API): from step to step * 5/4. Without one it is full jitter over 25 ms: from 0 to step.
+ * random is any.
+ */
 uint32_t retry_backoff_ms(const struct plan_retry *policy, unsigned tries, uint32_t random);

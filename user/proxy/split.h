@@ -2,8 +2,8 @@
 /*
  * Whose turn it is among weighted backends: smooth weighted round robin, each worker for itself.
  * Shares are exact over each round of as many requests as the weights add up to (reduced), and the
- * turns of one backend lie evenly apart. Workers begin at different places of the round, so that few
- * requests over many workers are shared too. A split outlives tables as long as nothing of it
+ * turns of one backend lie evenly apart. Workers begin at different places of the round, so that
+ * few requests over many workers are shared too. A split outlives tables as long as nothing of it
  * changes; with other backends or weights a new one begins.
  */
 #pragma once

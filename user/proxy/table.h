@@ -6,9 +6,10 @@
  */
 #pragma once
 #include "http/message.h"
+#include "http/regex.h"
 #include "proxy/cluster.h"
+#include "proxy/hostmap.h"
 #include "proxy/listener.h"
-#include "proxy/match.h"
 #include "proxy/registry.h"
 #include "proxy/rule.h"
 
@@ -18,17 +19,25 @@ struct bind {
 	const struct plan_bind *plan;
 	const struct listener **listeners; /* the most specific hostname first */
 	size_t n_listeners;
+	struct hostmap by_hostname; /* to listeners */
 };
 
 /* The certificate of a fingerprint, a new reference, or NULL while its key is not there. */
 typedef struct tls_cert *(*table_cert_fn)(void *arg, const struct plan_cert *cert);
 
+/* What a table is built with. */
+struct table_source {
+	struct registry *registry;
+	table_cert_fn certs;
+	void *certs_arg;
+};
+
 /*
  * Takes over what l7 holds (leaving it empty) in any case. -EINVAL: a regular expression that PCRE2
- * refuses (compile lets none through), *ret_error says which; to be freed.
+ * refuses (compile lets none through), *ret_error says which; to be freed. Main thread only.
  */
-int table_new(struct plan_l7 *l7, uint64_t generation, struct registry *registry,
-	      table_cert_fn certs, void *certs_arg, struct table **ret_table, char **ret_error);
+int table_new(struct plan_l7 *l7, uint64_t generation, const struct table_source *source,
+	      struct table **ret_table, char **ret_error);
 struct table *table_ref(struct table *table);
 void table_unref(struct table *table);
 uint64_t table_generation(const struct table *table);
@@ -48,7 +57,7 @@ struct table_hit {
  * -ELOOP: a regular expression reached its limit (500, never "no match").
  */
 int table_match(const struct bind *bind, const struct http_request *request,
-		struct match_scratch *scratch, struct arena *arena, struct table_hit *ret_hit);
+		struct regex_scratch *scratch, struct arena *arena, struct table_hit *ret_hit);
 
 /* Fills clusters, rules and listeners of a report. */
 void table_report(const struct table *table, uint64_t now_ms, struct report *report);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * uthash as this module uses it: small allocations abort when memory is out, and keys are hashed
+ * with a seed that nobody outside can know, so that nobody can aim at one bucket.
+ */
+#pragma once
+#include <xxhash.h>
+
+#include "base/mem.h"
+
+#define uthash_malloc(size)    mem_new(size)
+#define uthash_free(ptr, size) free(ptr)
+#ifndef HASH_FUNCTION
+#define HASH_FUNCTION(key, len, hash)                                                              \
+	((hash) = (unsigned)XXH3_64bits_withSeed(key, len, hash_seed()))
+#endif
+#include <uthash.h>
+
+/* The same in all threads while the process lives. */
+XXH64_hash_t hash_seed(void);
