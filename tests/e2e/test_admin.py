@@ -112,7 +112,8 @@ def test_privileges(cluster, as_root):
 def test_missing_capability_is_named(cluster):
     """Without PERFMON the verifier would refuse the programs with a screen of its own: narud says
     what it lacks instead."""
-    argv = cluster.nodes[0].narud_argv("--run-dir", f"{cluster.directory}/second")
+    argv = cluster.nodes[0].narud_argv("--run-dir", f"{cluster.directory}/second",
+                                       "--l4", "on")
     assert argv[:3] == ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon"]
     argv[2] = "-all,+bpf,+net_admin"
     done = cluster.nodes[0].host.run(argv, check=False)

@@ -14,6 +14,7 @@
 #include <naru/paths.h>
 
 #include "base/mem.h"
+#include "base/rundir.h"
 #include "base/str.h"
 #include "cleanup.h"
 #include "client.h"
@@ -22,7 +23,7 @@
 #define EXIT_USAGE 2
 
 struct settings {
-	const char *run_dir;
+	char *run_dir;
 	const char *bpffs;
 	char *socket;
 	bool json;
@@ -111,8 +112,8 @@ static void print_help(FILE *out)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
 	      "  -o, --output json   the answer as JSON instead of a table\n"
-	      "  --run-dir DIR       where narud's socket is [default " NARU_RUN_DIR
-	      "; environment NARU_RUN_DIR]\n"
+	      "  --run-dir DIR       where narud's socket is [default /run/naru, for ordinary users\n"
+	      "                      $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment NARU_RUN_DIR]\n"
 	      "  --socket PATH       the socket itself\n"
 	      "  --bpffs DIR         for cleanup: narud's --bpffs [default " NARU_BPFFS_DIR
 	      "; environment NARU_BPFFS]\n"
@@ -126,6 +127,13 @@ static const char *environment(const char *name, const char *otherwise)
 	const char *value = getenv(name);
 
 	return value && *value ? value : otherwise;
+}
+
+static char *run_dir(void)
+{
+	const char *given = environment("NARU_RUN_DIR", "");
+
+	return *given ? mem_strdup(given) : rundir_default();
 }
 
 enum {
@@ -157,7 +165,8 @@ static int take_option(int option, struct settings *settings)
 		client_complain("-o: \"%s\": must be json", optarg);
 		return EXIT_USAGE;
 	case OPTION_RUN_DIR:
-		settings->run_dir = optarg;
+		mem_freep(&settings->run_dir);
+		settings->run_dir = mem_strdup(optarg);
 		return -1;
 	case OPTION_SOCKET:
 		mem_freep(&settings->socket);
@@ -206,12 +215,13 @@ static int run(int argc, char **argv, struct settings *settings)
 int main(int argc, char **argv)
 {
 	struct settings settings = {
-		.run_dir = environment("NARU_RUN_DIR", NARU_RUN_DIR),
+		.run_dir = run_dir(),
 		.bpffs = environment("NARU_BPFFS", NARU_BPFFS_DIR),
 	};
 	int status = run(argc, argv, &settings);
 
 	mem_freep(&settings.socket);
+	mem_freep(&settings.run_dir);
 	if (fflush(stdout) || ferror(stdout))
 		return EXIT_FAILURE;
 	return status;

@@ -213,7 +213,7 @@ static int open_dataplane(struct daemon *daemon)
 	};
 	int r;
 
-	if (!options->l4)
+	if (!daemon->l4)
 		return 0;
 	warn_of_overlap(&options->snat_ports);
 	r = dataplane_open(&config, &daemon->dataplane);
@@ -277,12 +277,33 @@ static int watch(struct daemon *daemon)
 	return 0;
 }
 
+/* What there is the right to do, against what was asked for. */
+static int choose_l4(struct daemon *daemon)
+{
+	struct privileges have;
+	int r = privileges_reduce(&have);
+
+	if (r < 0)
+		return r;
+	daemon->l4 = daemon->options->l4 != OPTIONS_L4_OFF && have.packets;
+	if (daemon->options->l4 == OPTIONS_L4_OFF || have.packets)
+		return 0;
+	if (daemon->options->l4 == OPTIONS_L4_ON) {
+		log_error("missing capabilities: %s (start narud as root, or with --l4 off)",
+			  have.missing);
+		return -EPERM;
+	}
+	log_warn("Services are not served, for want of %s: naru serves Gateways only",
+		 have.missing);
+	return 0;
+}
+
 int daemon_open(struct daemon *daemon, const struct options *options, const char *node_name)
 {
 	int r;
 
 	*daemon = (struct daemon){ .options = options, .node_name = node_name };
-	r = privileges_reduce(options->l4);
+	r = choose_l4(daemon);
 	if (!r)
 		r = check_folder(options->manifests);
 	if (r < 0)

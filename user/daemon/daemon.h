@@ -17,6 +17,7 @@ struct plan;
 struct daemon {
 	const struct options *options;
 	const char *node_name;
+	bool l4; /* Services are served */
 	struct loop *loop;
 	struct model *model;
 	struct manifests *manifests;

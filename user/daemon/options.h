@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * narud's command line and environment, described once in a table: parsing, defaults, --help and
- * error texts all come from it. The command line wins over the environment.
- */
+/* narud's command line and environment. The table is in options.c, its rules in base/option.h. */
 #pragma once
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-struct option_list {
-	char **items; /* owned */
-	size_t n;
-};
-
-struct option_range {
-	uint16_t min, max;
-};
+#include "base/option.h"
 
 enum options_tc {
 	OPTIONS_TC_AUTO,
 	OPTIONS_TC_TCX,
 	OPTIONS_TC_CLSACT,
+};
+
+enum options_l4 {
+	OPTIONS_L4_AUTO, /* on with the privileges for it */
+	OPTIONS_L4_OFF,
+	OPTIONS_L4_ON,
 };
 
 /* Strings are never NULL: "" is "not given". Choices are indices in the order that --help names. */
@@ -36,8 +31,13 @@ struct options {
 	bool bypass_netfilter;
 	char *bpffs;
 	char *cgroup;
-	char *run_dir;
-	int l4; /* 0 off, 1 on */
+	char *run_dir;	     /* once parsed: never "" */
+	int l4;		     /* enum options_l4 */
+	uint32_t l7_threads; /* 0: as many as there are CPUs for */
+	char *access_log;    /* path, "-" or "off" */
+	struct option_cidrs gateway_cidrs;
+	struct option_ports gateway_node_ports;
+	uint32_t drain_time; /* seconds */
 	char *admin;
 	int log_level; /* enum log_level */
 	bool check;

@@ -7,12 +7,13 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <linux/capability.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 /* By number: libcap-ng may be older than the names. */
 static const struct {
@@ -25,35 +26,46 @@ static const struct {
 	{ CAP_PERFMON, "CAP_PERFMON" },
 };
 
-static int give_up_all_but_kept(bool kernel)
+#define STEERING 2 /* the first of them are enough for it */
+
+static int apply(void)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; kernel && i < ARRAY_SIZE(kept); i++)
-		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
+	/* A set-uid program would bring it all back; narud starts none. */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (capng_apply(CAPNG_SELECT_CAPS))
 		return log_err(-EPERM, "capabilities cannot be given up");
 	return 0;
 }
 
-int privileges_reduce(bool kernel)
+int privileges_reduce(struct privileges *ret_privileges)
 {
-	struct str missing = { 0 };
-	int r = 0;
+	bool there[ARRAY_SIZE(kept)];
+	struct privileges privileges = { .packets = true, .steering = true };
 
-	/* A set-uid program would bring it all back; narud starts none. */
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (capng_get_caps_process())
 		return log_err(-EPERM, "capabilities cannot be read");
-	for (size_t i = 0; kernel && i < ARRAY_SIZE(kept); i++)
-		if (!capng_have_capability(CAPNG_PERMITTED, kept[i].number))
-			str_addf(&missing, " %s", kept[i].name);
-	if (missing.len) {
-		log_error("missing capabilities:%s (start narud as root, or with --l4 off)",
-			  missing.buf);
-		r = -EPERM;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		size_t len = strlen(privileges.missing);
+
+		there[i] = capng_have_capability(CAPNG_PERMITTED, kept[i].number);
+		privileges.packets &= there[i];
+		privileges.steering &= there[i] || i >= STEERING;
+		if (!there[i])
+			snprintf(privileges.missing + len, sizeof(privileges.missing) - len, "%s%s",
+				 len ? " " : "", kept[i].name);
 	}
-	str_fini(&missing);
-	return r < 0 ? r : give_up_all_but_kept(kernel);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (there[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
+	*ret_privileges = privileges;
+	return apply();
+}
+
+int privileges_drop_all(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	return apply();
 }
 
 void privileges_drop_perfmon(void)

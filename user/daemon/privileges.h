@@ -3,11 +3,18 @@
 #pragma once
 #include <stdbool.h>
 
-/*
- * Gives up everything but what the packet path needs (kernel: BPF, NET_ADMIN, PERFMON), or
- * everything. -EPERM, with a log line that names them, when one of these is not there to keep.
- */
-int privileges_reduce(bool kernel);
+/* What they allow. */
+struct privileges {
+	bool packets;	  /* serve Services: programs at devices and sockets */
+	bool steering;	  /* lead connections to the proxy wherever they go */
+	char missing[64]; /* names of those that packets would need, "" */
+};
+
+/* Gives up everything but what the two need, as far as it is there. -EPERM, logged. */
+int privileges_reduce(struct privileges *ret_privileges);
 
 /* PERFMON serves the loading of programs only. */
 void privileges_drop_perfmon(void);
+
+/* For a child that may do nothing: gives up all of them, for good. -EPERM, logged. */
+int privileges_drop_all(void);

@@ -12,10 +12,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
-#include "dataplane/dataplane.h"
 #include "daemon/metrics.h"
-#include "plan/plan.h"
 #include "daemon/status.h"
+#include "dataplane/dataplane.h"
+#include "plan/plan.h"
 
 static void add_addr(struct json *json, const char *name, const struct addr *addr)
 {

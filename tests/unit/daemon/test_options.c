@@ -11,10 +11,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "dataplane/dataplane.h"
 #include "daemon/options.h"
+#include "dataplane/dataplane.h"
 
-#define ARGS_MAX 32
+#define ARGS_MAX 48
 
 struct result {
 	struct options options;
@@ -51,12 +51,18 @@ static void test_defaults(void **state)
 	assert_string_equal(got.options.manifests, "dir");
 	assert_string_equal(got.options.node_name, "");
 	assert_string_equal(got.options.bpffs, "/sys/fs/bpf");
-	assert_string_equal(got.options.run_dir, "/run/naru");
+	assert_int_equal(*got.options.run_dir, '/');
 	assert_int_equal(got.options.devices.n, 0);
 	assert_int_equal(got.options.xdp, XDP_MODE_AUTO);
 	assert_int_equal(got.options.tc, OPTIONS_TC_AUTO);
 	assert_int_equal(got.options.log_level, LOG_INFO);
-	assert_int_equal(got.options.l4, 1);
+	assert_int_equal(got.options.l4, OPTIONS_L4_AUTO);
+	assert_int_equal(got.options.l7_threads, 0);
+	assert_string_equal(got.options.access_log, "-");
+	assert_int_equal(got.options.gateway_cidrs.n, 0);
+	assert_int_equal(got.options.gateway_node_ports.n, 2);
+	assert_int_equal(got.options.gateway_node_ports.items[1], 443);
+	assert_int_equal(got.options.drain_time, 25);
 	assert_int_equal(got.options.snat_ports.min, 1024);
 	assert_int_equal(got.options.snat_ports.max, 29999);
 	assert_false(got.options.check || got.options.bypass_netfilter);
@@ -68,7 +74,9 @@ static void test_command_line(void **state)
 	struct result got =
 		parse("--manifests=dir --device eth0 --device=eth1,x --pod-device veth* "
 		      "--xdp native --tc=clsact --snat-ports 2000-2000 --l4 off --check "
-		      "--print-plan --bypass-netfilter --admin [::1]:80");
+		      "--print-plan --bypass-netfilter --admin [::1]:80 --l7-threads 256 "
+		      "--access-log /log --gateway-cidrs 10.0.0.0/8,fd00::/8 "
+		      "--gateway-node-ports 8080 --drain-time 0 --run-dir /r");
 
 	(void)state;
 	assert_int_equal(got.r, 0);
@@ -78,7 +86,15 @@ static void test_command_line(void **state)
 	assert_int_equal(got.options.xdp, XDP_MODE_NATIVE);
 	assert_int_equal(got.options.tc, OPTIONS_TC_CLSACT);
 	assert_int_equal(got.options.snat_ports.min, 2000);
-	assert_int_equal(got.options.l4, 0);
+	assert_int_equal(got.options.l4, OPTIONS_L4_OFF);
+	assert_int_equal(got.options.l7_threads, 256);
+	assert_string_equal(got.options.access_log, "/log");
+	assert_int_equal(got.options.gateway_cidrs.n, 2);
+	assert_int_equal(got.options.gateway_cidrs.items[1].addr.byte[0], 0xfd);
+	assert_int_equal(got.options.gateway_node_ports.n, 1);
+	assert_int_equal(got.options.gateway_node_ports.items[0], 8080);
+	assert_int_equal(got.options.drain_time, 0);
+	assert_string_equal(got.options.run_dir, "/r");
 	assert_true(got.options.check && got.options.print_plan && got.options.bypass_netfilter);
 	assert_string_equal(got.options.admin, "[::1]:80");
 	finish(&got);
@@ -94,6 +110,7 @@ static void test_environment(void **state)
 	setenv("NARU_POD_DEVICE", "a*,b*", 1);
 	setenv("NARU_BYPASS_NETFILTER", "yes", 1);
 	setenv("NARU_XDP", "off", 1);
+	setenv("NARU_GATEWAY_NODE_PORTS", "1,2,3", 1);
 	setenv("NARU_ADMIN", "", 1); /* as good as not set */
 	got = parse("--pod-device c* --bypass-netfilter=false");
 	assert_int_equal(got.r, 0);
@@ -105,6 +122,7 @@ static void test_environment(void **state)
 	assert_string_equal(got.options.pod_devices.items[0], "c*");
 	assert_false(got.options.bypass_netfilter);
 	assert_int_equal(got.options.xdp, XDP_MODE_OFF);
+	assert_int_equal(got.options.gateway_node_ports.n, 3);
 	assert_string_equal(got.options.admin, "");
 	finish(&got);
 
@@ -119,6 +137,7 @@ static void test_environment(void **state)
 	unsetenv("NARU_BYPASS_NETFILTER");
 	unsetenv("NARU_XDP");
 	unsetenv("NARU_ADMIN");
+	unsetenv("NARU_GATEWAY_NODE_PORTS");
 }
 
 static void test_errors(void **state)
@@ -134,7 +153,16 @@ static void test_errors(void **state)
 		{ "--manifests d -x", "argument: \"-x\": options begin with --" },
 		{ "--manifest d", "option: \"--manifest\": no such option" },
 		{ "--manifests d --xdp On", "--xdp: \"On\": must be one of off|auto|native" },
-		{ "--manifests d --l4 off|on", "--l4: \"off|on\": must be one of off|on" },
+		{ "--manifests d --l4 off|on", "--l4: \"off|on\": must be one of auto|off|on" },
+		{ "--manifests d --l7-threads 257",
+		  "--l7-threads: \"257\": must be a number from 0 to 256" },
+		{ "--manifests d --drain-time 1s",
+		  "--drain-time: \"1s\": must be a number from 0 to 3600" },
+		{ "--manifests d --gateway-cidrs 10.0.0.0/8,x",
+		  "--gateway-cidrs: \"10.0.0.0/8,x\": must be prefixes like 192.0.2.0/24 or "
+		  "2001:db8::/64, separated by commas" },
+		{ "--manifests d --gateway-node-ports 80,0",
+		  "--gateway-node-ports: \"80,0\": must be ports, separated by commas" },
 		{ "--manifests d --check=2", "--check: \"2\": must be true or false" },
 		{ "--manifests d --snat-ports 5", "--snat-ports: \"5\": must be two ports, A-B" },
 		{ "--manifests d --snat-ports 0-5",
@@ -192,7 +220,12 @@ static void test_help_lists_all(void **state)
 		"--bpffs DIR",
 		"--cgroup DIR",
 		"--run-dir DIR",
-		"--l4 off|on",
+		"--l4 auto|off|on",
+		"--l7-threads N<=256",
+		"--access-log FILE|-|off",
+		"--gateway-cidrs C,...",
+		"--gateway-node-ports P,...",
+		"--drain-time S<=3600",
 		"--admin ADDR:PORT",
 		"--log-level ",
 		"--version",
