@@ -79,6 +79,9 @@ struct http_fields {
 	size_t n, cap;
 };
 
+/* Appends a copy of a field that somebody else has made; its id is right. */
+void http_fields_append(struct http_fields *fields, struct arena *arena,
+			const struct http_field *field);
 /* Appends; id is looked up. */
 void http_fields_add(struct http_fields *fields, struct arena *arena, struct http_text name,
 		     struct http_text value);
@@ -114,3 +117,42 @@ struct http_response {
 	uint64_t length; /* with HTTP_LENGTH; also what a HEAD or 304 would have had */
 	bool has_length;
 };
+
+/* Statuses and the phrases for those who read them (RFC 9110, 15). */
+#define HTTP_REASONS(X)                                                                            \
+	X(100, "Continue")                                                                         \
+	X(101, "Switching Protocols")                                                              \
+	X(103, "Early Hints")                                                                      \
+	X(200, "OK")                                                                               \
+	X(201, "Created")                                                                          \
+	X(202, "Accepted")                                                                         \
+	X(204, "No Content")                                                                       \
+	X(206, "Partial Content")                                                                  \
+	X(301, "Moved Permanently")                                                                \
+	X(302, "Found")                                                                            \
+	X(303, "See Other")                                                                        \
+	X(304, "Not Modified")                                                                     \
+	X(307, "Temporary Redirect")                                                               \
+	X(308, "Permanent Redirect")                                                               \
+	X(400, "Bad Request")                                                                      \
+	X(401, "Unauthorized")                                                                     \
+	X(403, "Forbidden")                                                                        \
+	X(404, "Not Found")                                                                        \
+	X(405, "Method Not Allowed")                                                               \
+	X(408, "Request Timeout")                                                                  \
+	X(413, "Content Too Large")                                                                \
+	X(414, "URI Too Long")                                                                     \
+	X(417, "Expectation Failed")                                                               \
+	X(421, "Misdirected Request")                                                              \
+	X(426, "Upgrade Required")                                                                 \
+	X(429, "Too Many Requests")                                                                \
+	X(431, "Request Header Fields Too Large")                                                  \
+	X(500, "Internal Server Error")                                                            \
+	X(501, "Not Implemented")                                                                  \
+	X(502, "Bad Gateway")                                                                      \
+	X(503, "Service Unavailable")                                                              \
+	X(504, "Gateway Timeout")                                                                  \
+	X(505, "HTTP Version Not Supported")
+
+/* Empty for a status that is not in the table: a phrase is never needed. */
+struct http_text http_reason(unsigned status);
