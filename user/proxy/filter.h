@@ -14,9 +14,11 @@ struct filter_client {
 };
 
 /*
- * Makes the request that goes upstream of the one that came: hop-by-hop and nominated fields
- * removed (F12), x-forwarded-for/-proto and x-request-id set, the rule's header changes and rewrite
- * applied. The original is left as it is; texts are shared or in the arena. -EINVAL: the Connection
+ * Makes the request that goes upstream of the one that came: hop-by-hop and nominated fields go
+ * (F12, see hop.h), the client's address is added to x-forwarded-for, x-forwarded-proto is set,
+ * other x-forwarded-*, forwarded and x-envoy-* of strangers go, x-request-id is kept or made; then
+ * come the rule's header changes and rewrite. Expect is left: whether it goes on is the caller's to
+ * say. The original is left as it is; texts are shared or in the arena. -EINVAL: the Connection
  * field is no list of tokens.
  */
 int filter_request(const struct table_hit *hit, const struct filter_client *client,
@@ -27,7 +29,7 @@ int filter_request(const struct table_hit *hit, const struct filter_client *clie
 int filter_response(const struct rule *rule, const struct http_response *response,
 		    struct arena *arena, struct http_response *ret_response);
 
-/* The answer of a rule with a redirect. */
+/* The answer of a rule with a redirect, its response headers changed as the rule says. */
 void filter_redirect(const struct table_hit *hit, const struct filter_client *client,
 		     const struct http_request *request, struct arena *arena,
 		     struct http_response *ret_response);
