@@ -16,6 +16,8 @@ struct h1_limits {
 
 extern const struct h1_limits h1_default_limits;
 
+#define H1_METHOD_MAX 32
+
 /* Why a message was refused: what a client is told, and a word for the log. */
 struct h1_error {
 	uint16_t status;    /* 400, 405, 408, 414, 417, 431, 501, 505 */
@@ -72,7 +74,14 @@ int h1_body_end(struct h1_body *body);
 
 /* ---- to bytes: texts in the arena ---- */
 
-/* Host, framing fields and Connection are written from the message, the rest from its fields. */
+/*
+ * Host, framing fields and Connection are written from the message, the rest from its fields. Of a
+ * response, minor is here the client's: one of HTTP/1.0 is told when its connection is kept. A
+ * response without body is written without framing fields, unless has_length is set: an empty one
+ * to a request that is not HEAD has HTTP_LENGTH of 0. Whatever a text holds, it cannot end its
+ * line: '_' stands for a byte that has no place in a method, target or name, a space for one in a
+ * value.
+ */
 struct http_text h1_format_request(struct arena *arena, const struct http_request *request);
 struct http_text h1_format_response(struct arena *arena, const struct http_response *response);
 
