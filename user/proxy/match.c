@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One match against one request: method, headers, query parameters, and a path that is a regular
- * expression. What is cheap is looked at first. Any thread may ask; nothing is written but the
- * worker's scratch and the request's arena.
+ * expression. What is cheap is looked at first. Any thread may ask; nothing is written but
+ * the subject's own memory.
  */
 #include "proxy/match.h"
 
@@ -85,20 +85,29 @@ static int value_test(const struct plan_value_match *plan, const struct regex *r
 static struct http_text join(const struct http_fields *fields, size_t first, struct arena *arena)
 {
 	struct http_text name = fields->items[first].name, value = fields->items[first].value;
+	size_t last = first, len = value.len;
+	char *joined, *end;
 
 	for (size_t i = first + 1; i < fields->n; i++) {
+		if (!http_text_equal(fields->items[i].name, name))
+			continue;
+		last = i;
+		len += 1 + fields->items[i].value.len;
+	}
+	if (last == first)
+		return value;
+	joined = end = arena_alloc(arena, len);
+	for (size_t i = first; i <= last; i++) {
 		const struct http_field *field = &fields->items[i];
-		char *joined;
 
 		if (!http_text_equal(field->name, name))
 			continue;
-		joined = arena_alloc(arena, value.len + 1 + field->value.len);
-		memcpy(joined, value.at, value.len);
-		joined[value.len] = ',';
-		memcpy(joined + value.len + 1, field->value.at, field->value.len);
-		value = (struct http_text){ joined, value.len + 1 + field->value.len };
+		if (i > first)
+			*end++ = ',';
+		memcpy(end, field->value.at, field->value.len);
+		end += field->value.len;
 	}
-	return value;
+	return (struct http_text){ joined, len };
 }
 
 static bool header_get(const struct match_subject *subject, const char *name,
@@ -152,7 +161,7 @@ static int queries_test(const struct match *match, const struct match_subject *s
 	return 1;
 }
 
-int match_test(const struct match *match, const struct match_subject *subject)
+static int conditions_test(const struct match *match, const struct match_subject *subject)
 {
 	int r;
 
@@ -163,5 +172,15 @@ int match_test(const struct match *match, const struct match_subject *subject)
 		r = queries_test(match, subject);
 	if (r > 0 && match->path)
 		r = regex_test(match->path, subject, subject->request->path);
+	return r;
+}
+
+int match_test(const struct match *match, const struct match_subject *subject)
+{
+	int r = conditions_test(match, subject);
+
+	/* Thousands of matches must not take thousands of times the memory of a request. */
+	if (subject->arena->total)
+		arena_reset(subject->arena);
 	return r;
 }

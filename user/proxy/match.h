@@ -19,7 +19,7 @@ struct match {
 struct match_subject {
 	const struct http_request *request;
 	struct regex_scratch *scratch;
-	struct arena *arena;
+	struct arena *arena; /* of nobody else: it is emptied after each match */
 };
 
 /* -EINVAL: a regular expression that PCRE2 refuses; *ret_error says which, to be freed. The match

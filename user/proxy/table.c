@@ -202,9 +202,10 @@ const struct bind *table_bind(const struct table *table, const struct addr *addr
 }
 
 int table_match(const struct bind *bind, const struct http_request *request,
-		struct regex_scratch *scratch, struct arena *arena, struct table_hit *ret_hit)
+		struct regex_scratch *scratch, struct table_hit *ret_hit)
 {
-	const struct match_subject subject = { request, scratch, arena };
+	_cleanup_(arena_fini) struct arena arena = { 0 };
+	const struct match_subject subject = { request, scratch, &arena };
 	struct hostmap_walk walk;
 	const struct match *match;
 	int r;

@@ -57,7 +57,7 @@ struct table_hit {
  * -ELOOP: a regular expression reached its limit (500, never "no match").
  */
 int table_match(const struct bind *bind, const struct http_request *request,
-		struct regex_scratch *scratch, struct arena *arena, struct table_hit *ret_hit);
+		struct regex_scratch *scratch, struct table_hit *ret_hit);
 
 /* Fills clusters, rules and listeners of a report. */
 void table_report(const struct table *table, uint64_t now_ms, struct report *report);
