@@ -3,8 +3,8 @@
  * All I/O of the proxy, in completion style: an operation is started, its callback comes once,
  * later, from io_run(), never from inside the call that started it, also after io_cancel() and
  * io_close() (then with -ECANCELED). The memory of an operation belongs to it until then, and so
- * do the bytes that it sends. One body stands on libuv (io_uv.c); the interface is made so that
- * io_uring can be another.
+ * do the bytes that it sends. The body stands on libuv; the interface is made so that io_uring can be
+ * another.
  *
  * A loop belongs to the thread that runs it; io_wake_send() alone may be called from others.
  */
@@ -53,9 +53,10 @@ struct io_op {
 
 /* NULL when the kernel gives no descriptor for it. */
 struct io *io_new(void);
-/* No file, timer or wake may be left; the last completions are delivered here. NULL is legal. */
+/* No file, timer, wake or buffer may be left but in operations that were cancelled: the last
+ * completions are delivered here. NULL is legal. */
 void io_free(struct io *io);
-/* Until io_stop(). */
+/* Until io_stop(), or until nothing is open that could ever call back. */
 void io_run(struct io *io);
 void io_stop(struct io *io);
 /* Milliseconds of a monotonic clock, as of this turn of the loop. */
@@ -65,7 +66,8 @@ uint64_t io_now(const struct io *io);
  * and the like, as with a regular file. */
 struct io_file *io_open(struct io *io, int fd);
 int io_fd(const struct io_file *file);
-/* Cancels what is pending, closes the descriptor, frees the file. NULL is legal. */
+/* Cancels what is pending, closes the descriptor, frees the file. NULL is legal, as in each of the
+ * functions here that free. */
 void io_close(struct io_file *file);
 /* Ends the sending side at once. */
 void io_shutdown(struct io_file *file);
@@ -98,7 +100,8 @@ void io_timer_start(struct io_timer *timer, uint64_t ms);
 void io_timer_stop(struct io_timer *timer);
 void io_timer_free(struct io_timer *timer);
 
-/* Calls fn on the loop's thread after io_wake_send() from any thread; several become one. */
+/* Calls fn on the loop's thread after io_wake_send() from any thread; several become one. Who frees
+ * it has seen to it that no thread sends any more. NULL when the kernel gives no descriptor. */
 struct io_wake *io_wake_new(struct io *io, void (*fn)(void *arg), void *arg);
 void io_wake_send(struct io_wake *wake);
 void io_wake_free(struct io_wake *wake);
