@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * TC at NICs, overlay devices and the host ends of pods' devices: service to endpoint where
- * packets come in, back to the service's address where answers leave. Runs after other TC
- * programs; their verdict stands for packets that are not ours.
+ * packets come in, back to the service's address where answers leave; who has a VIP. Runs after
+ * other TC programs; their verdict stands for packets that are not ours.
  */
 #include "lib/maps.h"
 
+#include "lib/announce.h"
 #include "lib/ctx_tc.h"
 #include "lib/ingress.h"
 #include "lib/reject.h"
@@ -61,7 +62,9 @@ int tc_ingress(struct __sk_buff *ctx)
 	case ETH_P_IP:
 		return process_ingress(ctx, AF_INET);
 	case ETH_P_IPV6:
-		return process_ingress(ctx, AF_INET6);
+		return announce_is_icmp6(ctx) ? announce_nd(ctx) : process_ingress(ctx, AF_INET6);
+	case ETH_P_ARP:
+		return announce_arp(ctx);
 	default:
 		return TC_ACT_UNSPEC;
 	}
@@ -77,6 +80,8 @@ int tc_egress(struct __sk_buff *ctx)
 		return process_egress(ctx, AF_INET);
 	case ETH_P_IPV6:
 		return process_egress(ctx, AF_INET6);
+	case ETH_P_ARP:
+		return announce_ask(ctx);
 	default:
 		return TC_ACT_UNSPEC;
 	}

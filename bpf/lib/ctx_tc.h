@@ -3,7 +3,7 @@
 #pragma once
 #include "csum.h"
 #include "ctx.h"
-#include "maps.h"
+#include "maps_node.h"
 #include "pkt.h"
 
 #define CTX	      struct __sk_buff

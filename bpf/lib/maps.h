@@ -1,42 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Every map and the settings. The loader pins the maps by name and lets all objects share them;
- * keys and values are described in <naru/abi.h>.
- */
+/* The maps of layer 4. */
 #pragma once
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
-
-#include <naru/abi.h>
-#include <naru/counters.h>
-
-const volatile struct naru_config cfg;
-
-#define MAP_HASH(map, k, v, max, flags)                                                            \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
-		__type(key, k);                                                                    \
-		__type(value, v);                                                                  \
-		__uint(max_entries, max);                                                          \
-		__uint(map_flags, flags);                                                          \
-	} map SEC(".maps")
-
-#define MAP_ARRAY(map, kind, v, max, flags)                                                        \
-	struct {                                                                                   \
-		__uint(type, kind);                                                                \
-		__type(key, __u32);                                                                \
-		__type(value, v);                                                                  \
-		__uint(max_entries, max);                                                          \
-		__uint(map_flags, flags);                                                          \
-	} map SEC(".maps")
+#include "maps_node.h"
 
 MAP_HASH(svc, struct naru_svc_key, struct naru_svc, NARU_FRONTENDS_MAX, BPF_F_NO_PREALLOC);
 MAP_HASH(svc_name, __u32, struct naru_svc_name, NARU_SERVICES_MAX, BPF_F_NO_PREALLOC);
 MAP_HASH(endpoint, __u32, struct naru_endpoint, NARU_ENDPOINTS_MAX, BPF_F_NO_PREALLOC);
 MAP_HASH(node_addr, struct naru_addr, struct naru_node_addr, NARU_NODE_ADDRS_MAX,
 	 BPF_F_NO_PREALLOC);
-MAP_HASH(device, __u32, struct naru_device, NARU_DEVICES_MAX, BPF_F_NO_PREALLOC);
 MAP_HASH(flow4, struct naru_flow4_key, struct naru_flow4, NARU_FLOWS_MAX, 0);
 MAP_HASH(flow6, struct naru_flow6_key, struct naru_flow6, NARU_FLOWS_MAX, 0);
 
@@ -44,8 +15,6 @@ MAP_ARRAY(lut, BPF_MAP_TYPE_ARRAY, struct naru_lut_block, NARU_LUT_BLOCKS, 0);
 MAP_ARRAY(ep_list, BPF_MAP_TYPE_ARRAY, struct naru_list_block, NARU_LIST_BLOCKS, 0);
 MAP_ARRAY(filter, BPF_MAP_TYPE_ARRAY, struct naru_filter, 1, BPF_F_MMAPABLE);
 MAP_ARRAY(state, BPF_MAP_TYPE_ARRAY, struct naru_state, 1, BPF_F_MMAPABLE);
-MAP_ARRAY(meta, BPF_MAP_TYPE_ARRAY, struct naru_meta, 1, 0);
-MAP_ARRAY(counters, BPF_MAP_TYPE_PERCPU_ARRAY, struct naru_counters, 1, 0);
 
 /* The current tick, about a second long. */
 static __always_inline __u32 now_tick(void)

@@ -56,6 +56,17 @@ enum pkt_result {
 	PKT_SHORT, /* headers end beyond the given bytes */
 };
 
+/* The v4-mapped form that the keys of cold maps have. */
+static __always_inline void pkt_map_addr(__u8 out[16], const __u32 *addr, const int af)
+{
+	__u32 *word = (__u32 *)out;
+
+	word[0] = af == AF_INET ? 0 : addr[0];
+	word[1] = af == AF_INET ? 0 : addr[1];
+	word[2] = af == AF_INET ? bpf_htonl(0xffff) : addr[2];
+	word[3] = af == AF_INET ? addr[0] : addr[3];
+}
+
 /* The Ethernet type in host order, 0 when there is none. */
 static __always_inline __u16 pkt_ethertype(const void *data, const void *end)
 {

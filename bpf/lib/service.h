@@ -6,17 +6,8 @@
  */
 #pragma once
 #include "count.h"
+#include "maps.h"
 #include "pkt.h"
-
-static __always_inline void service_map_addr(__u8 out[16], const __u32 *addr, const int af)
-{
-	__u32 *word = (__u32 *)out;
-
-	word[0] = af == AF_INET ? 0 : addr[0];
-	word[1] = af == AF_INET ? 0 : addr[1];
-	word[2] = af == AF_INET ? bpf_htonl(0xffff) : addr[2];
-	word[3] = af == AF_INET ? addr[0] : addr[3];
-}
 
 /* The frontend of an address and port, or the NodePort of an address of this node, or NULL. */
 static __always_inline struct naru_svc *service_find(const __u32 *addr, __u16 port, __u8 proto,
@@ -25,7 +16,7 @@ static __always_inline struct naru_svc *service_find(const __u32 *addr, __u16 po
 	struct naru_svc_key key __attribute__((aligned(8))) = {};
 	struct naru_svc *found;
 
-	service_map_addr(key.addr, addr, af);
+	pkt_map_addr(key.addr, addr, af);
 	key.port = port;
 	key.proto = proto;
 	key.family = af == AF_INET ? 4 : 6;

@@ -92,7 +92,7 @@ static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket
 			    &id);
 	if (!ep)
 		return 1;
-	service_map_addr(vip_addr, to->addr, af);
+	pkt_map_addr(vip_addr, to->addr, af);
 	socket_remember(ctx, ep, vip_addr, to->port);
 	service_endpoint_addr(ep, to->addr, af);
 	to->port = ep->port;
@@ -110,7 +110,7 @@ static __always_inline int socket_back(struct bpf_sock_addr *ctx, struct socket_
 
 	if (!s)
 		return 0;
-	service_map_addr(addr, from->addr, af);
+	pkt_map_addr(addr, from->addr, af);
 	for (int i = 0; i < NARU_SOCK_PEERS; i++) {
 		struct naru_sock_peer *peer = &s->peer[i];
 

@@ -8,14 +8,15 @@
  *
  * Glossary: a *frontend* is an address, port and protocol that clients dial; a *set* is the list
  * of endpoints a frontend spreads over; a *road* is the way a flow takes through the node; a
- * *tick* is about a second (bpf_jiffies64 shifted right, see naru_config.tick_shift).
+ * *tick* is about a second (bpf_jiffies64 shifted right, see naru_config.tick_shift); a *VIP* is an
+ * address that the node has by a local route of ours alone.
  */
 #pragma once
 #include <linux/types.h>
 
 #include <naru/limits.h>
 
-#define NARU_ABI_VERSION 1
+#define NARU_ABI_VERSION 2
 
 /* ---- services: touched by first packets only --------------------------------------------- */
 
@@ -195,6 +196,8 @@ struct naru_device {
 	__u8 pad;
 	__u8 src4[4];
 	__u8 src6[16];
+	__u8 mac[6];
+	__u16 pad2;
 };
 
 /*
@@ -240,6 +243,33 @@ struct naru_sock {
 	__u32 next; /* the slot to be used next */
 };
 
+/* ---- steering to the proxy ----------------------------------------------------------------- */
+
+/* `steer`: the addresses and ports whose TCP connections are the proxy's. The address :: stands for
+ * every address of the node that is no VIP and has no entry of its own for the port. */
+struct naru_steer_key {
+	__u8 addr[16];
+	__u16 port;
+	__u16 pad;
+};
+
+struct naru_steer {
+	__u8 tls; /* 1: clients speak TLS here */
+	__u8 pad[3];
+};
+
+/* `steer_vip`, keyed by struct naru_addr: no socket of the node is reached by a VIP. */
+struct naru_vip {
+	__u8 announce; /* 1: this node answers ARP requests and neighbour solicitations for it */
+	__u8 service;  /* 1: a ClusterIP */
+	__u8 pad[2];
+};
+
+/* `steer_workers`: how many slots of `steer_sock`, from 0 on, may hold a listening socket. */
+struct naru_workers {
+	__u32 slots;
+};
+
 /* ---- settings ----------------------------------------------------------------------------- */
 
 /* Filled before load, constant after (`.rodata`). */
@@ -265,10 +295,13 @@ _Static_assert(sizeof(struct naru_flow6_key) == 40, "abi");
 _Static_assert(sizeof(struct naru_flow) == 48, "abi");
 _Static_assert(sizeof(struct naru_flow4) == 64, "abi");
 _Static_assert(sizeof(struct naru_flow6) == 104, "abi");
-_Static_assert(sizeof(struct naru_device) == 44, "abi");
+_Static_assert(sizeof(struct naru_device) == 52, "abi");
 _Static_assert(sizeof(struct naru_filter_half) == 24576, "abi");
 _Static_assert(sizeof(struct naru_sock_peer) == 36, "abi");
 _Static_assert(sizeof(struct naru_sock) == 148, "abi");
+_Static_assert(sizeof(struct naru_steer_key) == 20, "abi");
+_Static_assert(sizeof(struct naru_steer) == 4, "abi");
+_Static_assert(sizeof(struct naru_vip) == 4, "abi");
 _Static_assert(sizeof(struct naru_config) == 20, "abi");
 
 /*

@@ -16,7 +16,11 @@
 	X(NO_SOURCE, no_source, "no address of this node to send from")                            \
 	X(TTL, ttl_exceeded, "time to live ran out")                                               \
 	X(REWRITE, rewrite_failed, "the kernel refused to change the packet")                      \
-	X(NO_ENDPOINT_ENTRY, no_endpoint_entry, "a list names an endpoint that is not there")
+	X(NO_ENDPOINT_ENTRY, no_endpoint_entry, "a list names an endpoint that is not there")      \
+	X(VIP_PORT, vip_port_closed, "no route and no service has this port of the address")       \
+	X(NO_PROXY, no_proxy, "the proxy listens with no worker")                                  \
+	X(NOT_ANNOUNCED, not_announced,                                                            \
+	  "ARP or neighbour solicitation for an address that this node does not announce")
 
 #define NARU_EVENTS(X)                                                                             \
 	X(FLOW_NEW, flows_created, "flows created")                                                \
@@ -24,7 +28,9 @@
 	X(REJECTED, rejected, "new flows refused: the service has no endpoint")                    \
 	X(NEIGH_PENDING, neigh_pending, "packets whose next hop had no link address yet")          \
 	X(SOCK_TRANSLATED, sockets_translated, "socket operations translated to an endpoint")      \
-	X(SOCK_REFUSED, sockets_refused, "socket operations refused: no endpoint")
+	X(SOCK_REFUSED, sockets_refused, "socket operations refused: no endpoint")                 \
+	X(STEERED, steered, "opening segments given to the proxy")                                 \
+	X(ANNOUNCED, announced, "ARP requests and neighbour solicitations answered")
 
 #define NARU_COUNTER_ENUM(id, name, help)  NARU_C_##id,
 #define NARU_COUNTER_FIELD(id, name, help) __u64 name;

@@ -11,6 +11,9 @@
 #define NARU_FLOWS_MAX	    262144 /* entries of each flow map; a flow has two */
 #define NARU_DEVICES_MAX    4096
 #define NARU_NODE_ADDRS_MAX 1024
+#define NARU_BINDS_MAX	    4096 /* addresses and ports of the proxy */
+#define NARU_VIPS_MAX	    4096
+#define NARU_WORKERS_MAX    256 /* listening sockets of the proxy */
 
 #define NARU_SET_MAX	 4096	/* endpoints of one set */
 #define NARU_LUT_SLOTS	 32	/* Maglev slots in one block of `lut` (64 bytes) */

@@ -7,3 +7,6 @@
 #define NARU_LINK_SUBDIR "links" /* below the pin directory */
 #define NARU_RUN_DIR	 "/run/naru"
 #define NARU_SOCKET	 "narud.sock" /* below the run directory */
+
+/* Says of a route that it is naru's (/etc/iproute2/rt_protos has no such number). */
+#define NARU_RTPROT 110

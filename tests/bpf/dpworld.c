@@ -69,6 +69,7 @@ struct dataplane_config dpworld_config(void)
 {
 	return (struct dataplane_config){
 		.bpffs_dir = dpworld_bpffs,
+		.l4 = true,
 		.cgroup_dir = dpworld_cgroup,
 		.devices = nics,
 		.n_devices = 1,

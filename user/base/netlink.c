@@ -23,6 +23,9 @@
 #define uthash_free(ptr, size) free(ptr)
 #include <uthash.h>
 
+/* The same in every network namespace. */
+#define LOOPBACK_IFINDEX 1
+
 #define BUFFER_SIZE   32768
 #define RECEIVE_QUEUE (4 << 20)
 
@@ -151,8 +154,16 @@ static int on_link(const struct nlmsghdr *msg, void *arg)
 	/* A veth names its peer here, which lives elsewhere. */
 	link->lower = attrs.at[IFLA_LINK_NETNSID] ? 0 : attr_u32(&attrs, IFLA_LINK);
 	attr_text(attrs.at[IFLA_IFNAME], link->name, sizeof(link->name));
+	if (attrs.at[IFLA_ADDRESS] && mnl_attr_get_payload_len(attrs.at[IFLA_ADDRESS]) == 6)
+		memcpy(link->mac, mnl_attr_get_payload(attrs.at[IFLA_ADDRESS]), 6);
 	attr_text(more.at[IFLA_INFO_KIND], link->kind, sizeof(link->kind));
 	return MNL_CB_OK;
+}
+
+static void add_local(struct netlink_snapshot *s, const struct cidr *dst, uint8_t protocol)
+{
+	s->locals = mem_grow(s->locals, s->n_locals, &s->cap_locals, sizeof(*s->locals));
+	s->locals[s->n_locals++] = (struct netlink_local){ *dst, protocol };
 }
 
 static int on_addr(const struct nlmsghdr *msg, void *arg)
@@ -170,6 +181,7 @@ static int on_addr(const struct nlmsghdr *msg, void *arg)
 		return MNL_CB_OK;
 	s->addrs = mem_grow(s->addrs, s->n_addrs, &s->cap_addrs, sizeof(*s->addrs));
 	s->addrs[s->n_addrs++] = item;
+	add_local(s, &(struct cidr){ item.addr, 128 }, RTPROT_KERNEL);
 	return MNL_CB_OK;
 }
 
@@ -203,15 +215,17 @@ static int on_route(const struct nlmsghdr *msg, void *arg)
 
 	mnl_attr_parse(msg, sizeof(*info), on_attr, &attrs);
 	table = attrs.at[RTA_TABLE] ? attr_u32(&attrs, RTA_TABLE) : info->rtm_table;
-	if (table != RT_TABLE_MAIN || info->rtm_type != RTN_UNICAST ||
-	    info->rtm_flags & RTM_F_CLONED)
-		return MNL_CB_OK;
-	if (info->rtm_family != AF_INET && info->rtm_family != AF_INET6)
+	if (info->rtm_flags & RTM_F_CLONED ||
+	    (info->rtm_family != AF_INET && info->rtm_family != AF_INET6))
 		return MNL_CB_OK;
 	if (info->rtm_family == AF_INET)
 		route.dst.addr.byte[10] = route.dst.addr.byte[11] = 0xff;
 	attr_addr(attrs.at[RTA_DST], &route.dst.addr);
 	route.dst.len = (uint8_t)(info->rtm_dst_len + (info->rtm_family == AF_INET ? 96 : 0));
+	if (table == RT_TABLE_LOCAL && info->rtm_type == RTN_LOCAL)
+		add_local(s, &route.dst, info->rtm_protocol);
+	if (table != RT_TABLE_MAIN || info->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
 	route.metric = attr_u32(&attrs, RTA_PRIORITY);
 	route.has_prefsrc = attr_addr(attrs.at[RTA_PREFSRC], &route.prefsrc);
 	route.ifindex = attr_u32(&attrs, RTA_OIF);
@@ -265,6 +279,7 @@ void netlink_snapshot_fini(struct netlink_snapshot *snapshot)
 	free(snapshot->links);
 	free(snapshot->addrs);
 	free(snapshot->routes);
+	free(snapshot->locals);
 	*snapshot = (struct netlink_snapshot){};
 }
 
@@ -306,6 +321,68 @@ int netlink_has_filters(uint32_t ifindex)
 			return r;
 	}
 	return found;
+}
+
+/* ---- local routes ---- */
+
+static int on_done(const struct nlmsghdr *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return MNL_CB_OK;
+}
+
+/* One request that the kernel answers by its success alone. */
+static int change(struct nlmsghdr *msg)
+{
+	struct mnl_socket *nl = NULL;
+	int r = socket_open(0, 0, &nl);
+
+	if (r)
+		return r;
+	msg->nlmsg_seq = (uint32_t)time(NULL);
+	msg->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	if (mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
+		r = -errno;
+	else
+		r = answers(nl, msg->nlmsg_seq, on_done, NULL);
+	mnl_socket_close(nl);
+	return r;
+}
+
+static int change_local(uint16_t type, uint16_t flags, const struct addr *addr, uint8_t protocol)
+{
+	char buf[256];
+	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+	struct rtmsg *route;
+	size_t len = addr_family(addr) == 4 ? 4 : 16;
+
+	msg->nlmsg_type = type;
+	msg->nlmsg_flags = flags;
+	route = mnl_nlmsg_put_extra_header(msg, sizeof(*route));
+	route->rtm_family = len == 4 ? AF_INET : AF_INET6;
+	route->rtm_dst_len = (uint8_t)(len * 8);
+	route->rtm_table = RT_TABLE_LOCAL;
+	route->rtm_protocol = protocol;
+	route->rtm_scope = RT_SCOPE_HOST;
+	route->rtm_type = RTN_LOCAL;
+	mnl_attr_put(msg, RTA_DST, len, addr->byte + 16 - len);
+	mnl_attr_put_u32(msg, RTA_OIF, LOOPBACK_IFINDEX);
+	return change(msg);
+}
+
+int netlink_local_add(const struct addr *addr, uint8_t protocol)
+{
+	int r = change_local(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, addr, protocol);
+
+	return r == -EEXIST ? 0 : r;
+}
+
+int netlink_local_remove(const struct addr *addr, uint8_t protocol)
+{
+	int r = change_local(RTM_DELROUTE, 0, addr, protocol);
+
+	return r == -ESRCH ? 0 : r;
 }
 
 /* ---- notifications ---- */

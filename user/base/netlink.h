@@ -19,6 +19,7 @@ struct netlink_link {
 	uint32_t mtu;
 	uint32_t master; /* bridge or bond it is a port of, 0 = none */
 	uint32_t lower;	 /* device it stands on in this namespace, 0 = none */
+	uint8_t mac[6];	 /* zero unless it has an Ethernet address */
 };
 
 struct netlink_addr {
@@ -37,6 +38,12 @@ struct netlink_route {
 	struct addr prefsrc;
 };
 
+/* Addresses that are this machine's own: those of devices, and local routes. */
+struct netlink_local {
+	struct cidr dst;
+	uint8_t protocol; /* RTPROT_*: who made it */
+};
+
 struct netlink_snapshot {
 	struct netlink_link *links; /* sorted by ifindex */
 	size_t n_links, cap_links;
@@ -44,6 +51,8 @@ struct netlink_snapshot {
 	size_t n_addrs, cap_addrs;
 	struct netlink_route *routes;
 	size_t n_routes, cap_routes;
+	struct netlink_local *locals;
+	size_t n_locals, cap_locals;
 };
 
 /* 0 or -errno. */
@@ -51,6 +60,13 @@ int netlink_dump(struct netlink_snapshot *ret_snapshot);
 void netlink_snapshot_fini(struct netlink_snapshot *snapshot);
 const struct netlink_link *netlink_find_link(const struct netlink_snapshot *snapshot,
 					     uint32_t ifindex);
+
+/*
+ * Makes one address local to this machine by a route through the loopback device, and takes that
+ * route away; a route with another protocol is left alone. 0 also when there was nothing to do.
+ */
+int netlink_local_add(const struct addr *addr, uint8_t protocol);
+int netlink_local_remove(const struct addr *addr, uint8_t protocol);
 
 /* What changed, a mask. */
 #define NETLINK_LINKS  1u

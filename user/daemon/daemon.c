@@ -157,6 +157,8 @@ static void on_dataplane(void *arg, unsigned events)
 	(void)events;
 	if (r < 0)
 		log_err(r, "devices and addresses");
+	if (dataplane_wants_apply(daemon->dataplane))
+		apply(daemon);
 }
 
 static void on_tick(void *arg)
@@ -164,6 +166,8 @@ static void on_tick(void *arg)
 	struct daemon *daemon = arg;
 
 	dataplane_tick(daemon->dataplane);
+	if (dataplane_wants_apply(daemon->dataplane))
+		apply(daemon);
 }
 
 static void on_stop(void *arg)
@@ -200,6 +204,7 @@ static int open_dataplane(struct daemon *daemon)
 	const struct options *options = daemon->options;
 	const struct dataplane_config config = {
 		.bpffs_dir = options->bpffs,
+		.l4 = true,
 		.cgroup_dir = *options->cgroup ? options->cgroup : NULL,
 		.devices = (const char *const *)options->devices.items,
 		.n_devices = options->devices.n,

@@ -4,7 +4,7 @@
  *   N-ingress, N-egress, N-xdp	   pinned links
  *   N-clsact			   directory: our filters stand on the device's clsact qdisc
  *   N-qdisc			   directory: we made that qdisc
- *   cgroup-connect4 …		   pinned links
+ *   cgroup-connect4 …, steer	   pinned links
  * A clsact filter has no object to pin, and its program cannot be looked up by id without
  * CAP_SYS_ADMIN; so a directory remembers that it is ours.
  *
@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,22 +58,25 @@ static void unpin(const char *path)
 	unlink(path);
 }
 
-static bool is_on_cgroup(int link, uint64_t cgroup)
+static bool is_on(int link, uint64_t inode)
 {
 	struct bpf_link_info info = {};
 	uint32_t len = sizeof(info);
 
-	return !bpf_obj_get_info_by_fd(link, &info, &len) && info.cgroup.cgroup_id == cgroup;
+	if (bpf_obj_get_info_by_fd(link, &info, &len))
+		return false;
+	return inode ==
+	       (info.type == BPF_LINK_TYPE_NETNS ? info.netns.netns_ino : info.cgroup.cgroup_id);
 }
 
-/* cgroup: the id that an existing link must have, 0: any. */
-static bool update(const char *path, int program, uint64_t cgroup)
+/* inode: that of the cgroup or network namespace that an existing link must be on, 0: any. */
+static bool update(const char *path, int program, uint64_t inode)
 {
 	_cleanup_(mem_closep) int link = bpf_obj_get(path);
 
 	if (link < 0)
 		return false;
-	if ((!cgroup || is_on_cgroup(link, cgroup)) && !bpf_link_update(link, program, NULL))
+	if ((!inode || is_on(link, inode)) && !bpf_link_update(link, program, NULL))
 		return true;
 	unpin(path);
 	return false;
@@ -265,6 +269,33 @@ int attach_cgroup(struct attach *a, int cgroup_fd)
 			return log_err(r, "attach %s", hook->name);
 	}
 	return 0;
+}
+
+void attach_detach_cgroup(const char *links)
+{
+	for (int i = 0; i < LOAD_SOCK_HOOKS; i++) {
+		_cleanup_(mem_freep) char *path =
+			mem_printf("%s/%s", links, load_sock_hooks[i].name);
+
+		unpin(path);
+	}
+}
+
+/* ---- network namespace ---- */
+
+int attach_steer(struct attach *a)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/steer", a->links);
+	_cleanup_(mem_closep) int net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (net < 0 || fstat(net, &st))
+		return log_err(-errno, "open this network namespace");
+	if (update(path, a->load->steer, st.st_ino))
+		return 0;
+	r = create(path, a->load->steer, net, BPF_SK_LOOKUP, 0);
+	return r ? log_err(r, "attach steering to the network namespace") : 0;
 }
 
 /* ---- all ---- */

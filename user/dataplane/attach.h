@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs onto devices and onto the cgroup tree. What is attached is pinned (or, with clsact,
- * stands in the kernel by itself) and outlives us; attaching again replaces the program in place,
- * without a packet that meets none.
+ * Programs onto devices, the cgroup tree and the network namespace. What is attached is pinned (or,
+ * with clsact, stands in the kernel by itself) and outlives us; attaching again replaces the
+ * program in place, without a packet that meets none.
  */
 #pragma once
 #include <stdbool.h>
@@ -31,6 +31,10 @@ void attach_detach(const char *links, uint32_t ifindex);
 
 /* All socket hooks. */
 int attach_cgroup(struct attach *attach, int cgroup_fd);
+void attach_detach_cgroup(const char *links);
+
+/* Steering, onto the network namespace of this process. */
+int attach_steer(struct attach *attach);
 
 /* Everything in a pin directory's links, whoever attached it. */
 void attach_detach_all(const char *links);

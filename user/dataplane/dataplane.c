@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts the parts together: lock, programs and maps, what is in force, devices, sweep. narud.c is
- * the only caller. Invariants: nothing is removed before the first plan has been applied; nothing
- * that a flow may hold is given to somebody else before a whole sweep has met no such flow.
+ * Puts the parts together: lock, programs and maps, layer 4, devices, steering to the proxy.
+ * daemon/ is the only caller. With layer 4 off, everything of it is simply not there.
+ *
+ * Order of an apply: what the proxy takes over is there (entries, then routes) before layer 4 gives
+ * it up, and goes only after layer 4 has it back; so a Service's port that changes hands always has
+ * somebody who answers.
  */
 #include "dataplane/dataplane.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -25,15 +26,13 @@
 #include "dataplane/attach.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/encode.h"
-#include "dataplane/filter.h"
-#include "dataplane/inforce.h"
+#include "dataplane/l4.h"
 #include "dataplane/listing.h"
 #include "dataplane/load.h"
 #include "dataplane/pins.h"
-#include "dataplane/restore.h"
-#include "dataplane/sweep.h"
-#include "dataplane/sync.h"
+#include "dataplane/steer.h"
 #include "dataplane/topology.h"
+#include "dataplane/vips.h"
 
 #define SETTLE_MS 1000 /* between two tries */
 
@@ -41,22 +40,20 @@ struct dataplane {
 	struct dataplane_config config; /* strings are copies */
 	struct pins pins;
 	struct load load;
-	struct naru_filter *filter_map;
-	struct naru_state *state_map;
-	struct filter *filter;
-	struct inforce *in;
-	struct sync sync;
-	struct sweep *sweep;
+	struct l4 l4;
 	struct attach attach;
 	struct topology topology;
+	struct vips vips;
+	struct steer steer;
 	struct netlink *netlink;
 	char *cgroup; /* directory, or why not */
-	uint32_t tick_ms;
 	uint64_t generation;
-	bool applied;			  /* a plan has been applied */
-	uint64_t settle_ms;		  /* when to try devices again that are not settled */
-	bool sweep_counts;		  /* the running sweep began after that */
-	struct dataplane_device *devices; /* of the last status */
+	uint64_t settle_ms; /* when to try devices again that are not settled */
+	bool wants_apply;
+	/* Of the last status. */
+	struct dataplane_device *devices;
+	struct dataplane_bind *binds;
+	struct dataplane_vip *vip_rows;
 };
 
 static uint64_t now_ms(void)
@@ -92,6 +89,8 @@ static void copy_config(struct dataplane_config *to, const struct dataplane_conf
 	to->cgroup_dir = from->cgroup_dir ? mem_strdup(from->cgroup_dir) : NULL;
 	to->devices = copy_strings(from->devices, from->n_devices);
 	to->pod_devices = copy_strings(from->pod_devices, from->n_pod_devices);
+	if (!to->l4)
+		to->xdp = XDP_MODE_OFF;
 }
 
 static void free_config(struct dataplane_config *config)
@@ -102,62 +101,8 @@ static void free_config(struct dataplane_config *config)
 	free_strings(config->pod_devices, config->n_pod_devices);
 }
 
-static size_t page_round(size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (size + page - 1) / page * page;
-}
-
-static void *map_value(int fd, size_t size)
-{
-	void *map = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return map == MAP_FAILED ? NULL : map;
-}
-
-static int map_values(struct dataplane *d)
-{
-	d->filter_map = map_value(d->load.maps.filter, sizeof(*d->filter_map));
-	d->state_map = map_value(d->load.maps.state, sizeof(*d->state_map));
-	return d->filter_map && d->state_map ? 0 : log_err(-errno, "map filter and state");
-}
-
-/* Cached next hops in flow entries are void from here on. */
-static void bump_next_hops(struct dataplane *d)
-{
-	uint32_t gen = __atomic_load_n(&d->state_map->nh_gen, __ATOMIC_RELAXED) + 1;
-
-	if (!(gen & 0xffff))
-		gen++;
-	__atomic_store_n(&d->state_map->nh_gen, gen, __ATOMIC_RELEASE);
-}
-
-static bool is_stale(void *arg, uint32_t service, uint32_t endpoint)
-{
-	const struct dataplane *d = arg;
-
-	return !inforce_has_endpoint(d->in, service, endpoint);
-}
-
 static void init_parts(struct dataplane *d)
 {
-	struct sweep_config sweep = {
-		.fd = { d->load.maps.flow4, d->load.maps.flow6 },
-		.snat_min = d->config.snat_min,
-		.snat_max = d->config.snat_max,
-		.bypass_netfilter = d->config.bypass_netfilter,
-		.is_stale = is_stale,
-		.arg = d,
-	};
-
-	d->filter = filter_new(d->filter_map);
-	d->in = inforce_new(&d->load.maps, d->filter);
-	sync_init(&d->sync, d->in);
-	sweep.services = d->in->services;
-	sweep.endpoints = d->in->endpoints;
-	sweep.filter = d->filter;
-	d->sweep = sweep_new(&sweep);
 	d->attach = (struct attach){
 		.links = d->pins.links,
 		.load = &d->load,
@@ -166,9 +111,12 @@ static void init_parts(struct dataplane *d)
 	d->topology = (struct topology){
 		.load = &d->load,
 		.attach = &d->attach,
-		.filter = d->filter,
+		.filter = d->l4.filter,
 		.config = &d->config,
 	};
+	d->vips.map = d->load.maps.steer_vip;
+	d->steer.load = &d->load;
+	d->steer.vips = &d->vips;
 }
 
 /* Without cgroup2 the node's own sockets are not translated, all else works. A container's subtree
@@ -190,12 +138,17 @@ static int open_cgroup(struct dataplane *d)
 	return 0;
 }
 
-static uint32_t tick_length(uint32_t shift)
+/* Programs onto cgroup and network namespace. What the user may have named wrongly comes first: a
+ * refused start attaches nothing. */
+static int attach(struct dataplane *d)
 {
-	struct timespec jiffy = { .tv_nsec = 4000000 };
+	int r = 0;
 
-	clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy);
-	return (uint32_t)(((uint64_t)jiffy.tv_nsec << shift) / 1000000);
+	if (d->config.l4)
+		r = open_cgroup(d);
+	else
+		attach_detach_cgroup(d->pins.links);
+	return r ? r : attach_steer(&d->attach);
 }
 
 static int open_parts(struct dataplane *d)
@@ -204,28 +157,26 @@ static int open_parts(struct dataplane *d)
 
 	if (!r)
 		r = load_open(d->pins.dir, &d->config, &d->load);
-	if (!r)
-		r = map_values(d);
+	if (!r && d->config.l4)
+		r = l4_open(&d->l4, &d->load, &d->config);
 	if (r)
 		return r;
-	d->tick_ms = tick_length(d->load.tick_shift);
 	init_parts(d);
-	r = restore_all(d->in);
-	if (r)
-		return log_err(r, "read the pinned maps");
-	r = sweep_raise(d->sweep);
-	if (r)
-		return log_err(r, "read the pinned flow maps");
-	/* For flows that the old programs make from here on. */
-	sweep_hurry(d->sweep);
+	vips_restore(&d->vips);
+	steer_restore(&d->steer);
 	topology_restore(&d->topology);
+	d->topology.vips = vips_any(&d->vips);
 	r = netlink_open(&d->netlink);
 	if (r)
 		return log_err(r, "open netlink");
-	bump_next_hops(d);
-	/* What the user may have named wrongly first: a refused start attaches nothing. */
-	r = open_cgroup(d);
-	return r ? r : topology_refresh(&d->topology);
+	if (d->config.l4)
+		l4_void_next_hops(&d->l4);
+	r = attach(d);
+	if (!r)
+		r = topology_refresh(&d->topology);
+	if (!r)
+		vips_adopt(&d->vips, &d->topology.net);
+	return r;
 }
 
 int dataplane_open(const struct dataplane_config *config, struct dataplane **ret_dataplane)
@@ -250,19 +201,16 @@ void dataplane_close(struct dataplane *d)
 		return;
 	netlink_close(d->netlink);
 	topology_fini(&d->topology);
-	sweep_free(d->sweep);
-	sync_fini(&d->sync);
-	inforce_free(d->in);
-	filter_free(d->filter);
-	if (d->filter_map)
-		munmap(d->filter_map, page_round(sizeof(*d->filter_map)));
-	if (d->state_map)
-		munmap(d->state_map, page_round(sizeof(*d->state_map)));
+	steer_fini(&d->steer);
+	vips_fini(&d->vips);
+	l4_close(&d->l4);
 	load_close(&d->load);
 	pins_close(&d->pins);
 	free_config(&d->config);
 	free(d->cgroup);
 	free(d->devices);
+	free(d->binds);
+	free(d->vip_rows);
 	free(d);
 }
 
@@ -275,20 +223,60 @@ static bool same_pod_ranges(const struct topology *t, const struct plan *plan)
 					      plan->n_pod_cidrs * sizeof(*plan->pod_cidrs)));
 }
 
+/* Services, and the devices that their endpoints are behind. */
+static int apply_l4(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
+{
+	bool changed;
+	int r = l4_apply(&d->l4, plan, now_ms(), ret_diags, &changed), w = 0;
+
+	if (changed || d->topology.failed || !same_pod_ranges(&d->topology, plan))
+		w = topology_plan(&d->topology, plan);
+	return r ? r : w;
+}
+
+/* Without layer 4, devices are needed only while there are VIPs. */
+static int follow_vips(struct dataplane *d)
+{
+	if (d->config.l4 || d->topology.vips == vips_any(&d->vips))
+		return 0;
+	d->topology.vips = vips_any(&d->vips);
+	return topology_refresh(&d->topology);
+}
+
+static void keep_first(int *error, int r)
+{
+	if (!*error)
+		*error = r;
+}
+
 int dataplane_apply(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
-	struct sync_result result;
-	int r = sync_apply(&d->sync, plan, now_ms(), ret_diags, &result), w = 0;
+	int r = vips_list(&d->vips, &plan->l7);
 
-	if (result.changed || !d->applied || d->topology.failed ||
-	    !same_pod_ranges(&d->topology, plan))
-		w = topology_plan(&d->topology, plan);
-	if (result.removed)
-		sweep_hurry(d->sweep);
-	d->applied = true;
+	d->wants_apply = false;
+	keep_first(&r, follow_vips(d));
+	keep_first(&r, steer_apply(&d->steer, &plan->l7, ret_diags));
+	keep_first(&r, vips_route(&d->vips));
+	if (d->config.l4)
+		keep_first(&r, apply_l4(d, plan, ret_diags));
+	keep_first(&r, steer_release(&d->steer));
+	keep_first(&r, vips_release(&d->vips));
+	keep_first(&r, follow_vips(d));
 	if (!r)
 		d->generation = plan->generation;
-	return r ? r : w;
+	return r;
+}
+
+bool dataplane_wants_apply(const struct dataplane *d)
+{
+	return d->wants_apply;
+}
+
+int dataplane_set_listeners(struct dataplane *d, const int *fds, size_t n)
+{
+	int r = steer_set_listeners(&d->steer, fds, n);
+
+	return r ? log_err(r, "the proxy's listening sockets") : 0;
 }
 
 int dataplane_fd(const struct dataplane *d)
@@ -300,25 +288,18 @@ int dataplane_process(struct dataplane *d)
 {
 	unsigned changed = netlink_read(d->netlink);
 
+	int r;
+
 	if (!changed)
 		return 0;
-	bump_next_hops(d);
-	return changed & ~NETLINK_NEIGHS ? topology_refresh(&d->topology) : 0;
-}
-
-static void free_service_id(void *arg, uint32_t id)
-{
-	const struct dataplane *d = arg;
-
-	bpf_map_delete_elem(d->load.maps.svc_name, &id);
-}
-
-static void free_endpoint_id(void *arg, uint32_t id)
-{
-	const struct dataplane *d = arg;
-
-	bpf_map_delete_elem(d->load.maps.endpoint, &id);
-	d->in->eps[id] = (struct naru_endpoint){};
+	if (d->config.l4)
+		l4_void_next_hops(&d->l4);
+	if (!(changed & ~NETLINK_NEIGHS))
+		return 0;
+	r = topology_refresh(&d->topology);
+	if (!r)
+		d->wants_apply |= vips_look(&d->vips, &d->topology.net);
+	return r;
 }
 
 /* No event tells that what stood in the way has gone. */
@@ -333,19 +314,14 @@ static void settle(struct dataplane *d, uint64_t now)
 void dataplane_tick(struct dataplane *d)
 {
 	uint64_t now = now_ms();
-	uint32_t tick;
 
-	sync_tick(&d->sync, now);
 	settle(d, now);
-	if (load_tick(&d->load, &tick))
-		return;
-	if (sweep_begin(d->sweep, now))
-		d->sweep_counts = d->applied;
-	if (!sweep_step(d->sweep, tick, now) || !d->sweep_counts)
-		return;
-	ids_sweep_end(d->in->services, free_service_id, d);
-	ids_sweep_end(d->in->endpoints, free_endpoint_id, d);
-	filter_sweep_end(d->filter);
+	vips_tick(&d->vips, now);
+	if (follow_vips(d))
+		d->topology.failed = true;
+	d->wants_apply |= steer_tick(&d->steer, now);
+	if (d->config.l4)
+		l4_tick(&d->l4, now);
 }
 
 /* ---- what is there ---- */
@@ -357,15 +333,8 @@ static void add_map(struct dataplane_status *status, const char *map, size_t use
 	status->maps[status->n_maps++].max = max;
 }
 
-void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
+static void list_devices(struct dataplane *d, struct dataplane_status *status)
 {
-	struct dataplane_status status = {
-		.pin_dir = d->pins.dir,
-		.cgroup = d->cgroup,
-		.generation = d->generation,
-		.n_devices = d->topology.n_rows,
-	};
-
 	free(d->devices);
 	d->devices = mem_array(d->topology.n_rows, sizeof(*d->devices));
 	for (size_t i = 0; i < d->topology.n_rows; i++) {
@@ -378,22 +347,88 @@ void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 		device->tc = row->tc;
 		device->xdp = row->xdp;
 	}
-	status.devices = d->devices;
-	add_map(&status, "svc", HASH_COUNT(d->in->fronts), NARU_FRONTENDS_MAX);
-	add_map(&status, "svc_name", ids_used(d->in->services), NARU_SERVICES_MAX);
-	add_map(&status, "endpoint", ids_used(d->in->endpoints), NARU_ENDPOINTS_MAX);
-	add_map(&status, "lut", segments_used(d->in->lut), NARU_LUT_BLOCKS);
-	add_map(&status, "ep_list", segments_used(d->in->list), NARU_LIST_BLOCKS);
-	add_map(&status, "flow4", sweep_count(d->sweep, FLOW_V4), NARU_FLOWS_MAX);
-	add_map(&status, "flow6", sweep_count(d->sweep, FLOW_V6), NARU_FLOWS_MAX);
-	add_map(&status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);
+	status->devices = d->devices;
+	status->n_devices = d->topology.n_rows;
+}
+
+static void list_binds(struct dataplane *d, struct dataplane_status *status)
+{
+	free(d->binds);
+	d->binds = mem_array(d->steer.n, sizeof(*d->binds));
+	for (size_t i = 0; i < d->steer.n; i++) {
+		const struct steer_bind *bind = &d->steer.binds[i];
+
+		d->binds[i] = (struct dataplane_bind){
+			.addr = bind->addr,
+			.port = bind->port,
+			.tls = bind->tls,
+			.listeners = bind->names,
+			.n_listeners = bind->n_names,
+			.reason = bind->reason,
+		};
+	}
+	status->binds = d->binds;
+	status->n_binds = d->steer.n;
+	status->listeners = steer_listeners(&d->steer);
+}
+
+static void list_vips(struct dataplane *d, struct dataplane_status *status)
+{
+	free(d->vip_rows);
+	d->vip_rows = mem_array(d->vips.n, sizeof(*d->vip_rows));
+	for (size_t i = 0; i < d->vips.n; i++) {
+		const struct vip *row = &d->vips.rows[i];
+
+		d->vip_rows[i] = (struct dataplane_vip){
+			.addr = row->addr,
+			.announce = row->listed && row->value.announce,
+			.service = row->listed && row->value.service,
+			.state = vips_state(row),
+		};
+	}
+	status->vips = d->vip_rows;
+	status->n_vips = d->vips.n;
+}
+
+static void list_l4_maps(const struct dataplane *d, struct dataplane_status *status)
+{
+	const struct l4 *l4 = &d->l4;
+
+	add_map(status, "svc", HASH_COUNT(l4->in->fronts), NARU_FRONTENDS_MAX);
+	add_map(status, "svc_name", ids_used(l4->in->services), NARU_SERVICES_MAX);
+	add_map(status, "endpoint", ids_used(l4->in->endpoints), NARU_ENDPOINTS_MAX);
+	add_map(status, "lut", segments_used(l4->in->lut), NARU_LUT_BLOCKS);
+	add_map(status, "ep_list", segments_used(l4->in->list), NARU_LIST_BLOCKS);
+	add_map(status, "flow4", sweep_count(l4->sweep, FLOW_V4), NARU_FLOWS_MAX);
+	add_map(status, "flow6", sweep_count(l4->sweep, FLOW_V6), NARU_FLOWS_MAX);
+	add_map(status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);
+}
+
+void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
+{
+	struct dataplane_status status = {
+		.l4 = d->config.l4,
+		.pin_dir = d->pins.dir,
+		.cgroup = d->cgroup,
+		.generation = d->generation,
+	};
+
+	list_devices(d, &status);
+	list_binds(d, &status);
+	list_vips(d, &status);
+	if (d->config.l4)
+		list_l4_maps(d, &status);
+	add_map(&status, "steer", d->steer.n, NARU_BINDS_MAX);
+	add_map(&status, "steer_vip", d->vips.n, NARU_VIPS_MAX);
 	*ret_status = status;
 }
 
 uint32_t dataplane_service_id(const struct dataplane *d, const struct plan_service *service)
 {
 	const struct live_service *live =
-		inforce_find(d->in, service->name, service->proto, service->family);
+		d->config.l4
+			? inforce_find(d->l4.in, service->name, service->proto, service->family)
+			: NULL;
 
 	return live ? live->id : 0;
 }
@@ -406,7 +441,7 @@ uint32_t dataplane_endpoint_id(const struct dataplane *d, uint8_t proto,
 
 	encode_endpoint(endpoint, proto, &value);
 	encode_endpoint_key(&value, &key);
-	return ids_find(d->in->endpoints, &key, sizeof(key));
+	return d->config.l4 ? ids_find(d->l4.in->endpoints, &key, sizeof(key)) : 0;
 }
 
 int dataplane_counters(const struct dataplane *d, uint64_t *ret_values, size_t n)
@@ -432,12 +467,36 @@ int dataplane_counters(const struct dataplane *d, uint64_t *ret_values, size_t n
 int dataplane_flows(struct dataplane *d, flow_fn fn, void *arg)
 {
 	uint32_t tick;
-	int r = load_tick(&d->load, &tick);
+	int r;
 
-	return r ? r : listing_flows(d->in, tick, d->tick_ms, fn, arg);
+	if (!d->config.l4)
+		return 0;
+	r = load_tick(&d->load, &tick);
+	return r ? r : listing_flows(d->l4.in, tick, d->l4.tick_ms, fn, arg);
 }
 
 /* ---- removal ---- */
+
+/* In this network namespace; steering goes after them. */
+static void remove_routes(void)
+{
+	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = {};
+	int r = netlink_dump(&net);
+
+	if (r)
+		log_warn("read local routes: %s", strerror(-r));
+	for (size_t i = 0; i < net.n_locals; i++) {
+		const struct netlink_local *local = &net.locals[i];
+		char text[ADDR_STR_LEN];
+
+		if (local->protocol != NARU_RTPROT || local->dst.len != 128)
+			continue;
+		r = netlink_local_remove(&local->dst.addr, NARU_RTPROT);
+		if (r)
+			log_warn("remove the local route of %s: %s",
+				 addr_format(&local->dst.addr, text), strerror(-r));
+	}
+}
 
 int dataplane_cleanup(const char *bpffs_dir)
 {
@@ -445,11 +504,13 @@ int dataplane_cleanup(const char *bpffs_dir)
 	int r = pins_open_existing(&pins, bpffs_dir);
 
 	if (r == -ENOENT) {
+		remove_routes();
 		log_info("nothing to remove: there is no %s/%s", bpffs_dir, NARU_PIN_SUBDIR);
 		return 0;
 	}
 	if (r)
 		return r;
+	remove_routes();
 	attach_detach_all(pins.links);
 	r = pins_remove(&pins);
 	if (!r)

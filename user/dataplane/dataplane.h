@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's side of one node: programs, links and maps under one pin directory. Nobody else
- * sees libbpf. Opening takes over what an earlier process left pinned; closing leaves everything
- * in place. All calls come from one thread.
+ * The kernel's side of one node: programs, links and maps under one pin directory, local routes.
+ * Nobody else sees libbpf. Opening takes over what an earlier process left pinned; closing leaves
+ * everything in place. All calls come from one thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -20,6 +20,7 @@ enum xdp_mode {
 
 struct dataplane_config {
 	const char *bpffs_dir; /* pins go to <bpffs_dir>/naru */
+	bool l4; /* false: connections are steered to the proxy, and nothing else is done */
 	/* Root of the cgroup2 tree whose sockets are translated; NULL: find it. */
 	const char *cgroup_dir;
 	const char *const *devices; /* NICs; none: the devices of the default routes */
@@ -44,10 +45,18 @@ int dataplane_open(const struct dataplane_config *config, struct dataplane **ret
 void dataplane_close(struct dataplane *dataplane);
 
 /*
- * Makes the maps equal to the plan by the smallest set of writes, ordered so that no packet meets
- * a half service. What does not fit is left out whole and reported in *ret_diags (may be NULL).
- * The plan is borrowed for the call. Returns 0 or -errno when the kernel refused a write (the next
- * apply repairs).
+ * The proxy's listening sockets, one for each worker in the worker's order, -1 for a worker that
+ * has none now; they are borrowed for the call. n = 0: there is no proxy, what is steered is
+ * refused. An IPv6 socket that is not of IPv6 alone takes both families at any address and port,
+ * whatever it is bound to: best ::ffff:127.0.0.1 and port 0, which nobody else dials. -ENOSPC.
+ */
+int dataplane_set_listeners(struct dataplane *dataplane, const int *fds, size_t n);
+
+/*
+ * Makes the maps and local routes equal to the plan by the smallest set of writes, ordered so that
+ * no packet meets a half service. What does not fit, and what the host does not leave free, is left
+ * out whole and reported in *ret_diags (may be NULL). The plan is borrowed for the call. Returns 0
+ * or -errno when the kernel refused a write (the next apply repairs).
  */
 int dataplane_apply(struct dataplane *dataplane, const struct plan *plan,
 		    struct diag_list *ret_diags);
@@ -58,6 +67,10 @@ int dataplane_apply(struct dataplane *dataplane, const struct plan *plan,
  */
 int dataplane_fd(const struct dataplane *dataplane);
 int dataplane_process(struct dataplane *dataplane);
+
+/* True after dataplane_process() or dataplane_tick() when another apply of the same plan would
+ * change what is in force or its diagnostics: a port became free, an address came or went. */
+bool dataplane_wants_apply(const struct dataplane *dataplane);
 
 /*
  * To be called every DATAPLANE_TICK_MS: sweeps a slice of the flow maps, frees what nothing holds
@@ -77,16 +90,38 @@ struct dataplane_device {
 	const char *xdp; /* "native", "off" or the reason of auto for off */
 };
 
+/* An address and port of the proxy. */
+struct dataplane_bind {
+	struct addr addr; /* zero: any */
+	uint16_t port;
+	bool tls;
+	const char *const *listeners; /* names */
+	size_t n_listeners;
+	const char *reason; /* why it is not in force, or NULL */
+};
+
+struct dataplane_vip {
+	struct addr addr;
+	bool announce, service;
+	const char *state; /* "local", "the node's own", "kept for open connections", or an error */
+};
+
 struct dataplane_status {
+	bool l4;
 	const char *pin_dir;
 	const char *cgroup; /* where socket programs are attached, or the reason why not */
 	struct dataplane_device *devices; /* owned by the dataplane, valid until the next call */
 	size_t n_devices;
+	struct dataplane_bind *binds; /* these two and what is in them as devices */
+	size_t n_binds;
+	struct dataplane_vip *vips;
+	size_t n_vips;
+	size_t listeners;    /* sockets of the proxy */
 	uint64_t generation; /* of the plan in force */
 	struct {
 		const char *map;
 		size_t used, max;
-	} maps[8];
+	} maps[10];
 	size_t n_maps;
 };
 
@@ -118,7 +153,7 @@ typedef bool (*flow_fn)(void *arg, const struct flow_info *flow);
 int dataplane_flows(struct dataplane *dataplane, flow_fn fn, void *arg);
 
 /*
- * Removes every trace: detaches programs, removes pins. For naructl; needs no dataplane. -EBUSY
- * while a narud runs on these pins.
+ * Removes every trace: detaches programs, removes pins and local routes. For naructl; needs no
+ * dataplane. -EBUSY while a narud runs on these pins.
  */
 int dataplane_cleanup(const char *bpffs_dir);

@@ -375,6 +375,7 @@ void devices_describe(const struct devices_input *in, const struct netlink_link 
 
 	memcpy(row.name, link->name, sizeof(row.name));
 	memcpy(row.kind, link->kind, sizeof(row.kind));
+	memcpy(row.mac, link->mac, sizeof(row.mac));
 	row.vlan = class == NARU_NIC && carries_vlan(in->net, link);
 	row.has_src4 = source(in, link, 4, &row.src4);
 	row.has_src6 = source(in, link, 6, &row.src6);

@@ -36,6 +36,7 @@ struct devices_row {
 	bool vlan; /* is a VLAN device or carries one */
 	bool has_src4, has_src6;
 	struct addr src4, src6;
+	uint8_t mac[6];
 };
 
 /* Rows sorted by ifindex, to be freed by the caller. Returns their number. */

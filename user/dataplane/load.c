@@ -18,8 +18,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dataplane/probe.h"
+#include "sk_steer.skel.h"
 #include "sock_lb.skel.h"
 #include "tc_lb.skel.h"
+#include "tc_vip.skel.h"
 #include "xdp_lb.skel.h"
 
 /* Seed of the hash that chooses endpoints: the same on every node, so a constant. */
@@ -51,18 +53,35 @@ static int on_message(enum libbpf_print_level level, const char *format, va_list
 
 /* ---- pinned maps ---- */
 
-/* The sockets' memory is pinned too: a restart must not make them forget what they asked for. */
-static bool is_shared(const struct bpf_map *map)
-{
 #define NAME(name) #name,
-	static const char *const names[] = { MAPS(NAME) "sock" };
+/* The sockets' memory is pinned too: a restart must not make them forget what they asked for. */
+static const char *const l4_names[] = { MAPS_L4(NAME) "sock" };
+static const char *const other_names[] = { MAPS_NODE(NAME) MAPS_STEER(NAME) };
 #undef NAME
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+static bool is_named(const struct bpf_map *map, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
 		if (!strcmp(bpf_map__name(map), names[i]))
 			return true;
 	}
 	return false;
+}
+
+static bool is_shared(const struct bpf_map *map)
+{
+	return is_named(map, l4_names, ARRAY_SIZE(l4_names)) ||
+	       is_named(map, other_names, ARRAY_SIZE(other_names));
+}
+
+/* What layer 4 left: its flows are cut when its programs go. */
+static void forget_l4(const char *pin_dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(l4_names); i++) {
+		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pin_dir, l4_names[i]);
+
+		unlink(path);
+	}
 }
 
 static int differs(const struct bpf_map *map, const char *what, uint32_t pinned, uint32_t wanted)
@@ -154,6 +173,41 @@ static int load_object(struct bpf_object_skeleton *skeleton, const char *pin_dir
 	return pin_maps(object, pin_dir);
 }
 
+#define DESCRIPTOR(name) load->maps.name = bpf_map__fd(o->maps.name);
+
+static int load_steer(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct sk_steer_bpf *o = load->steer_object = sk_steer_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir);
+	if (r)
+		return r;
+	load->steer = bpf_program__fd(o->progs.sk_steer);
+	MAPS_NODE(DESCRIPTOR)
+	MAPS_STEER(DESCRIPTOR)
+	return 0;
+}
+
+static int load_vip(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct tc_vip_bpf *o = load->vip_object = tc_vip_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir);
+	if (r)
+		return r;
+	load->tc_ingress = bpf_program__fd(o->progs.vip_ingress);
+	load->tc_egress = bpf_program__fd(o->progs.vip_egress);
+	return 0;
+}
+
 static int load_tc(struct load *load, const char *pin_dir, const struct naru_config *cfg)
 {
 	struct tc_lb_bpf *o = load->tc_object = tc_lb_bpf__open();
@@ -168,9 +222,7 @@ static int load_tc(struct load *load, const char *pin_dir, const struct naru_con
 	load->tc_ingress = bpf_program__fd(o->progs.tc_ingress);
 	load->tc_egress = bpf_program__fd(o->progs.tc_egress);
 	load->clock = bpf_program__fd(o->progs.clock);
-#define DESCRIPTOR(name) load->maps.name = bpf_map__fd(o->maps.name);
-	MAPS(DESCRIPTOR)
-#undef DESCRIPTOR
+	MAPS_L4(DESCRIPTOR)
 	return 0;
 }
 
@@ -251,6 +303,15 @@ static struct naru_config settings(const struct dataplane_config *config, uint32
 	};
 }
 
+static int load_l4(struct load *load, const char *pin_dir, const struct naru_config *cfg, bool xdp)
+{
+	int r = load_tc(load, pin_dir, cfg);
+
+	if (!r && xdp)
+		r = load_xdp(load, pin_dir, cfg);
+	return r ? r : load_sock(load, pin_dir, cfg);
+}
+
 static int load_all(struct load *load, const char *pin_dir, const struct dataplane_config *config)
 {
 	struct naru_meta meta;
@@ -264,19 +325,30 @@ static int load_all(struct load *load, const char *pin_dir, const struct datapla
 		meta = (struct naru_meta){ NARU_ABI_VERSION, probe_tick_shift() };
 	load->tick_shift = meta.tick_shift;
 	cfg = settings(config, meta.tick_shift);
-	r = load_tc(load, pin_dir, &cfg);
+	r = load_steer(load, pin_dir, &cfg);
 	if (!r)
 		r = bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);
-	if (!r && config->xdp != XDP_MODE_OFF)
-		r = load_xdp(load, pin_dir, &cfg);
-	if (!r)
-		r = load_sock(load, pin_dir, &cfg);
-	return r;
+	if (r)
+		return r;
+	if (config->l4)
+		return load_l4(load, pin_dir, &cfg, config->xdp != XDP_MODE_OFF);
+	forget_l4(pin_dir);
+	return load_vip(load, pin_dir, &cfg);
+}
+
+static struct load nothing(void)
+{
+	struct load load = { .steer = -1, .tc_ingress = -1, .tc_egress = -1, .xdp = -1 };
+
+	load.clock = -1;
+	memset(load.sock, 0xff, sizeof(load.sock));
+	memset(&load.maps, 0xff, sizeof(load.maps));
+	return load;
 }
 
 int load_open(const char *pin_dir, const struct dataplane_config *config, struct load *ret_load)
 {
-	struct load load = { .xdp = -1 };
+	struct load load = nothing();
 	int r;
 
 	libbpf_set_print(on_message);
@@ -291,10 +363,12 @@ int load_open(const char *pin_dir, const struct dataplane_config *config, struct
 
 void load_close(struct load *load)
 {
+	sk_steer_bpf__destroy(load->steer_object);
+	tc_vip_bpf__destroy(load->vip_object);
 	tc_lb_bpf__destroy(load->tc_object);
 	xdp_lb_bpf__destroy(load->xdp_object);
 	sock_lb_bpf__destroy(load->sock_object);
-	*load = (struct load){ .xdp = -1 };
+	*load = nothing();
 }
 
 int load_tick(const struct load *load, uint32_t *ret_tick)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs and maps: loads the three objects, lets them share the pinned maps, makes and pins the
- * maps that are not there.
+ * Programs and maps: loads the objects that the configuration needs, lets them share the pinned
+ * maps, makes and pins the maps that are not there.
  */
 #pragma once
 #include <stdint.h>
@@ -21,10 +21,15 @@ extern const struct load_sock_hook load_sock_hooks[LOAD_SOCK_HOOKS];
 
 struct load {
 	struct maps maps; /* descriptors; all below are borrowed from the objects */
-	int tc_ingress, tc_egress, clock;
-	int xdp; /* -1: not wanted */
+	int steer;
+	int tc_ingress, tc_egress; /* without layer 4 those of tc_vip */
+	int xdp;		   /* -1: not wanted */
+	/* Without layer 4: -1. */
+	int clock;
 	int sock[LOAD_SOCK_HOOKS];
 	uint32_t tick_shift;
+	struct sk_steer_bpf *steer_object;
+	struct tc_vip_bpf *vip_object;
 	struct tc_lb_bpf *tc_object;
 	struct xdp_lb_bpf *xdp_object;
 	struct sock_lb_bpf *sock_object;

@@ -5,7 +5,15 @@
  */
 #pragma once
 
-#define MAPS(X)                                                                                    \
+/* What every program may use. */
+#define MAPS_NODE(X)                                                                               \
+	X(device)                                                                                  \
+	X(steer_vip)                                                                               \
+	X(counters)                                                                                \
+	X(meta)
+
+/* Layer 4's: not there when it is off. */
+#define MAPS_L4(X)                                                                                 \
 	X(svc)                                                                                     \
 	X(svc_name)                                                                                \
 	X(lut)                                                                                     \
@@ -14,11 +22,15 @@
 	X(flow4)                                                                                   \
 	X(flow6)                                                                                   \
 	X(node_addr)                                                                               \
-	X(device)                                                                                  \
 	X(filter)                                                                                  \
-	X(state)                                                                                   \
-	X(counters)                                                                                \
-	X(meta)
+	X(state)
+
+#define MAPS_STEER(X)                                                                              \
+	X(steer)                                                                                   \
+	X(steer_workers)                                                                           \
+	X(steer_sock)
+
+#define MAPS(X) MAPS_NODE(X) MAPS_L4(X) MAPS_STEER(X)
 
 #define MAPS_FIELD(name) int name;
 

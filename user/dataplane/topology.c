@@ -49,6 +49,8 @@ static void each_source(const struct topology *t, const struct naru_device *valu
 {
 	struct addr src4 = encode_addr(value->src4, 4), src6 = encode_addr(value->src6, 16);
 
+	if (!t->filter)
+		return;
 	if (value->has_src4)
 		fn(t->filter, FILTER_FRONT, 0, 0, &src4);
 	if (value->has_src6)
@@ -70,6 +72,7 @@ static int write_row(const struct topology *t, struct topology_row *row)
 		encode_addr4(&row->dev.src4, value.src4);
 	if (row->dev.has_src6)
 		memcpy(value.src6, row->dev.src6.byte, sizeof(value.src6));
+	memcpy(value.mac, row->dev.mac, sizeof(value.mac));
 	if (!memcmp(&value, &row->value, sizeof(value)))
 		return 0;
 	each_source(t, &value, filter_hold);
@@ -180,6 +183,12 @@ static void keep_unclaimed(struct topology *t, const struct devices_input *input
 	}
 }
 
+/* Without layer 4, what matters is who asks for a VIP. */
+static bool is_needed(const struct topology *t, const struct devices_row *dev)
+{
+	return t->config->l4 || (t->vips && dev->class == NARU_NIC);
+}
+
 static int refresh_devices(struct topology *t, const struct netlink_snapshot *net)
 {
 	const struct devices_input input = {
@@ -198,9 +207,12 @@ static int refresh_devices(struct topology *t, const struct netlink_snapshot *ne
 
 	for (size_t i = 0; i < t->n_rows; i++)
 		t->rows[i].alive = false;
-	for (size_t i = 0; i < n; i++)
-		claim(t, &found[i]);
-	keep_unclaimed(t, &input);
+	for (size_t i = 0; i < n; i++) {
+		if (is_needed(t, &found[i]))
+			claim(t, &found[i]);
+	}
+	if (t->config->l4)
+		keep_unclaimed(t, &input);
 	drop_dead(t);
 	for (size_t i = 0; i < t->n_rows; i++) {
 		int w = attach_row(t, &t->rows[i]);
@@ -304,24 +316,28 @@ static void note_absent(const struct topology *t, const struct netlink_snapshot 
 	}
 	for (size_t i = 0; i < t->n_rows; i++)
 		nic |= t->rows[i].dev.nic;
-	if (!nic && !t->config->n_devices)
+	if (!nic && !t->config->n_devices && t->config->l4)
 		log_warn("no default route, hence no device towards the network: name it by "
 			 "--device");
 }
 
 int topology_refresh(struct topology *t)
 {
-	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = {};
+	struct netlink_snapshot net;
 	int r = netlink_dump(&net), w;
 
 	t->failed = r != 0;
 	if (r)
 		return log_err(r, "read links, addresses and routes");
-	r = refresh_addrs(t, &net);
+	r = t->config->l4 ? refresh_addrs(t, &net) : 0;
 	w = refresh_devices(t, &net);
 	if (!t->started)
 		note_absent(t, &net);
 	t->started = true;
+	netlink_snapshot_fini(&t->net);
+	t->net = net;
+	free(TAKE_PTR(t->net.routes));
+	t->net.n_routes = t->net.cap_routes = 0;
 	t->failed = r || w;
 	return r ? r : w;
 }
@@ -454,7 +470,8 @@ static void restore_addrs(struct topology *t)
 void topology_restore(struct topology *t)
 {
 	restore_rows(t);
-	restore_addrs(t);
+	if (t->config->l4)
+		restore_addrs(t);
 }
 
 void topology_fini(struct topology *t)
@@ -464,4 +481,5 @@ void topology_fini(struct topology *t)
 	free(t->pod_cidrs);
 	free(t->local);
 	free(t->remote);
+	netlink_snapshot_fini(&t->net);
 }

@@ -28,8 +28,9 @@ struct topology_row {
 struct topology {
 	const struct load *load;
 	struct attach *attach;
-	struct filter *filter;
+	struct filter *filter; /* NULL without layer 4 */
 	const struct dataplane_config *config;
+	bool vips; /* without layer 4 programs are attached to NICs only while there are VIPs */
 	struct topology_row *rows; /* sorted by ifindex */
 	size_t n_rows;
 	struct netlink_addr *addrs; /* as in the map, sorted by address */
@@ -41,6 +42,7 @@ struct topology {
 	size_t n_pod_cidrs;
 	struct addr *local, *remote;
 	size_t n_local, n_remote;
+	struct netlink_snapshot net; /* of the last look, without routes */
 };
 
 /* Reads what an earlier process left in the maps. Fields above `rows` are set by the caller. */

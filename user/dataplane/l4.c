@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Invariants: nothing is removed before the first plan has been applied; nothing that a flow may
+ * hold is given to somebody else before a whole sweep has met no such flow.
+ */
+#include "dataplane/l4.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include <naru/abi.h>
+
+#include "base/log.h"
+#include "dataplane/restore.h"
+
+static size_t page_round(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+static void *map_value(int fd, size_t size)
+{
+	void *map = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+static int map_values(struct l4 *l4)
+{
+	l4->filter_map = map_value(l4->load->maps.filter, sizeof(*l4->filter_map));
+	l4->state_map = map_value(l4->load->maps.state, sizeof(*l4->state_map));
+	return l4->filter_map && l4->state_map ? 0 : log_err(-errno, "map filter and state");
+}
+
+void l4_void_next_hops(struct l4 *l4)
+{
+	uint32_t gen = __atomic_load_n(&l4->state_map->nh_gen, __ATOMIC_RELAXED) + 1;
+
+	if (!(gen & 0xffff))
+		gen++;
+	__atomic_store_n(&l4->state_map->nh_gen, gen, __ATOMIC_RELEASE);
+}
+
+static bool is_stale(void *arg, uint32_t service, uint32_t endpoint)
+{
+	const struct l4 *l4 = arg;
+
+	return !inforce_has_endpoint(l4->in, service, endpoint);
+}
+
+static void init_parts(struct l4 *l4, const struct dataplane_config *config)
+{
+	struct sweep_config sweep = {
+		.fd = { l4->load->maps.flow4, l4->load->maps.flow6 },
+		.snat_min = config->snat_min,
+		.snat_max = config->snat_max,
+		.bypass_netfilter = config->bypass_netfilter,
+		.is_stale = is_stale,
+		.arg = l4,
+	};
+
+	l4->filter = filter_new(l4->filter_map);
+	l4->in = inforce_new(&l4->load->maps, l4->filter);
+	sync_init(&l4->sync, l4->in);
+	sweep.services = l4->in->services;
+	sweep.endpoints = l4->in->endpoints;
+	sweep.filter = l4->filter;
+	l4->sweep = sweep_new(&sweep);
+}
+
+static uint32_t tick_length(uint32_t shift)
+{
+	struct timespec jiffy = { .tv_nsec = 4000000 };
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy);
+	return (uint32_t)(((uint64_t)jiffy.tv_nsec << shift) / 1000000);
+}
+
+int l4_open(struct l4 *l4, const struct load *load, const struct dataplane_config *config)
+{
+	int r;
+
+	l4->load = load;
+	r = map_values(l4);
+	if (r)
+		return r;
+	l4->tick_ms = tick_length(load->tick_shift);
+	init_parts(l4, config);
+	r = restore_all(l4->in);
+	if (r)
+		return log_err(r, "read the pinned maps");
+	r = sweep_raise(l4->sweep);
+	if (r)
+		return log_err(r, "read the pinned flow maps");
+	/* For flows that the old programs make from here on. */
+	sweep_hurry(l4->sweep);
+	return 0;
+}
+
+void l4_close(struct l4 *l4)
+{
+	sweep_free(l4->sweep);
+	sync_fini(&l4->sync);
+	inforce_free(l4->in);
+	filter_free(l4->filter);
+	if (l4->filter_map)
+		munmap(l4->filter_map, page_round(sizeof(*l4->filter_map)));
+	if (l4->state_map)
+		munmap(l4->state_map, page_round(sizeof(*l4->state_map)));
+	*l4 = (struct l4){};
+}
+
+int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
+	     bool *ret_changed)
+{
+	struct sync_result result;
+	int r = sync_apply(&l4->sync, plan, now_ms, ret_diags, &result);
+
+	if (result.removed)
+		sweep_hurry(l4->sweep);
+	*ret_changed = result.changed || !l4->applied;
+	l4->applied = true;
+	return r;
+}
+
+static void free_service_id(void *arg, uint32_t id)
+{
+	const struct l4 *l4 = arg;
+
+	bpf_map_delete_elem(l4->load->maps.svc_name, &id);
+}
+
+static void free_endpoint_id(void *arg, uint32_t id)
+{
+	const struct l4 *l4 = arg;
+
+	bpf_map_delete_elem(l4->load->maps.endpoint, &id);
+	l4->in->eps[id] = (struct naru_endpoint){};
+}
+
+void l4_tick(struct l4 *l4, uint64_t now_ms)
+{
+	uint32_t tick;
+
+	sync_tick(&l4->sync, now_ms);
+	if (load_tick(l4->load, &tick))
+		return;
+	if (sweep_begin(l4->sweep, now_ms))
+		l4->sweep_counts = l4->applied;
+	if (!sweep_step(l4->sweep, tick, now_ms) || !l4->sweep_counts)
+		return;
+	ids_sweep_end(l4->in->services, free_service_id, l4);
+	ids_sweep_end(l4->in->endpoints, free_endpoint_id, l4);
+	filter_sweep_end(l4->filter);
+}

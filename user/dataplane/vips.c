@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order for a VIP: entry, then route, so that no packet to it meets a host's socket and no other
+ * node's address is answered for; removal is the reverse.
+ */
+#include "dataplane/vips.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include <naru/paths.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sockdiag.h"
+#include "dataplane/encode.h"
+
+#define LOOK_MS 1000
+
+static int by_addr(const void *a, const void *b)
+{
+	return addr_compare(&((const struct vip *)a)->addr, &((const struct vip *)b)->addr);
+}
+
+static struct vip *find(const struct vips *v, const struct addr *addr)
+{
+	const struct vip key = { .addr = *addr };
+
+	return v->n ? bsearch(&key, v->rows, v->n, sizeof(key), by_addr) : NULL;
+}
+
+static struct vip *get(struct vips *v, const struct addr *addr)
+{
+	struct vip *row = find(v, addr);
+
+	if (row)
+		return row;
+	v->rows = mem_grow(v->rows, v->n, &v->cap, sizeof(*v->rows));
+	v->rows[v->n++] = (struct vip){ .addr = *addr };
+	qsort(v->rows, v->n, sizeof(*v->rows), by_addr);
+	return find(v, addr);
+}
+
+static bool is_ours(const struct netlink_local *local)
+{
+	return local->protocol == NARU_RTPROT && local->dst.len == 128;
+}
+
+/* ---- start ---- */
+
+void vips_restore(struct vips *v)
+{
+	struct naru_addr key, *last = NULL;
+
+	while (!bpf_map_get_next_key(v->map, last, &key)) {
+		struct addr addr = encode_addr(key.addr, 16);
+		struct vip *row = get(v, &addr);
+
+		row->listed = !bpf_map_lookup_elem(v->map, &key, &row->value);
+		last = &key;
+	}
+}
+
+/* A route without an entry is one that the process died over. */
+void vips_adopt(struct vips *v, const struct netlink_snapshot *net)
+{
+	for (size_t i = 0; i < net->n_locals; i++) {
+		if (is_ours(&net->locals[i]))
+			get(v, &net->locals[i].dst.addr);
+	}
+	vips_look(v, net);
+}
+
+void vips_fini(struct vips *v)
+{
+	free(v->rows);
+	v->rows = NULL;
+	v->n = 0;
+}
+
+/* ---- look ---- */
+
+bool vips_has(const struct vips *v, const struct addr *addr)
+{
+	const struct vip *row = find(v, addr);
+
+	return row && row->listed;
+}
+
+bool vips_any(const struct vips *v)
+{
+	return v->n != 0;
+}
+
+/* True when it is not as it was. */
+static bool look_at(struct vip *row, const struct netlink_snapshot *net)
+{
+	bool foreign = false, routed = false, changed;
+
+	for (size_t i = 0; i < net->n_locals; i++) {
+		const struct netlink_local *local = &net->locals[i];
+
+		if (!cidr_contains(&local->dst, &row->addr))
+			continue;
+		if (is_ours(local))
+			routed = true;
+		else
+			foreign = true;
+	}
+	changed = foreign != row->foreign || routed != row->routed;
+	row->foreign = foreign;
+	row->routed = routed;
+	return changed && row->wanted;
+}
+
+bool vips_look(struct vips *v, const struct netlink_snapshot *net)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < v->n; i++)
+		changed |= look_at(&v->rows[i], net);
+	return changed;
+}
+
+/* ---- entries ---- */
+
+static int list(struct vips *v, struct vip *row, const struct naru_vip *value)
+{
+	int r;
+
+	if (row->listed && !memcmp(&row->value, value, sizeof(*value)))
+		return 0;
+	r = bpf_map_update_elem(v->map, row->addr.byte, value, BPF_ANY);
+	if (r)
+		return r;
+	row->value = *value;
+	row->listed = true;
+	return 0;
+}
+
+static int unlist(const struct vips *v, struct vip *row)
+{
+	int r = row->listed ? bpf_map_delete_elem(v->map, row->addr.byte) : 0;
+
+	if (r && r != -ENOENT)
+		return r;
+	row->listed = false;
+	return 0;
+}
+
+int vips_list(struct vips *v, const struct plan_l7 *l7)
+{
+	int r = 0;
+
+	v->planned = true;
+	for (size_t i = 0; i < v->n; i++)
+		v->rows[i].wanted = false;
+	for (size_t i = 0; i < l7->n_vips; i++)
+		get(v, &l7->vips[i].addr)->wanted = true;
+	for (size_t i = 0; i < l7->n_vips; i++) {
+		const struct plan_vip *vip = &l7->vips[i];
+		struct vip *row = find(v, &vip->addr);
+		const struct naru_vip value = {
+			.announce = vip->announce && !vip->service,
+			.service = vip->service,
+		};
+
+		row->error = row->foreign ? 0 : list(v, row, &value);
+		r = r ? r : row->error;
+	}
+	return r;
+}
+
+/* ---- routes ---- */
+
+int vips_route(struct vips *v)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct vip *row = &v->rows[i];
+
+		if (!row->wanted || row->foreign || row->routed || !row->listed)
+			continue;
+		row->error = netlink_local_add(&row->addr, NARU_RTPROT);
+		row->routed = !row->error;
+		r = r ? r : row->error;
+	}
+	return r;
+}
+
+/* Another one's route keeps connections alive as well as ours. What cannot be told is taken for
+ * yes, unless the kernel never tells. */
+static bool is_busy(const struct vip *row)
+{
+	int r = row->routed && !row->foreign ? sockdiag_connected(&row->addr) : 0;
+
+	return r && r != -ENOENT;
+}
+
+static int release(const struct vips *v, struct vip *row)
+{
+	int r = row->routed ? netlink_local_remove(&row->addr, NARU_RTPROT) : 0;
+
+	if (r)
+		return r;
+	row->routed = false;
+	return unlist(v, row);
+}
+
+int vips_release(struct vips *v)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct vip *row = &v->rows[i];
+		bool needed = row->wanted && !row->foreign;
+		int w = needed || is_busy(row) ? -EBUSY : release(v, row);
+
+		if (w && w != -EBUSY)
+			row->error = r = w;
+		if (w || row->wanted)
+			v->rows[kept++] = *row;
+	}
+	v->n = kept;
+	return r;
+}
+
+void vips_tick(struct vips *v, uint64_t now_ms)
+{
+	bool waiting = false;
+
+	for (size_t i = 0; i < v->n; i++)
+		waiting |= !v->rows[i].wanted;
+	if (!waiting || !v->planned || now_ms < v->look_ms)
+		return;
+	v->look_ms = now_ms + LOOK_MS;
+	vips_release(v);
+}
+
+const char *vips_state(const struct vip *row)
+{
+	if (row->error)
+		return strerror(-row->error);
+	if (row->foreign)
+		return "the node's own";
+	if (!row->wanted)
+		return "kept for open connections";
+	return row->routed ? "local" : "not local";
+}
