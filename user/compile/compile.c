@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The steps from objects to plan, each in a file of its own: slices.c finds the EndpointSlices of
- * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom. Everything
- * is sorted at the end, so that the order of input never shows.
+ * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom; layer7.c
+ * does the same for routes, by steps of its own. Everything is sorted at the end, so that the order
+ * of input never shows.
+ */
+/*
+ * The steps from objects to plan, each in a file of its own: slices.c finds the EndpointSlices of
+ * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom; layer7.c
+ * does the same for routes, by steps of its own. Everything is sorted at the end, so that the order of input never shows.
  */
 #include "compile/compile.h"
 
@@ -13,6 +19,7 @@
 #include "compile/draft.h"
 #include "compile/endpoints.h"
 #include "compile/frontends.h"
+#include "compile/layer7.h"
 #include "compile/problem.h"
 #include "compile/services.h"
 #include "compile/slices.h"
@@ -47,8 +54,10 @@ static void take_drafts(struct drafts *drafts, const struct slices *slices, stru
 	for (size_t i = 0; i < drafts->n; i++) {
 		struct draft *draft = &drafts->items[i];
 
-		if (!draft->plan.n_frontends)
+		if (!draft->plan.n_frontends) {
+			free(draft->plan.frontends);
 			continue;
+		}
 		endpoints_choose(draft, slices, plan->node, &plan->diags);
 		plan->services[plan->n_services++] = draft->plan;
 		draft->plan.name = NULL;
@@ -77,6 +86,7 @@ struct plan *compile(struct model *model, const struct compile_config *config)
 	slices_check(&slices, model, &plan->diags);
 	services_draft(model, &slices, &drafts);
 	frontends_grant(&drafts);
+	layer7_compile(model, config, &slices, &drafts, plan);
 	take_drafts(&drafts, &slices, plan);
 	diag_sort(&plan->diags);
 	return plan;

@@ -9,8 +9,8 @@
 
 /* What the plan depends on besides objects. Everything is borrowed. */
 struct compile_config {
-	const char *node_name; /* this node's */
-	/* Where addresses of Gateways may lie, but for loopback and node addresses; none: anywhere. */
+	const char *node_name;
+	/* Where Gateways' addresses may lie, but for loopback and nodes' own; none: anywhere. */
 	const struct cidr *gateway_cidrs;
 	size_t n_gateway_cidrs;
 	/* The ports that Gateways may use on addresses of nodes. */

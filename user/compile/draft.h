@@ -13,6 +13,7 @@ struct draft {
 	struct plan_service plan;
 	const struct service *service;
 	const struct service_port *port;
+	size_t taken_over; /* 1 + the index of layer 7's listener that has its ClusterIPs, or 0 */
 };
 
 struct drafts {

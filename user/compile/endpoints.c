@@ -58,32 +58,32 @@ static void gather(const struct endpoint_slice *slice, uint16_t port, const char
 }
 
 /* The endpoints are there, but not under the name that the Service gives the port. */
-static void note_mismatch(const struct draft *draft, const struct endpoint_slice *slice,
+static void note_mismatch(const struct endpoints_of *of, const struct endpoint_slice *slice,
 			  struct diag_list *diags)
 {
-	const char *name = draft->port->name;
+	const char *name = of->port->name;
 
 	problem_add(diags, DIAG_WARNING, &slice->object, "ports",
 		    "no %s port %s%s%s: port %u of Service %s has no endpoint here",
-		    plan_proto_name(draft->plan.proto), *name ? "named \"" : "without a name", name,
-		    *name ? "\"" : "", draft->port->port, draft->service->object.name);
+		    plan_proto_name(of->port->proto), *name ? "named \"" : "without a name", name,
+		    *name ? "\"" : "", of->port->port, of->service->object.name);
 }
 
-static void gather_all(const struct draft *draft, const struct slices *slices,
+static void gather_all(const struct endpoints_of *of, const struct slices *slices,
 		       const char *node_name, struct candidates *all, struct diag_list *diags)
 {
 	const struct endpoint_slice *const *slice, *other = NULL;
-	size_t n = slices_of(slices, &draft->service->object, &slice);
+	size_t n = slices_of(slices, &of->service->object, &slice);
 	bool matched = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (slice[i]->family != draft->plan.family)
+		if (slice[i]->family != of->family)
 			continue;
 		for (size_t j = 0; j < slice[i]->n_ports; j++) {
 			const struct slice_port *port = &slice[i]->ports[j];
 
-			if (!port->port || port->proto != draft->port->proto ||
-			    strcmp(port->name, draft->port->name))
+			if (!port->port || port->proto != of->port->proto ||
+			    strcmp(port->name, of->port->name))
 				continue;
 			gather(slice[i], port->port, node_name, all);
 			matched = true;
@@ -91,8 +91,8 @@ static void gather_all(const struct draft *draft, const struct slices *slices,
 		if (!other && slice[i]->n_endpoints)
 			other = slice[i];
 	}
-	if (!matched && other)
-		note_mismatch(draft, other, diags);
+	if (!matched && other && diags)
+		note_mismatch(of, other, diags);
 }
 
 static int candidate_compare(const void *a, const void *b)
@@ -169,23 +169,41 @@ static void candidates_fini(struct candidates *all)
 	free(all->items);
 }
 
+static void note_too_many(const struct endpoints_of *of, size_t n, struct diag_list *diags)
+{
+	if (n > NARU_SET_MAX && diags)
+		problem_add(diags, DIAG_ERROR, &of->service->object, "",
+			    "port %u/%s has %zu endpoints in IPv%u, of which only the first "
+			    "%d are served",
+			    of->port->port, plan_proto_name(of->port->proto), n, of->family,
+			    NARU_SET_MAX);
+}
+
 void endpoints_choose(struct draft *draft, const struct slices *slices, const char *node_name,
 		      struct diag_list *diags)
 {
+	const struct endpoints_of of = {
+		.service = draft->service,
+		.port = draft->port,
+		.family = draft->plan.family,
+	};
 	_cleanup_(candidates_fini) struct candidates all = { 0 };
 	size_t n, n_local = 0;
 
-	gather_all(draft, slices, node_name, &all, diags);
+	gather_all(&of, slices, node_name, &all, diags);
 	merge(&all);
 	n = choose(&all, false, &draft->plan.cluster);
 	if (uses_local(&draft->plan))
 		n_local = choose(&all, true, &draft->plan.local);
-	if (n_local > n)
-		n = n_local;
-	if (n > NARU_SET_MAX)
-		problem_add(diags, DIAG_ERROR, &draft->service->object, "",
-			    "port %u/%s has %zu endpoints in IPv%u, of which only the first "
-			    "%d are served",
-			    draft->port->port, plan_proto_name(draft->plan.proto), n,
-			    draft->plan.family, NARU_SET_MAX);
+	note_too_many(&of, n_local > n ? n_local : n, diags);
+}
+
+void endpoints_cluster(const struct endpoints_of *of, const struct slices *slices,
+		       const char *node_name, struct diag_list *diags, struct plan_set *ret_set)
+{
+	_cleanup_(candidates_fini) struct candidates all = { 0 };
+
+	gather_all(of, slices, node_name, &all, diags);
+	merge(&all);
+	note_too_many(of, choose(&all, false, ret_set), diags);
 }

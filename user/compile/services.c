@@ -16,8 +16,7 @@
 
 #define FIELD_LEN 64
 
-/* "namespace/name:port" can only be told apart again if the parts hold neither sign. */
-static bool plain(const char *name)
+bool services_plain(const char *name)
 {
 	return !strpbrk(name, "/:");
 }
@@ -68,19 +67,25 @@ static unsigned families(const struct service *service, const struct slices *sli
 	return mask;
 }
 
+char *services_port_name(const struct service *service, const struct service_port *port)
+{
+	char number[8];
+
+	snprintf(number, sizeof(number), "%u", port->port);
+	return mem_printf("%s/%s:%s", service->object.namespace, service->object.name,
+			  *port->name ? port->name : number);
+}
+
 static void add_draft(struct drafts *drafts, const struct service *service,
 		      const struct service_port *port, uint8_t family)
 {
-	char number[8];
 	struct draft draft = {
 		.plan = { .proto = port->proto, .family = family },
 		.service = service,
 		.port = port,
 	};
 
-	snprintf(number, sizeof(number), "%u", port->port);
-	draft.plan.name = mem_printf("%s/%s:%s", service->object.namespace, service->object.name,
-				     *port->name ? port->name : number);
+	draft.plan.name = services_port_name(service, port);
 	drafts->items = mem_grow(drafts->items, drafts->n, &drafts->cap, sizeof(*drafts->items));
 	drafts->items[drafts->n++] = draft;
 }
@@ -109,7 +114,7 @@ static bool check_port(const struct service *service, size_t index, struct diag_
 		return false;
 	}
 	snprintf(field, sizeof(field), "spec.ports[%zu].name", index);
-	if (!plain(port->name)) {
+	if (!services_plain(port->name)) {
 		problem_add(diags, DIAG_ERROR, &service->object, field,
 			    "not a port name: port %u is not served", port->port);
 		return false;
@@ -163,7 +168,7 @@ static bool check_service(const struct service *service, struct diag_list *diags
 	for (size_t i = 0; i < service->n_ports; i++)
 		if (strlen(service->ports[i].name) > longest)
 			longest = strlen(service->ports[i].name);
-	if (!plain(object->namespace) || !plain(object->name) ||
+	if (!services_plain(object->namespace) || !services_plain(object->name) ||
 	    strlen(object->namespace) + strlen(object->name) + longest + 3 > NARU_NAME_LEN) {
 		problem_add(diags, DIAG_ERROR, object, "metadata.name",
 			    "not a name, or too long: not served");

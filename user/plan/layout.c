@@ -169,7 +169,7 @@ static const struct layout retry_fields[] = {
 	{ 0 },
 };
 
-static const struct layout rule_fields[] = {
+const struct layout layout_rule[] = {
 	STRING(struct plan_rule, name),
 	INT(struct plan_rule, answer),
 	STRUCT(struct plan_rule, redirect, redirect_fields),
@@ -190,7 +190,7 @@ static const struct layout value_match_fields[] = {
 	{ 0 },
 };
 
-static const struct layout match_fields[] = {
+const struct layout layout_match[] = {
 	INDEX(struct plan_match, rule, rules),
 	CHOICE(struct plan_match, path_type, PLAN_REGEX),
 	STRING(struct plan_match, path),
@@ -206,7 +206,7 @@ static const struct layout host_fields[] = {
 	{ 0 },
 };
 
-static const struct layout listener_fields[] = {
+const struct layout layout_listener[] = {
 	STRING(struct plan_listener, name),
 	STRING(struct plan_listener, hostname),
 	FLAG(struct plan_listener, tls),
@@ -233,9 +233,9 @@ static const struct layout vip_fields[] = {
 const struct layout layout_l7[] = {
 	ARRAY(struct plan_l7, certs, cert_fields),
 	ARRAY(struct plan_l7, clusters, cluster_fields),
-	ARRAY(struct plan_l7, rules, rule_fields),
-	ARRAY(struct plan_l7, matches, match_fields),
-	ARRAY(struct plan_l7, listeners, listener_fields),
+	ARRAY(struct plan_l7, rules, layout_rule),
+	ARRAY(struct plan_l7, matches, layout_match),
+	ARRAY(struct plan_l7, listeners, layout_listener),
 	ARRAY(struct plan_l7, binds, bind_fields),
 	ARRAY(struct plan_l7, vips, vip_fields),
 	{ 0 },

@@ -28,8 +28,11 @@ struct layout {
 	const struct layout *of; /* LAYOUT_STRUCT, LAYOUT_ARRAY: the members */
 };
 
-/* struct plan_l7 */
+/* struct plan_l7, and of its parts those that are made and dropped one by one. */
 extern const struct layout layout_l7[];
+extern const struct layout layout_rule[];
+extern const struct layout layout_match[];
+extern const struct layout layout_listener[];
 
 /* The values of LAYOUT_INT and LAYOUT_INDEX, strings and arrays of the struct at base. */
 uint32_t layout_int(const struct layout *field, const void *base);

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Addresses are authorised here: anybody who may write a Gateway chooses them, so they must lie
+ * where the operator said, and on addresses of nodes only the operator's ports may be used. What
+ * belongs to another node is that node's to serve. gateways.c calls it.
+ */
+#include "compile/addresses.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "compile/problem.h"
+
+struct node_addr {
+	struct addr addr;
+	bool here;
+};
+
+struct addresses {
+	struct node_addr *items; /* sorted by address */
+	size_t n, cap;
+	bool cluster; /* this node is one of a cluster: there is a Node object of it */
+};
+
+static int node_addr_compare(const void *a, const void *b)
+{
+	return addr_compare(&((const struct node_addr *)a)->addr,
+			    &((const struct node_addr *)b)->addr);
+}
+
+static void merge(struct addresses *addresses)
+{
+	size_t n = 0;
+
+	if (!addresses->n)
+		return;
+	qsort(addresses->items, addresses->n, sizeof(*addresses->items), node_addr_compare);
+	for (size_t i = 1; i < addresses->n; i++) {
+		struct node_addr *last = &addresses->items[n], *next = &addresses->items[i];
+
+		if (node_addr_compare(last, next))
+			addresses->items[++n] = *next;
+		else
+			last->here |= next->here;
+	}
+	addresses->n = n + 1;
+}
+
+struct addresses *addresses_new(struct layer7 *l7)
+{
+	struct addresses *addresses = mem_new(sizeof(*addresses));
+	const struct object *const *nodes;
+	size_t n = model_list(l7->model, OBJECT_NODE, &nodes);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct node *node = (const struct node *)nodes[i];
+		bool here = !strcmp(node->object.name, l7->config->node_name);
+
+		addresses->cluster |= here;
+		for (size_t j = 0; j < node->n_addrs; j++) {
+			addresses->items = mem_grow(addresses->items, addresses->n, &addresses->cap,
+						    sizeof(*addresses->items));
+			addresses->items[addresses->n++] =
+				(struct node_addr){ .addr = node->addrs[j], .here = here };
+		}
+	}
+	merge(addresses);
+	return addresses;
+}
+
+void addresses_free(struct addresses *addresses)
+{
+	if (!addresses)
+		return;
+	free(addresses->items);
+	free(addresses);
+}
+
+void addresses_freep(struct addresses **addresses)
+{
+	addresses_free(*addresses);
+}
+
+static bool is_loopback(const struct addr *addr)
+{
+	static const struct addr six = { .byte = { [15] = 1 } };
+
+	return addr_family(addr) == 4 ? addr->byte[12] == 127 : !addr_compare(addr, &six);
+}
+
+static bool may_use_port(const struct compile_config *config, uint16_t port)
+{
+	for (size_t i = 0; i < config->n_gateway_node_ports; i++)
+		if (config->gateway_node_ports[i] == port)
+			return true;
+	return false;
+}
+
+static bool in_ranges(const struct compile_config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->n_gateway_cidrs; i++)
+		if (cidr_contains(&config->gateway_cidrs[i], addr))
+			return true;
+	return !config->n_gateway_cidrs;
+}
+
+/* Binds all listeners to an address; here: it is one that this node serves. */
+static void bind_all(struct layer7 *l7, const struct gate *gate, const struct bind_draft *like,
+		     bool node_ports, bool here)
+{
+	const struct gateway *gateway = gate->gateway;
+	char field[LAYER7_FIELD_LEN], text[ADDR_STR_LEN];
+
+	for (size_t i = 0; i < gateway->n_listeners; i++) {
+		uint16_t port = gateway->listeners[i].port;
+
+		if (!l7->listeners[gate->first + i].usable)
+			continue;
+		if (node_ports && !may_use_port(l7->config, port)) {
+			snprintf(field, sizeof(field), "spec.listeners[%zu].port", i);
+			problem_add(l7->diags, DIAG_ERROR, &gateway->object, field,
+				    "Gateways may not use port %u on %s (--gateway-node-ports)",
+				    port,
+				    addr_is_zero(&like->addr) ? "addresses of nodes"
+							      : addr_format(&like->addr, text));
+			continue;
+		}
+		if (!here)
+			continue;
+		l7->binds = mem_grow(l7->binds, l7->n_binds, &l7->cap_binds, sizeof(*l7->binds));
+		l7->binds[l7->n_binds] = *like;
+		l7->binds[l7->n_binds].port = port;
+		l7->binds[l7->n_binds++].listener = gate->first + i;
+	}
+}
+
+/* Why an address that is neither loopback nor a node's may not be used. */
+static const char *refusal(const struct compile_config *config,
+			   const struct gateway_address *address)
+{
+	if (address->named)
+		return "only IP addresses can be served";
+	if (!slices_usable_addr(&address->addr))
+		return "cannot be served: not a unicast address that reaches beyond one host";
+	if (!in_ranges(config, &address->addr))
+		return "lies outside the ranges for Gateways (--gateway-cidrs)";
+	return NULL;
+}
+
+static void claim(const struct addresses *addresses, struct layer7 *l7, const struct gate *gate,
+		  size_t index)
+{
+	const struct gateway_address *address = &gate->gateway->addresses[index];
+	const struct node_addr key = { .addr = address->addr }, *node = NULL;
+	struct bind_draft like = { .addr = address->addr };
+	char field[LAYER7_FIELD_LEN];
+	const char *reason;
+
+	if (!address->named && addresses->n)
+		node = bsearch(&key, addresses->items, addresses->n, sizeof(*addresses->items),
+			       node_addr_compare);
+	if (node) {
+		like.node = true;
+		bind_all(l7, gate, &like, true, node->here);
+		return;
+	}
+	if (!address->named && is_loopback(&address->addr)) {
+		bind_all(l7, gate, &like, false, true);
+		return;
+	}
+	reason = refusal(l7->config, address);
+	if (reason) {
+		snprintf(field, sizeof(field), "spec.addresses[%zu].value", index);
+		problem_add(l7->diags, DIAG_ERROR, &gate->gateway->object, field, "%s %s",
+			    *address->text ? address->text : "nothing", reason);
+		return;
+	}
+	like.vip = true;
+	bind_all(l7, gate, &like, false, true);
+}
+
+void addresses_claim(const struct addresses *addresses, struct layer7 *l7, const struct gate *gate)
+{
+	const struct bind_draft everywhere = { .node = true };
+
+	if (!gate->gateway->n_addresses)
+		bind_all(l7, gate, &everywhere, addresses->cluster, true);
+	for (size_t i = 0; i < gate->gateway->n_addresses; i++)
+		claim(addresses, l7, gate, i);
+}

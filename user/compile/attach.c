@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Follows the parentRefs of each route. A parent that is not ours is passed over in silence; one
+ * of ours that takes the route nowhere is told why, by the last hurdle that any of its listeners
+ * let the route reach.
+ */
+#include "compile/attach.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "compile/gateways.h"
+#include "compile/hostnames.h"
+#include "compile/mesh.h"
+#include "compile/problem.h"
+
+/* In the order in which a listener is looked at. */
+enum hurdle {
+	HURDLE_SECTION,
+	HURDLE_PORT,
+	HURDLE_KIND,
+	HURDLE_NAMESPACE,
+	HURDLE_HOSTNAME,
+	HURDLE_NONE,
+};
+
+/* ---- allowedRoutes ------------------------------------------------------------------------- */
+
+/* Without the Namespace object only the label that every namespace has is known. */
+static const char *label_of(const struct layer7 *l7, const char *namespace, const char *key)
+{
+	const struct namespace *object =
+		(const struct namespace *)model_get(l7->model, OBJECT_NAMESPACE, "", namespace);
+
+	for (size_t i = 0; object && i < object->n_labels; i++)
+		if (!strcmp(object->labels[i].key, key))
+			return object->labels[i].value;
+	return strcmp(key, "kubernetes.io/metadata.name") ? NULL : namespace;
+}
+
+static bool holds(const struct selector_requirement *requirement, const char *value)
+{
+	bool found = false;
+
+	for (size_t i = 0; value && i < requirement->n_values; i++)
+		found |= !strcmp(requirement->values[i], value);
+	switch (requirement->operator) {
+	case SELECTOR_IN:
+		return found;
+	case SELECTOR_NOT_IN:
+		return !found;
+	case SELECTOR_EXISTS:
+		return value;
+	default:
+		return !value;
+	}
+}
+
+static bool allows_namespace(const struct layer7 *l7, const struct gateway *gateway,
+			     const struct gateway_listener *listener, const char *namespace)
+{
+	if (listener->from == ROUTES_ALL)
+		return true;
+	if (listener->from == ROUTES_SAME)
+		return !strcmp(gateway->object.namespace, namespace);
+	if (listener->from != ROUTES_SELECTOR)
+		return false;
+	for (size_t i = 0; i < listener->n_selector; i++)
+		if (!holds(&listener->selector[i],
+			   label_of(l7, namespace, listener->selector[i].key)))
+			return false;
+	return true;
+}
+
+static bool allows_kind(const struct gateway_listener *listener)
+{
+	if (listener->protocol == LISTENER_OTHER)
+		return false;
+	for (size_t i = 0; i < listener->n_kinds; i++)
+		if (!strcmp(listener->kinds[i].group, LAYER7_GROUP) &&
+		    !strcmp(listener->kinds[i].kind, "HTTPRoute"))
+			return true;
+	return !listener->n_kinds;
+}
+
+/* ---- one parent ---------------------------------------------------------------------------- */
+
+void attach_add(struct layer7 *l7, size_t listener, const char *host, size_t route)
+{
+	l7->attachments = mem_grow(l7->attachments, l7->n_attachments, &l7->cap_attachments,
+				   sizeof(*l7->attachments));
+	l7->attachments[l7->n_attachments++] =
+		(struct attachment){ .listener = listener, .host = host, .route = route };
+	l7->routes[route].served |= l7->listeners[listener].bound;
+}
+
+static bool attach_hosts(struct layer7 *l7, size_t listener, size_t route)
+{
+	const struct http_route *object = l7->routes[route].route;
+	const char *hostname = l7->listeners[listener].plan.hostname, *host;
+	bool any = !object->n_hostnames;
+
+	if (any)
+		attach_add(l7, listener, hostname, route);
+	for (size_t i = 0; i < object->n_hostnames; i++) {
+		host = hostnames_meet(hostname, object->hostnames[i]);
+		if (!host)
+			continue;
+		attach_add(l7, listener, host, route);
+		any = true;
+	}
+	return any;
+}
+
+/* Attaches to one listener; says which hurdle the route did not take. */
+static enum hurdle try_listener(struct layer7 *l7, size_t listener, size_t route,
+				const struct object_reference *parent)
+{
+	const struct listener_draft *draft = &l7->listeners[listener];
+	const struct gateway_listener *spec = &draft->gateway->listeners[draft->index];
+
+	if (*parent->section && strcmp(parent->section, spec->name) != 0)
+		return HURDLE_SECTION;
+	if (parent->port && parent->port != spec->port)
+		return HURDLE_PORT;
+	if (!allows_kind(spec))
+		return HURDLE_KIND;
+	if (!allows_namespace(l7, draft->gateway, spec, l7->routes[route].route->object.namespace))
+		return HURDLE_NAMESPACE;
+	return attach_hosts(l7, listener, route) ? HURDLE_NONE : HURDLE_HOSTNAME;
+}
+
+static void report(struct layer7 *l7, size_t route, size_t index, enum hurdle hurdle)
+{
+	const struct http_route *object = l7->routes[route].route;
+	const struct object_reference *parent = &object->parents[index];
+	_cleanup_(mem_freep) char *reason = NULL;
+	char field[LAYER7_FIELD_LEN];
+
+	switch (hurdle) {
+	case HURDLE_SECTION:
+		reason = mem_printf("has no listener %s", parent->section);
+		break;
+	case HURDLE_PORT:
+		reason = mem_printf("has no such listener at port %u", parent->port);
+		break;
+	case HURDLE_KIND:
+		reason = mem_strdup("has no listener there that takes HTTPRoutes");
+		break;
+	case HURDLE_NAMESPACE:
+		reason = mem_printf("does not allow routes of namespace %s",
+				    object->object.namespace);
+		break;
+	default:
+		reason = mem_strdup("has no host name in common with this route");
+	}
+	snprintf(field, sizeof(field), "spec.parentRefs[%zu]", index);
+	problem_add(l7->diags, DIAG_ERROR, &object->object, field, "Gateway %s %s", parent->name,
+		    reason);
+}
+
+static void attach_gateway(struct layer7 *l7, size_t route, size_t index)
+{
+	const struct http_route *object = l7->routes[route].route;
+	const struct object_reference *parent = &object->parents[index];
+	const char *namespace = *parent->namespace ? parent->namespace : object->object.namespace;
+	const struct gateway *gateway = (const struct gateway *)model_get(l7->model, OBJECT_GATEWAY,
+									  namespace, parent->name);
+	enum hurdle best = HURDLE_SECTION, hurdle;
+	const struct gate *gate;
+	char field[LAYER7_FIELD_LEN];
+
+	if (!gateway) {
+		snprintf(field, sizeof(field), "spec.parentRefs[%zu]", index);
+		problem_add(l7->diags, DIAG_ERROR, &object->object, field,
+			    "no Gateway %s in namespace %s", parent->name, namespace);
+		return;
+	}
+	gate = gateways_find(l7, gateway);
+	if (!gate)
+		return;
+	l7->routes[route].ours = true;
+	for (size_t i = 0; i < gateway->n_listeners; i++) {
+		hurdle = try_listener(l7, gate->first + i, route, parent);
+		if (hurdle > best)
+			best = hurdle;
+	}
+	if (best != HURDLE_NONE)
+		report(l7, route, index, best);
+}
+
+static void attach_route(struct layer7 *l7, size_t route)
+{
+	const struct http_route *object = l7->routes[route].route;
+
+	for (size_t i = 0; i < object->n_parents; i++) {
+		const struct object_reference *parent = &object->parents[i];
+
+		if (!strcmp(parent->group, LAYER7_GROUP) && !strcmp(parent->kind, "Gateway"))
+			attach_gateway(l7, route, i);
+		else if (!*parent->group && !strcmp(parent->kind, "Service"))
+			mesh_attach(l7, route, i);
+	}
+}
+
+void attach_routes(struct layer7 *l7)
+{
+	const struct object *const *objects;
+	size_t n = model_list(l7->model, OBJECT_HTTP_ROUTE, &objects);
+
+	l7->routes = mem_array(n, sizeof(*l7->routes));
+	l7->n_routes = n;
+	for (size_t i = 0; i < n; i++) {
+		l7->routes[i].route = (const struct http_route *)objects[i];
+		attach_route(l7, i);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From backendRefs to clusters: which Service port is meant, and its endpoints. */
+#pragma once
+#include "compile/layer7.h"
+
+/*
+ * The reference of a backend of a rule, as an index of l7->refs, or PLAN_NO_CLUSTER with a
+ * diagnostic. Not to be kept: adds no reference.
+ */
+uint32_t clusters_refer(struct layer7 *l7, const struct http_route *route, size_t rule,
+			size_t backend, bool keep);
+
+/*
+ * Makes the plan's clusters of the references, sorted by name, and writes into each backend of the
+ * plan's rules the index of its cluster.
+ */
+void clusters_make(struct layer7 *l7);
