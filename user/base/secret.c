@@ -26,23 +26,38 @@ static size_t round_up(size_t len)
 	return (len + page - 1) / page * page;
 }
 
-void secret_set(struct secret_bytes *secret, const void *data, size_t len)
+static struct secret_bytes map(size_t len)
 {
-	struct secret_bytes fresh = { .len = len };
+	struct secret_bytes secret = { .len = len };
 
 	if (len == SIZE_MAX)
 		abort();
-	fresh.mapped = round_up(len + 1);
-	fresh.data = mmap(NULL, fresh.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-	if (fresh.data == MAP_FAILED)
+	secret.mapped = round_up(len + 1);
+	secret.data = mmap(NULL, secret.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+	if (secret.data == MAP_FAILED)
 		abort();
 	/* An ordinary user's limit may be small: unlocked is better than no TLS. */
-	(void)mlock(fresh.data, fresh.mapped);
-	(void)madvise(fresh.data, fresh.mapped, MADV_DONTDUMP);
+	(void)mlock(secret.data, secret.mapped);
+	(void)madvise(secret.data, secret.mapped, MADV_DONTDUMP);
+	return secret;
+}
+
+void secret_set(struct secret_bytes *secret, const void *data, size_t len)
+{
+	struct secret_bytes fresh = map(len);
+
 	if (len)
 		memcpy(fresh.data, data, len);
 	/* Last, so that a secret may be set from itself. */
+	secret_fini(secret);
+	*secret = fresh;
+}
+
+void secret_reserve(struct secret_bytes *secret, size_t len)
+{
+	struct secret_bytes fresh = map(len);
+
 	secret_fini(secret);
 	*secret = fresh;
 }

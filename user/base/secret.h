@@ -14,6 +14,8 @@ struct secret_bytes {
 
 /* Takes a copy; the source is the caller's to wipe (secret_wipe()). */
 void secret_set(struct secret_bytes *secret, const void *data, size_t len);
+/* Room for len bytes, all zero. */
+void secret_reserve(struct secret_bytes *secret, size_t len);
 void secret_fini(struct secret_bytes *secret);
 /* Overwrites memory so that no compiler leaves it out. */
 void secret_wipe(void *data, size_t len);

@@ -65,6 +65,8 @@ void decode_expected(struct decode *d, const char *what, struct json_object *fou
 	const char *text;
 	size_t len, shown = 0;
 
+	if (d->confidential)
+		return decode_error(d, "expected %s", what);
 	if (json_object_is_type(found, json_type_object))
 		return decode_error(d, "expected %s, found an object", what);
 	if (json_object_is_type(found, json_type_array))
@@ -113,11 +115,15 @@ void decode_object(struct decode *d, const struct decode_field *field, struct js
 	decode_fields(d, field->arg, value, target);
 }
 
-static void decode_element(struct decode *d, const struct decode_array *array, size_t index,
-			   struct json_object *value, void *target)
+/* place says where in its list the element is. */
+static void decode_element(struct decode *d, const struct decode_array *array,
+			   const struct decode_frame *place, struct json_object *value,
+			   void *target)
 {
-	struct decode_frame frame = { .up = d->top, .index = index, .value = value };
+	struct decode_frame frame = *place;
 
+	frame.up = d->top;
+	frame.value = value;
 	d->top = &frame;
 	if (value)
 		array->element.fn(d, &array->element, value, target);
@@ -126,27 +132,63 @@ static void decode_element(struct decode *d, const struct decode_array *array, s
 	d->top = frame.up;
 }
 
-/* Also after an error the elements are whole ones, so that freeing them is. */
+/* Makes the list. Also after an error its elements are whole ones, so that freeing them is. */
+static char *add_elements(struct decode *d, const struct decode_array *array, size_t n,
+			  void *target)
+{
+	char *elements;
+
+	if (n > array->max)
+		decode_error(d, "has %zu entries, at most %zu are allowed", n, array->max);
+	if (n < array->min)
+		decode_error(d, "has %zu entries, at least %zu are needed", n, array->min);
+	if (!n || n > array->max)
+		return NULL;
+	elements = mem_array(n, array->size);
+	memcpy(target, &elements, sizeof(elements));
+	memcpy((char *)target + array->count_offset, &n, sizeof(n));
+	return elements;
+}
+
 void decode_array(struct decode *d, const struct decode_field *field, struct json_object *value,
 		  void *target)
 {
 	const struct decode_array *array = field->arg;
 	char *elements;
-	size_t n;
 
 	if (!value)
 		return;
 	if (!json_object_is_type(value, json_type_array))
 		return decode_expected(d, "a list", value);
-	n = json_object_array_length(value);
-	if (n > array->max)
-		return decode_error(d, "has %zu entries, at most %zu are allowed", n, array->max);
-	if (!n)
+	elements = add_elements(d, array, json_object_array_length(value), target);
+	for (size_t i = 0; elements && i < json_object_array_length(value); i++)
+		decode_element(d, array, &(struct decode_frame){ .index = i },
+			       json_object_array_get_idx(value, i), elements + i * array->size);
+}
+
+void decode_map(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target)
+{
+	const struct decode_array *array = field->arg;
+	char *element;
+
+	if (!value)
 		return;
-	elements = mem_array(n, array->size);
-	memcpy(target, &elements, sizeof(elements));
-	memcpy((char *)target + array->count_offset, &n, sizeof(n));
-	for (size_t i = 0; i < n; i++)
-		decode_element(d, array, i, json_object_array_get_idx(value, i),
-			       elements + i * array->size);
+	if (!json_object_is_type(value, json_type_object))
+		return decode_expected(d, "an object", value);
+	element = add_elements(d, array, (size_t)json_object_object_length(value), target);
+	if (!element)
+		return;
+	json_object_object_foreach (value, key, member) {
+		decode_element(d, array, &(struct decode_frame){ .name = key }, member, element);
+		element += array->size;
+	}
+}
+
+bool decode_has(struct json_object *value, const char *name)
+{
+	struct json_object *member = NULL;
+
+	return json_object_is_type(value, json_type_object) &&
+	       json_object_object_get_ex(value, name, &member) && member;
 }

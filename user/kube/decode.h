@@ -29,6 +29,7 @@ struct decode {
 	int line;	    /* of the object */
 	const struct decode_frame *top;
 	size_t errors;
+	bool confidential; /* no value may be shown */
 };
 
 struct decode_field;
@@ -47,11 +48,14 @@ struct decode_field {
 
 #define DECODE_REQUIRED 1u /* absent and null are errors */
 
-/* For decode_array(): the target is a pointer to elements, with their number somewhere beside. */
+/*
+ * For decode_array() and decode_map(): the target is a pointer to elements, with their number
+ * somewhere beside.
+ */
 struct decode_array {
 	size_t size;		/* of one element */
 	ptrdiff_t count_offset; /* of the size_t number, from the target */
-	size_t max;
+	size_t min, max;
 	struct decode_field element; /* name and offset are not used */
 };
 
@@ -62,6 +66,13 @@ void decode_object(struct decode *d, const struct decode_field *field, struct js
 void decode_array(struct decode *d, const struct decode_field *field, struct json_object *value,
 		  void *target);
 
+/*
+ * The same over the members of an object whose names are the user's: the element's function finds
+ * its name in d->top.
+ */
+void decode_map(struct decode *d, const struct decode_field *field, struct json_object *value,
+		void *target);
+
 /* Runs a table over the members of value, NULL for all absent. */
 void decode_fields(struct decode *d, const struct decode_field *fields, struct json_object *value,
 		   void *target);
@@ -69,3 +80,5 @@ void decode_fields(struct decode *d, const struct decode_field *fields, struct j
 void decode_error(struct decode *d, const char *reason, ...) __attribute__((format(printf, 2, 3)));
 /* "expected WHAT, found VALUE". */
 void decode_expected(struct decode *d, const char *what, struct json_object *found);
+/* Whether the value, an object or not, has a member of that name that is not null. */
+bool decode_has(struct json_object *value, const char *name);

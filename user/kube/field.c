@@ -5,16 +5,15 @@
  */
 #include "kube/field.h"
 
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <string.h>
 
 #include "base/cidr.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/form.h"
 #include "model/object.h"
-
-#define LABEL_MAX     63
-#define SUBDOMAIN_MAX 253
 
 const char *field_text(struct decode *d, struct json_object *value)
 {
@@ -31,49 +30,14 @@ const char *field_text(struct decode *d, struct json_object *value)
 	return NULL;
 }
 
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool is_label_of(const char *text, size_t len)
-{
-	if (!len || len > LABEL_MAX || !is_alnum(text[0]) || !is_alnum(text[len - 1]))
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (!is_alnum(text[i]) && text[i] != '-')
-			return false;
-	}
-	return true;
-}
-
-static bool is_label(const char *text)
-{
-	return is_label_of(text, strlen(text));
-}
-
-static bool is_subdomain(const char *text)
-{
-	if (strlen(text) > SUBDOMAIN_MAX)
-		return false;
-	for (;;) {
-		size_t len = strcspn(text, ".");
-
-		if (!is_label_of(text, len))
-			return false;
-		if (!text[len])
-			return true;
-		text += len + 1;
-	}
-}
-
+/* form NULL: any. */
 static void set_text(struct decode *d, struct json_object *value, void *target,
-		     bool (*fits)(const char *text), const char *what)
+		     const struct form *form)
 {
 	const char *text = value ? field_text(d, value) : "";
 
-	if (text && *text && fits && !fits(text)) {
-		decode_expected(d, what, value);
+	if (text && *text && form && !form->fits(text)) {
+		decode_expected(d, form->what, value);
 		text = NULL;
 	}
 	*(char **)target = mem_strdup(text ? text : "");
@@ -83,23 +47,21 @@ void field_string(struct decode *d, const struct decode_field *field, struct jso
 		  void *target)
 {
 	(void)field;
-	set_text(d, value, target, NULL, NULL);
+	set_text(d, value, target, NULL);
 }
 
 void field_label(struct decode *d, const struct decode_field *field, struct json_object *value,
 		 void *target)
 {
 	(void)field;
-	set_text(d, value, target, is_label,
-		 "a name of at most 63 lower case letters, digits and '-'");
+	set_text(d, value, target, &form_label);
 }
 
 void field_subdomain(struct decode *d, const struct decode_field *field, struct json_object *value,
 		     void *target)
 {
 	(void)field;
-	set_text(d, value, target, is_subdomain,
-		 "a name of at most 253 lower case letters, digits, '-' and '.'");
+	set_text(d, value, target, &form_subdomain);
 }
 
 void field_bool(struct decode *d, const struct decode_field *field, struct json_object *value,
@@ -152,6 +114,35 @@ void field_port_or_zero(struct decode *d, const struct decode_field *field,
 	set_port(d, value, target, 0);
 }
 
+void field_number(struct decode *d, const struct decode_field *field, struct json_object *value,
+		  void *target)
+{
+	const struct field_range *range = field->arg;
+	_cleanup_(mem_freep) char *what = NULL;
+	int64_t number;
+
+	if (!value)
+		return;
+	number = json_object_get_int64(value);
+	if (json_object_is_type(value, json_type_int) && number >= range->min &&
+	    number <= range->max) {
+		*(uint32_t *)target = (uint32_t)number;
+		return;
+	}
+	what = mem_printf("a number from %" PRIu32 " to %" PRIu32, range->min, range->max);
+	decode_expected(d, what, value);
+}
+
+void field_number16(struct decode *d, const struct decode_field *field, struct json_object *value,
+		    void *target)
+{
+	uint16_t *number = target;
+	uint32_t wide = *number;
+
+	field_number(d, field, value, &wide);
+	*number = (uint16_t)wide;
+}
+
 const struct field_word field_protocols[] = {
 	{ "TCP", L4_TCP },
 	{ "UDP", L4_UDP },
@@ -197,17 +188,23 @@ void field_flag(struct decode *d, const struct decode_field *field, struct json_
 	*(bool *)target = flag != 0;
 }
 
-/* Why an address does not lead to another machine, or NULL. */
+static bool is_loopback(const struct addr *addr)
+{
+	static const uint8_t zeros[15];
+
+	if (addr_family(addr) == 4)
+		return addr->byte[12] == 127;
+	return !memcmp(addr->byte, zeros, sizeof(zeros)) && addr->byte[15] == 1;
+}
+
+/* Why an address is nobody's own, or NULL. */
 static const char *find_special(const struct addr *addr)
 {
-	static const uint8_t loopback[15];
 	const uint8_t *byte = addr->byte;
 	bool v4 = addr_family(addr) == 4;
 
 	if (addr_is_zero(addr))
 		return "the unspecified address";
-	if (v4 ? byte[12] == 127 : !memcmp(byte, loopback, sizeof(loopback)) && byte[15] == 1)
-		return "a loopback address";
 	if (v4 ? (byte[12] & 0xf0) == 0xe0 : byte[0] == 0xff)
 		return "a multicast address";
 	if (v4 && byte[12] == 255 && byte[13] == 255 && byte[14] == 255 && byte[15] == 255)
@@ -224,7 +221,13 @@ static bool is_link_local(const struct addr *addr)
 	return byte[0] == 0xfe && (byte[1] & 0xc0) == 0x80;
 }
 
-static void set_addr(struct decode *d, struct json_object *value, void *target, bool endpoint)
+enum reach {
+	REACH_CLIENT,	/* whatever a client of another machine can dial */
+	REACH_ENDPOINT, /* no link-local one either */
+	REACH_SELF,	/* loopback too */
+};
+
+static void set_addr(struct decode *d, struct json_object *value, void *target, enum reach reach)
 {
 	const char *text = value ? field_text(d, value) : NULL;
 	const char *special;
@@ -235,7 +238,9 @@ static void set_addr(struct decode *d, struct json_object *value, void *target, 
 	if (addr_parse(text, &addr))
 		return decode_expected(d, "an IP address", value);
 	special = find_special(&addr);
-	if (!special && endpoint && is_link_local(&addr))
+	if (!special && reach != REACH_SELF && is_loopback(&addr))
+		special = "a loopback address";
+	if (!special && reach == REACH_ENDPOINT && is_link_local(&addr))
 		special = "a link-local address";
 	if (special)
 		decode_error(d, "%s is %s", text, special);
@@ -247,14 +252,21 @@ void field_addr(struct decode *d, const struct decode_field *field, struct json_
 		void *target)
 {
 	(void)field;
-	set_addr(d, value, target, false);
+	set_addr(d, value, target, REACH_CLIENT);
 }
 
 void field_endpoint_addr(struct decode *d, const struct decode_field *field,
 			 struct json_object *value, void *target)
 {
 	(void)field;
-	set_addr(d, value, target, true);
+	set_addr(d, value, target, REACH_ENDPOINT);
+}
+
+void field_own_addr(struct decode *d, const struct decode_field *field, struct json_object *value,
+		    void *target)
+{
+	(void)field;
+	set_addr(d, value, target, REACH_SELF);
 }
 
 void field_cidr(struct decode *d, const struct decode_field *field, struct json_object *value,

@@ -4,6 +4,8 @@
  * one field alone: type, range, set of words, form.
  */
 #pragma once
+#include <stdint.h>
+
 #include "kube/decode.h"
 
 /* char *: any text, "" when absent. */
@@ -28,6 +30,15 @@ void field_port(struct decode *d, const struct decode_field *field, struct json_
 void field_port_or_zero(struct decode *d, const struct decode_field *field,
 			struct json_object *value, void *target);
 
+/* uint32_t and uint16_t: whole numbers, left alone when absent; arg is one of these. */
+struct field_range {
+	uint32_t min, max;
+};
+void field_number(struct decode *d, const struct decode_field *field, struct json_object *value,
+		  void *target);
+void field_number16(struct decode *d, const struct decode_field *field, struct json_object *value,
+		    void *target);
+
 /* An enum; arg is a table of these, of which the first is the default; text NULL ends it. */
 struct field_word {
 	const char *text;
@@ -50,6 +61,9 @@ void field_addr(struct decode *d, const struct decode_field *field, struct json_
  */
 void field_endpoint_addr(struct decode *d, const struct decode_field *field,
 			 struct json_object *value, void *target);
+/* struct addr of this node or one it shall make its own: loopback is fine here. */
+void field_own_addr(struct decode *d, const struct decode_field *field, struct json_object *value,
+		    void *target);
 /* struct cidr. */
 void field_cidr(struct decode *d, const struct decode_field *field, struct json_object *value,
 		void *target);

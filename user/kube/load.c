@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "kube/decode.h"
 #include "kube/field.h"
 #include "kube/jsondoc.h"
@@ -20,6 +21,7 @@ struct loader {
 	const char *file;
 	const struct document *document;
 	struct load *load;
+	bool confidential; /* the document holds something that shall not stay in memory */
 };
 
 /* Elements of a typed list may leave both out: they take them from the list. */
@@ -137,6 +139,7 @@ static void take_object(struct loader *l, const struct kind *kind, struct json_o
 	}
 	name = describe(object);
 	d.object = name;
+	d.confidential = kind->confidential;
 	decode_fields(&d, kind->fields, value, object);
 	if (!d.errors && kind->finish)
 		kind->finish(&d, object);
@@ -189,6 +192,19 @@ static void inherit(struct type *type, const struct type *from_list)
 	}
 }
 
+/* Of the kind's types the one that naru reads. What is no text is for the decoder to report. */
+static bool is_of_type(const struct kind *kind, struct json_object *value)
+{
+	struct json_object *type = NULL;
+
+	if (!kind->type)
+		return true;
+	json_object_object_get_ex(value, "type", &type);
+	if (!json_object_is_type(type, json_type_string))
+		return type != NULL;
+	return !strcmp(json_object_get_string(type), kind->type);
+}
+
 static void take_value(struct loader *l, struct json_object *value, const struct type *from_list)
 {
 	struct decode d = { .diags = &l->load->diags, .file = l->file, .object = "" };
@@ -212,10 +228,28 @@ static void take_value(struct loader *l, struct json_object *value, const struct
 	if (is_list(&type, value, &items))
 		return take_list(l, value, items, &type);
 	kind = kind_find(type.api_version, type.kind);
-	if (kind)
+	l->confidential |= kind && kind->confidential;
+	if (kind && is_of_type(kind, value))
 		take_object(l, kind, value);
 	else
 		l->load->skipped++;
+}
+
+/* Only now: an alias may have made one text a part of several objects. */
+static void wipe_texts(struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach (value, key, member) {
+			(void)key;
+			wipe_texts(member);
+		}
+	} else if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			wipe_texts(json_object_array_get_idx(value, i));
+	} else if (json_object_is_type(value, json_type_string)) {
+		secret_wipe((char *)json_object_get_string(value),
+			    (size_t)json_object_get_string_len(value));
+	}
 }
 
 static void on_document(void *arg, const struct document *document)
@@ -223,12 +257,15 @@ static void on_document(void *arg, const struct document *document)
 	struct loader *l = arg;
 
 	l->document = document;
+	l->confidential = false;
 	if (document->unreadable)
 		report_unknown(l, NULL, "", document->unreadable);
 	else if (document->n_faults > DOCUMENT_FAULTS_MAX)
 		report_unknown(l, NULL, "", "too many keys are there twice");
 	else
 		take_value(l, document->root, NULL);
+	if (l->confidential)
+		wipe_texts(document->root);
 }
 
 /* By key; of one key the later first. Objects of a text are numbered in more_owners meanwhile. */

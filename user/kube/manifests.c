@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "kube/catalog.h"
 #include "kube/folder.h"
 #include "kube/load.h"
@@ -128,6 +129,9 @@ static bool on_changed(void *arg, const char *path, void **data)
 		report_unreadable(file, path, err);
 	else
 		take_text(m, path, file, text, len);
+	/* There may be keys in it. */
+	if (!err)
+		secret_wipe(text, len);
 	return !err;
 }
 

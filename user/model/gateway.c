@@ -47,6 +47,7 @@ static const struct member listener[] = {
 	PLAIN(gateway_listener, protocol),
 	TEXT(gateway_listener, protocol_text),
 	PLAIN(gateway_listener, passthrough),
+	PLAIN(gateway_listener, client_certs),
 	LIST(gateway_listener, certs, reference),
 	PLAIN(gateway_listener, from),
 	LIST(gateway_listener, selector, requirement),

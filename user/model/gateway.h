@@ -73,7 +73,9 @@ struct gateway_listener {
 	uint16_t port;
 	enum listener_protocol protocol;
 	char *protocol_text;
-	bool passthrough; /* tls.mode Passthrough */
+	bool passthrough;  /* tls.mode Passthrough */
+	bool client_certs; /* clients are to show certificates: not supported, so over TLS this
+			    * listener must not be served */
 	struct object_reference *certs;
 	size_t n_certs;
 	enum routes_from from;

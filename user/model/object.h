@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Typed Kubernetes objects, only the fields naru uses; gateway.h has those of layer 7. Objects are immutable once put into the
- * model: a change is a new object under the same key. Strings are NUL-terminated, owned by the
- * object, never NULL. Addresses are v4-mapped 16 bytes in wire order, ports in host order.
+ * Typed Kubernetes objects, only the fields naru uses; gateway.h has those of layer 7. Objects are
+ * immutable once put into the model: a change is a new object under the same key. Strings are
+ * NUL-terminated, owned by the object, never NULL. Addresses are v4-mapped 16 bytes in wire order,
+ * ports in host order.
  */
 #pragma once
 #include <stdbool.h>

@@ -3,78 +3,13 @@
  * Objects out of texts: what every field takes and what it says against a wrong value, lists,
  * defaults, and that one wrong object harms itself only.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "base/str.h"
-#include "kube/load.h"
+#include "texts.h"
 
 #define SERVICE "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n"
 #define SLICE                                                                                      \
 	"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e}\n"              \
 	"addressType: IPv4\n"
 #define NODE "apiVersion: v1\nkind: Node\nmetadata: {name: nd}\n"
-
-static struct load load_yaml(const char *text)
-{
-	struct load load;
-
-	load_text(LOAD_YAML, "f", text, strlen(text), &load);
-	return load;
-}
-
-static struct load load_json(const char *text)
-{
-	struct load load;
-
-	load_text(LOAD_JSON, "f", text, strlen(text), &load);
-	return load;
-}
-
-/* All diagnostics as lines. */
-static char *diags_of(const struct load *load)
-{
-	struct str out = { 0 };
-
-	str_add(&out, "", 0);
-	for (size_t i = 0; i < load->diags.n; i++) {
-		_cleanup_(mem_freep) char *line = diag_format(&load->diags.items[i]);
-
-		str_addf(&out, "%s%s", i ? "\n" : "", line);
-	}
-	return out.buf;
-}
-
-static void assert_diags(const struct load *load, const char *expected)
-{
-	_cleanup_(mem_freep) char *diags = diags_of(load);
-
-	assert_string_equal(diags, expected);
-}
-
-struct wrong {
-	const char *text;
-	const char *diag;
-};
-
-/* Every row: an object with one wrong field is not loaded, and this is said. */
-static void assert_wrong(const struct wrong *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct load load = load_yaml(rows[i].text);
-
-		assert_diags(&load, rows[i].diag);
-		assert_int_equal(load.n, 0);
-		load_fini(&load);
-	}
-}
 
 static void service_fields_say_what_is_wrong(void **state)
 {
@@ -482,7 +417,7 @@ static void a_wrong_object_harms_itself_only(void **state)
 				     "- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n"
 				     "- {apiVersion: v1, kind: Service, metadata: {name: b}}\n"
 				     "- {apiVersion: v1, kind: Namespace, metadata: {name: c,\n"
-				     "   labels: {x: 1, x: 2}}}\n"
+				     "   labels: {x: a, x: b}}}\n"
 				     "- {apiVersion: v1, kind: Namespace, metadata: {name: d}}\n"
 				     "---\n{[\n---\n"
 				     "{apiVersion: v1, kind: Namespace, metadata: {name: e}}\n");

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * gateway.networking.k8s.io Gateway, under the rules that its schema has. kind.c has the row.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "kube/duration.h"
+#include "kube/field.h"
+#include "kube/form.h"
+#include "kube/kind.h"
+#include "model/gateway.h"
+
+/* The API's own limits. */
+#define ADDRESSES_MAX 16
+#define LISTENERS_MAX 64
+
+#define COUNT_OFFSET(member)                                                                       \
+	(ptrdiff_t)(offsetof(struct gateway, n_##member) - offsetof(struct gateway, member))
+
+static bool is_address_type(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return !strcmp(text, "IPAddress") || !strcmp(text, "Hostname") ||
+	       !strcmp(text, "NamedAddress") || (slash && slash > text && slash[1]);
+}
+
+static const struct form address_type = {
+	.fits = is_address_type,
+	.what = "IPAddress, Hostname, NamedAddress or a type such as example.com/type",
+	.otherwise = "IPAddress",
+};
+
+/* Only the type, whose text goes no further than the rows below it. */
+struct address {
+	char *type;
+};
+
+static const struct decode_field address_types[] = {
+	{ .name = "type",
+	  .fn = form_text,
+	  .offset = offsetof(struct address, type),
+	  .arg = &address_type },
+	{ 0 },
+};
+
+/* An address without a value leaves the choice to us. */
+static const struct decode_field named_fields[] = {
+	{ .name = "value", .fn = field_string, .offset = offsetof(struct gateway_address, text) },
+	{ 0 },
+};
+
+static const struct decode_field hostname_fields[] = {
+	{ .name = "value",
+	  .fn = form_text,
+	  .offset = offsetof(struct gateway_address, text),
+	  .arg = &form_hostname },
+	{ 0 },
+};
+
+static const struct decode_field ip_fields[] = {
+	{ .name = "value", .fn = field_own_addr, .offset = offsetof(struct gateway_address, addr) },
+	{ .name = "value", .fn = field_string, .offset = offsetof(struct gateway_address, text) },
+	{ 0 },
+};
+
+static void take_address(struct decode *d, const struct decode_field *field,
+			 struct json_object *value, void *target)
+{
+	struct gateway_address *address = target;
+	struct address typed = { 0 };
+
+	(void)field;
+	decode_fields(d, address_types, value, &typed);
+	address->named = strcmp(typed.type, "IPAddress") != 0;
+	if (!address->named)
+		decode_fields(d, ip_fields, value, target);
+	else
+		decode_fields(d, strcmp(typed.type, "Hostname") ? named_fields : hostname_fields,
+			      value, target);
+	free(typed.type);
+}
+
+#define GATEWAY(member) offsetof(struct gateway, member)
+static const struct decode_array addresses = {
+	.size = sizeof(struct gateway_address),
+	.count_offset = COUNT_OFFSET(addresses),
+	.max = ADDRESSES_MAX,
+	.element = { .fn = take_address },
+};
+
+static const struct decode_array listeners = {
+	.size = sizeof(struct gateway_listener),
+	.count_offset = COUNT_OFFSET(listeners),
+	.min = 1,
+	.max = LISTENERS_MAX,
+	.element = { .fn = decode_listener },
+};
+
+static const struct decode_field metadata_fields[] = {
+	{ .name = "creationTimestamp", .fn = duration_timestamp, .offset = GATEWAY(created) },
+	{ 0 },
+};
+
+/* Holds for all listeners, whose row stands before this one. The target is the Gateway. */
+static void take_validation(struct decode *d, const struct decode_field *field,
+			    struct json_object *value, void *target)
+{
+	struct gateway *gateway = target;
+
+	(void)d;
+	(void)field;
+	for (size_t i = 0; value && i < gateway->n_listeners; i++)
+		gateway->listeners[i].client_certs = true;
+}
+
+static const struct decode_field default_fields[] = {
+	{ .name = "validation", .fn = take_validation },
+	{ 0 },
+};
+
+static const struct decode_field frontend_fields[] = {
+	{ .name = "default", .fn = decode_object, .arg = default_fields },
+	{ .name = "perPort", .fn = take_validation },
+	{ 0 },
+};
+
+static const struct decode_field tls_fields[] = {
+	{ .name = "frontend", .fn = decode_object, .arg = frontend_fields },
+	{ 0 },
+};
+
+static const struct decode_field spec_fields[] = {
+	{ .name = "gatewayClassName",
+	  .fn = form_text,
+	  .offset = GATEWAY(class_name),
+	  .flags = DECODE_REQUIRED,
+	  .arg = &form_name },
+	{ .name = "addresses",
+	  .fn = decode_array,
+	  .offset = GATEWAY(addresses),
+	  .arg = &addresses },
+	{ .name = "listeners",
+	  .fn = decode_array,
+	  .offset = GATEWAY(listeners),
+	  .flags = DECODE_REQUIRED,
+	  .arg = &listeners },
+	{ .name = "tls", .fn = decode_object, .arg = tls_fields },
+	{ 0 },
+};
+
+const struct decode_field decode_gateway_fields[] = {
+	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
+	{ .name = "spec", .fn = decode_object, .arg = spec_fields, .flags = DECODE_REQUIRED },
+	{ 0 },
+};
+
+/* Reports at an entry of a list of the spec. */
+static void report_entry(struct decode *d, const char *list, size_t index, const char *reason)
+{
+	const struct decode_frame spec = { .name = "spec" };
+	const struct decode_frame field = { .up = &spec, .name = list };
+	const struct decode_frame element = { .up = &field, .index = index };
+
+	d->top = &element;
+	decode_error(d, "%s", reason);
+	d->top = NULL;
+}
+
+static bool is_same_address(const struct gateway_address *a, const struct gateway_address *b)
+{
+	return !a->named && !b->named && *a->text && *b->text && !addr_compare(&a->addr, &b->addr);
+}
+
+static void check_addresses(struct decode *d, const struct gateway *gateway)
+{
+	for (size_t i = 0; i < gateway->n_addresses; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (is_same_address(&gateway->addresses[i], &gateway->addresses[j]))
+				return report_entry(d, "addresses", i,
+						    "IPAddress values must be unique");
+		}
+	}
+}
+
+static const char *compare_listeners(const struct gateway_listener *a,
+				     const struct gateway_listener *b)
+{
+	if (!strcmp(a->name, b->name))
+		return "Listener name must be unique within the Gateway";
+	if (a->port == b->port && !strcmp(a->protocol_text, b->protocol_text) &&
+	    !strcmp(a->hostname, b->hostname))
+		return "Combination of port, protocol and hostname must be unique for each "
+		       "listener";
+	return NULL;
+}
+
+void decode_gateway_finish(struct decode *d, struct object *object)
+{
+	const struct gateway *gateway = (const struct gateway *)object;
+
+	check_addresses(d, gateway);
+	for (size_t i = 0; i < gateway->n_listeners; i++) {
+		const char *reason = NULL;
+
+		for (size_t j = 0; j < i && !reason; j++)
+			reason = compare_listeners(&gateway->listeners[i], &gateway->listeners[j]);
+		if (reason)
+			report_entry(d, "listeners", i, reason);
+	}
+}
