@@ -143,9 +143,13 @@ int sockdiag_listeners(struct sockdiag_listener **ret_listeners, size_t *ret_n)
 
 /* ---- connections ---- */
 
+/* Once nobody has the socket any more, all that FIN_WAIT2 waits for is a FIN; that may take long. */
 static int on_connection(const struct nlmsghdr *msg, void *arg)
 {
-	(void)msg;
+	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+
+	if (diag->idiag_state == TCP_FIN_WAIT2 && !diag->idiag_inode)
+		return MNL_CB_OK;
 	*(bool *)arg = true;
 	return MNL_CB_STOP;
 }

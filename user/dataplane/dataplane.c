@@ -251,7 +251,7 @@ static void keep_first(int *error, int r)
 
 int dataplane_apply(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
-	int r = vips_list(&d->vips, &plan->l7);
+	int r = vips_list(&d->vips, &plan->l7, &d->topology.net);
 
 	d->wants_apply = false;
 	keep_first(&r, follow_vips(d));

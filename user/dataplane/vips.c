@@ -150,18 +150,29 @@ static int unlist(const struct vips *v, struct vip *row)
 	return 0;
 }
 
-int vips_list(struct vips *v, const struct plan_l7 *l7)
+/* The row of an address of the plan. */
+static struct vip *want(struct vips *v, const struct addr *addr, const struct netlink_snapshot *net)
+{
+	struct vip *row = find(v, addr);
+
+	if (!row) {
+		row = get(v, addr);
+		look_at(row, net);
+	}
+	row->wanted = true;
+	return row;
+}
+
+int vips_list(struct vips *v, const struct plan_l7 *l7, const struct netlink_snapshot *net)
 {
 	int r = 0;
 
 	v->planned = true;
 	for (size_t i = 0; i < v->n; i++)
 		v->rows[i].wanted = false;
-	for (size_t i = 0; i < l7->n_vips; i++)
-		get(v, &l7->vips[i].addr)->wanted = true;
 	for (size_t i = 0; i < l7->n_vips; i++) {
 		const struct plan_vip *vip = &l7->vips[i];
-		struct vip *row = find(v, &vip->addr);
+		struct vip *row = want(v, &vip->addr, net);
 		const struct naru_vip value = {
 			.announce = vip->announce && !vip->service,
 			.service = vip->service,

@@ -52,9 +52,9 @@ bool vips_look(struct vips *vips, const struct netlink_snapshot *net);
 
 /*
  * An apply in three steps: entries, routes, and removal of what is not wanted. All return 0 or the
- * first -errno; what failed is tried again by the next apply.
+ * first -errno; what failed is tried again by the next apply. net: as of the last vips_look().
  */
-int vips_list(struct vips *vips, const struct plan_l7 *l7);
+int vips_list(struct vips *vips, const struct plan_l7 *l7, const struct netlink_snapshot *net);
 int vips_route(struct vips *vips);
 int vips_release(struct vips *vips);
 
