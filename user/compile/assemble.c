@@ -262,7 +262,19 @@ static struct addr *list_service_addrs(const struct drafts *drafts, size_t *ret_
 	return addrs;
 }
 
-/* Behind make_binds(): binds are sorted by address. */
+/* Binds are sorted by address: an address that was met before is the last one. */
+static struct plan_vip *vip_of(struct plan_l7 *plan, const struct addr *addr)
+{
+	struct plan_vip *vip = &plan->vips[plan->n_vips];
+
+	if (plan->n_vips && !addr_compare(&vip[-1].addr, addr))
+		return &vip[-1];
+	vip->addr = *addr;
+	plan->n_vips++;
+	return vip;
+}
+
+/* Behind make_binds(). */
 static void make_vips(struct layer7 *l7)
 {
 	struct plan_l7 *plan = l7->plan;
@@ -272,19 +284,14 @@ static void make_vips(struct layer7 *l7)
 	plan->vips = mem_array(l7->n_binds, sizeof(*plan->vips));
 	for (size_t i = 0; i < l7->n_binds; i++) {
 		const struct bind_draft *bind = &l7->binds[i];
-		struct plan_vip *vip = plan->n_vips ? &plan->vips[plan->n_vips - 1] : NULL;
+		struct plan_vip *vip;
 
 		if (!bind->vip)
 			continue;
-		if (!vip || addr_compare(&vip->addr, &bind->addr)) {
-			vip = &plan->vips[plan->n_vips++];
-			vip->addr = bind->addr;
-			vip->service = n && bsearch(&bind->addr, services, n, sizeof(*services),
-						    addr_rank);
-		}
-		vip->service |= bind->cluster_ip;
-		if (!bind->cluster_ip && !vip->announce)
-			vip->announce = announce_here(l7, &bind->addr);
+		vip = vip_of(plan, &bind->addr);
+		vip->service |= bind->cluster_ip || (n && bsearch(&bind->addr, services, n,
+								  sizeof(*services), addr_rank));
+		vip->announce |= !bind->cluster_ip && announce_here(l7, &bind->addr);
 	}
 }
 

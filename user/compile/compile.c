@@ -5,11 +5,6 @@
  * does the same for routes, by steps of its own. Everything is sorted at the end, so that the order
  * of input never shows.
  */
-/*
- * The steps from objects to plan, each in a file of its own: slices.c finds the EndpointSlices of
- * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom; layer7.c
- * does the same for routes, by steps of its own. Everything is sorted at the end, so that the order of input never shows.
- */
 #include "compile/compile.h"
 
 #include <stdlib.h>

@@ -121,10 +121,11 @@ static bool get_fields(struct cursor *in, const struct layout *fields, void *bas
 
 static bool get_array(struct cursor *in, const struct layout *field, void *base)
 {
+	size_t each = least(field->of);
 	uint32_t n;
 	char *items;
 
-	if (!take(in, &n, sizeof(n)) || n > in->len / least(field->of))
+	if (!take(in, &n, sizeof(n)) || !each || n > in->len / each)
 		return false;
 	if (!n)
 		return true;

@@ -268,7 +268,7 @@ static double milliseconds(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Says what it costs; that it grows with the number of routes and not with its square shows there. */
+/* Says what it costs: it grows with the number of routes and not with its square. */
 static void test_scale(void **state)
 {
 	double spent[2];
