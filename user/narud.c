@@ -17,7 +17,6 @@
 #include "compile/compile.h"
 #include "daemon/daemon.h"
 #include "daemon/options.h"
-#include "http/regex.h"
 #include "kube/manifests.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -75,13 +74,8 @@ static int check(const struct options *options, const char *node_name)
 {
 	struct model *model = model_new();
 	struct manifests *manifests = NULL;
-	const struct compile_config config = {
-		.node_name = node_name,
-		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
-		.n_gateway_node_ports = 2,
-		.l4 = options->l4,
-		.check_regex = regex_check,
-	};
+	const struct compile_config config =
+		daemon_config(options, node_name, options->l4 != OPTIONS_L4_OFF);
 	struct plan *plan;
 	int r = manifests_open(options->manifests, model, &manifests);
 

@@ -130,6 +130,13 @@ static bool check_listener(struct layer7 *l7, struct listener_draft *draft)
 			    "Passthrough is not supported: this listener is not served");
 		return false;
 	}
+	if (listener->client_certs) {
+		snprintf(field, sizeof(field), "spec.listeners[%zu].tls", draft->index);
+		problem_add(l7->diags, DIAG_ERROR, object, field,
+			    "certificates of clients are not checked yet: this listener is not "
+			    "served");
+		return false;
+	}
 	take_secrets(l7, draft);
 	if (draft->n_secrets)
 		return true;

@@ -19,7 +19,6 @@
 #include "admin/admin.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "compile/compile.h"
 #include "daemon/privileges.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
@@ -117,15 +116,23 @@ static void on_retry(void *arg)
 	apply(arg);
 }
 
-static void recompile(struct daemon *daemon)
+struct compile_config daemon_config(const struct options *options, const char *node_name, bool l4)
 {
-	const struct compile_config config = {
-		.node_name = daemon->node_name,
-		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
-		.n_gateway_node_ports = 2,
-		.l4 = daemon->options->l4,
+	return (struct compile_config){
+		.node_name = node_name,
+		.gateway_cidrs = options->gateway_cidrs.items,
+		.n_gateway_cidrs = options->gateway_cidrs.n,
+		.gateway_node_ports = options->gateway_node_ports.items,
+		.n_gateway_node_ports = options->gateway_node_ports.n,
+		.l4 = l4,
 		.check_regex = regex_check,
 	};
+}
+
+static void recompile(struct daemon *daemon)
+{
+	const struct compile_config config =
+		daemon_config(daemon->options, daemon->node_name, daemon->l4);
 
 	plan_free(daemon->plan);
 	daemon->plan = compile(daemon->model, &config);

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/diag.h"
 #include "base/loop.h"
+#include "compile/compile.h"
 #include "daemon/options.h"
 
 struct admin;
@@ -30,6 +31,9 @@ struct daemon {
 	struct loop_fd *manifests_handle, *dataplane_handle;
 	struct loop_timer *tick, *retry;
 };
+
+/* What a plan depends on besides objects; l4: are Services served? Borrows the options. */
+struct compile_config daemon_config(const struct options *options, const char *node_name, bool l4);
 
 /*
  * Takes over the kernel's side, reads the objects, serves. Gives up capabilities on the way. Logs
