@@ -142,8 +142,9 @@ static void add_forwarded(const struct filter_client *client, const struct http_
 		if (from->items[i].id != HTTP_X_FORWARDED_FOR || !value->len)
 			continue;
 		memcpy(end, value->at, value->len);
-		memcpy(end + value->len, ", ", 2);
-		end += value->len + 2;
+		end += value->len;
+		*end++ = ',';
+		*end++ = ' ';
 	}
 	memcpy(end, addr, addr_len);
 	http_fields_add(to, arena, HTTP_TEXT("x-forwarded-for"), (struct http_text){ list, len });

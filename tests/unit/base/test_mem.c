@@ -24,6 +24,20 @@ static void new_memory_is_zero(void **state)
 	assert_non_null(numbers);
 }
 
+static void aligned_memory_is_aligned_and_zero(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 63, 64, 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_cleanup_(mem_freep) char *bytes = mem_aligned(64, sizes[i]);
+
+		assert_int_equal((uintptr_t)bytes % 64, 0);
+		for (size_t k = 0; k < sizes[i]; k++)
+			assert_int_equal(bytes[k], 0);
+	}
+}
+
 static void arrays_grow_and_keep_what_they_have(void **state)
 {
 	size_t cap = 0, changes = 0;
@@ -70,6 +84,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_memory_is_zero),
+		cmocka_unit_test(aligned_memory_is_aligned_and_zero),
 		cmocka_unit_test(arrays_grow_and_keep_what_they_have),
 		cmocka_unit_test(taking_leaves_nothing_behind),
 	};

@@ -8,20 +8,19 @@
 #include "http/message.h"
 #include "plan/l7.h"
 
-/* One more item at the end of an array; *n counts. */
-static inline void *rig_append(void **items, size_t *n, size_t size)
+/* With room for one more item. */
+static inline void *rig_room(void *items, size_t n, size_t size)
 {
-	void *bigger = mem_array(*n + 1, size);
+	void *bigger = mem_array(n + 1, size);
 
-	if (*n)
-		memcpy(bigger, *items, *n * size);
-	free(*items);
-	*items = bigger;
-	return (char *)bigger + (*n)++ * size;
+	if (n)
+		memcpy(bigger, items, n * size);
+	free(items);
+	return bigger;
 }
 
-#define RIG_APPEND(items, n)                                                                       \
-	((__typeof__(items))rig_append((void **)&(items), &(n), sizeof(*(items))))
+#define RIG_APPEND(items, n, ...)                                                                  \
+	((items) = rig_room(items, n, sizeof(*(items))), (items)[(n)++] = __VA_ARGS__)
 
 static inline char *rig_empty(void)
 {
@@ -30,23 +29,27 @@ static inline char *rig_empty(void)
 
 static inline uint32_t rig_rule(struct plan_l7 *l7, const char *name)
 {
-	*RIG_APPEND(l7->rules, l7->n_rules) = (struct plan_rule){
-		.name = mem_strdup(name),
-		.redirect = { .scheme = rig_empty(), .host = rig_empty(), .path = rig_empty() },
-		.rewrite = { .host = rig_empty(), .path = rig_empty() },
-	};
+	RIG_APPEND(l7->rules, l7->n_rules,
+		   (struct plan_rule){
+			   .name = mem_strdup(name),
+			   .redirect = { .scheme = rig_empty(),
+					 .host = rig_empty(),
+					 .path = rig_empty() },
+			   .rewrite = { .host = rig_empty(), .path = rig_empty() },
+		   });
 	return (uint32_t)l7->n_rules - 1;
 }
 
 static inline uint32_t rig_match(struct plan_l7 *l7, uint32_t rule, enum plan_match_type type,
 				 const char *path)
 {
-	*RIG_APPEND(l7->matches, l7->n_matches) = (struct plan_match){
-		.rule = rule,
-		.path_type = type,
-		.path = mem_strdup(path),
-		.method = rig_empty(),
-	};
+	RIG_APPEND(l7->matches, l7->n_matches,
+		   (struct plan_match){
+			   .rule = rule,
+			   .path_type = type,
+			   .path = mem_strdup(path),
+			   .method = rig_empty(),
+		   });
 	return (uint32_t)l7->n_matches - 1;
 }
 
@@ -56,25 +59,27 @@ static inline void rig_value(struct plan_value_match **items, size_t *n, const c
 {
 	bool regex = value[0] == '~';
 
-	*RIG_APPEND(*items, *n) = (struct plan_value_match){
-		.name = mem_strdup(name),
-		.type = regex ? PLAN_REGEX : PLAN_EXACT,
-		.value = mem_strdup(value + regex),
-	};
+	RIG_APPEND(*items, *n,
+		   (struct plan_value_match){
+			   .name = mem_strdup(name),
+			   .type = regex ? PLAN_REGEX : PLAN_EXACT,
+			   .value = mem_strdup(value + regex),
+		   });
 }
 
 static inline void rig_header(struct plan_header_list *list, const char *name, const char *value)
 {
-	*RIG_APPEND(list->items, list->n) =
-		(struct plan_header){ mem_strdup(name), mem_strdup(value) };
+	RIG_APPEND(list->items, list->n,
+		   (struct plan_header){ mem_strdup(name), mem_strdup(value) });
 }
 
 static inline uint32_t rig_listener(struct plan_l7 *l7, const char *name, const char *hostname)
 {
-	*RIG_APPEND(l7->listeners, l7->n_listeners) = (struct plan_listener){
-		.name = mem_strdup(name),
-		.hostname = mem_strdup(hostname),
-	};
+	RIG_APPEND(l7->listeners, l7->n_listeners,
+		   (struct plan_listener){
+			   .name = mem_strdup(name),
+			   .hostname = mem_strdup(hostname),
+		   });
 	return (uint32_t)l7->n_listeners - 1;
 }
 
@@ -89,23 +94,25 @@ static inline void rig_attach(struct plan_l7 *l7, uint32_t listener, const char 
 		if (!strcmp(plan->hosts[i].name, host))
 			at = &plan->hosts[i];
 	if (!at) {
-		at = RIG_APPEND(plan->hosts, plan->n_hosts);
-		at->name = mem_strdup(host);
+		RIG_APPEND(plan->hosts, plan->n_hosts,
+			   (struct plan_host){ .name = mem_strdup(host) });
+		at = &plan->hosts[plan->n_hosts - 1];
 	}
-	*RIG_APPEND(at->matches, at->n_matches) = match;
+	RIG_APPEND(at->matches, at->n_matches, match);
 }
 
 /* The address is the zero one, unless its last byte is given. */
 static inline void rig_bind(struct plan_l7 *l7, uint8_t last, uint16_t port,
 			    const uint32_t *listeners, size_t n)
 {
-	struct plan_bind *bind = RIG_APPEND(l7->binds, l7->n_binds);
+	struct plan_bind *bind;
 
-	*bind = (struct plan_bind){ .port = port };
+	RIG_APPEND(l7->binds, l7->n_binds, (struct plan_bind){ .port = port });
+	bind = &l7->binds[l7->n_binds - 1];
 	if (last)
 		bind->addr = (struct addr){ { [10] = 0xff, 0xff, 10, 0, 0, last } };
 	for (size_t i = 0; i < n; i++)
-		*RIG_APPEND(bind->listeners, bind->n_listeners) = listeners[i];
+		RIG_APPEND(bind->listeners, bind->n_listeners, listeners[i]);
 }
 
 static inline struct http_text rig_text(const char *text)

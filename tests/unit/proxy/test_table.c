@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole tables: binds, listeners, hosts, thousands of routes, certificates, the next table. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -267,9 +268,9 @@ static void test_certs(void **state)
 	(void)state;
 	rig_init(&rig);
 	for (uint8_t i = 0; i < 3; i++) {
-		*RIG_APPEND(l7.certs, l7.n_certs) =
-			(struct plan_cert){ .name = mem_strdup("c"), .fingerprint = { i } };
-		*RIG_APPEND(l7.listeners[tls].certs, l7.listeners[tls].n_certs) = 2 - i;
+		RIG_APPEND(l7.certs, l7.n_certs,
+			   (struct plan_cert){ .name = mem_strdup("c"), .fingerprint = { i } });
+		RIG_APPEND(l7.listeners[tls].certs, l7.listeners[tls].n_certs, 2 - i);
 	}
 	l7.listeners[tls].tls = true;
 	rig_bind(&l7, 0, 80, &tls, 1);
@@ -299,14 +300,16 @@ static struct plan_l7 make_canary(const char *backends)
 	uint32_t all = rig_listener(&l7, "all", "");
 
 	for (size_t i = 0; i < ARRAY_SIZE(clusters); i++)
-		*RIG_APPEND(l7.clusters, l7.n_clusters) =
-			(struct plan_cluster){ .name = mem_strdup(clusters[i]) };
+		RIG_APPEND(l7.clusters, l7.n_clusters,
+			   (struct plan_cluster){ .name = mem_strdup(clusters[i]) });
 	attach(&l7, all, "", "ns/canary/0", "/");
 	for (; *backends; backends++)
-		*RIG_APPEND(l7.rules[0].backends, l7.rules[0].n_backends) = (struct plan_backend){
-			.weight = 1,
-			.cluster = *backends == '9' ? PLAN_NO_CLUSTER : (uint32_t)*backends - '0',
-		};
+		RIG_APPEND(l7.rules[0].backends, l7.rules[0].n_backends,
+			   (struct plan_backend){
+				   .weight = 1,
+				   .cluster = *backends == '9' ? PLAN_NO_CLUSTER
+							       : (uint32_t)*backends - '0',
+			   });
 	rig_bind(&l7, 0, 80, &all, 1);
 	return l7;
 }
@@ -396,6 +399,65 @@ static void test_old_table_lives(void **state)
 	rig_fini(&rig);
 }
 
+struct worker {
+	struct table *table; /* its own reference */
+	unsigned number;
+};
+
+static void *serve(void *arg)
+{
+	struct worker *worker = arg;
+	struct regex_scratch *scratch = regex_scratch_new();
+	struct arena arena = { 0 };
+	struct http_request request = rig_request(&arena, "a.b", "/x", NULL, NULL);
+	const struct addr any = { 0 };
+	struct table_hit hit;
+
+	for (int i = 0; i < 1000; i++) {
+		const struct bind *bind = table_bind(worker->table, &any, 80);
+		int backend;
+
+		assert_int_equal(table_match(bind, &request, scratch, &hit), 0);
+		backend = rule_split(hit.rule, worker->number);
+		assert_null(cluster_pick(hit.rule->clusters[backend], worker->number, 1, NULL, 0));
+		rule_count(hit.rule, worker->number, backend, 200);
+	}
+	table_unref(worker->table);
+	regex_scratch_free(scratch);
+	return NULL;
+}
+
+/* Workers use a table while the main thread reads its counts, builds others and lets it go. */
+static void test_threads(void **state)
+{
+	struct worker workers[WORKERS];
+	pthread_t threads[WORKERS];
+	struct plan_l7 l7 = make_canary("01");
+	struct report report = { 0 };
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig);
+	rig_load(&rig, &l7);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		workers[i] = (struct worker){ table_ref(rig.table), i };
+		assert_int_equal(pthread_create(&threads[i], NULL, serve, &workers[i]), 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		table_report(rig.table, 0, &report);
+		report_fini(&report);
+		l7 = make_canary(i % 2 ? "01" : "102");
+		rig_load(&rig, &l7);
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_join(threads[i], NULL);
+	table_report(rig.table, 0, &report);
+	assert_int_equal(report.rules[0].requests, 1000 * WORKERS);
+	assert_int_equal(report.rules[0].backends[0], 500 * WORKERS);
+	report_fini(&report);
+	rig_fini(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_certs),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_old_table_lives),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
