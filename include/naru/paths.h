@@ -2,11 +2,12 @@
 /* Where things lie on a machine. */
 #pragma once
 
-#define NARU_BPFFS_DIR	 "/sys/fs/bpf" /* --bpffs; pins go below NARU_PIN_SUBDIR of it */
-#define NARU_PIN_SUBDIR	 "naru"
-#define NARU_LINK_SUBDIR "links" /* below the pin directory */
-#define NARU_RUN_DIR	 "/run/naru"
-#define NARU_SOCKET	 "narud.sock" /* below the run directory */
+#define NARU_BPFFS_DIR	  "/sys/fs/bpf" /* --bpffs; pins go below NARU_PIN_SUBDIR of it */
+#define NARU_PIN_SUBDIR	  "naru"
+#define NARU_LINK_SUBDIR  "links" /* below the pin directory */
+#define NARU_RUN_DIR	  "/run/naru"
+#define NARU_SOCKET	  "narud.sock" /* below the run directory */
+#define NARU_PROXY_SOCKET "proxy.sock" /* beside it: where naru-proxy connects to narud */
 
 /* Says of a route that it is naru's (/etc/iproute2/rt_protos has no such number). */
 #define NARU_RTPROT 110

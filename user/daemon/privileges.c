@@ -62,6 +62,12 @@ int privileges_reduce(struct privileges *ret_privileges)
 	return apply();
 }
 
+bool privileges_may_switch(void)
+{
+	return !capng_get_caps_process() && capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID);
+}
+
 int privileges_drop_all(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);

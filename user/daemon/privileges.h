@@ -16,5 +16,8 @@ int privileges_reduce(struct privileges *ret_privileges);
 /* PERFMON serves the loading of programs only. */
 void privileges_drop_perfmon(void);
 
+/* Is there the right to become another user? */
+bool privileges_may_switch(void);
+
 /* For a child that may do nothing: gives up all of them, for good. -EPERM, logged. */
 int privileges_drop_all(void);

@@ -200,7 +200,7 @@ static void destroy(struct channel *channel)
 {
 	loop_fd_remove(channel->handle);
 	loop_timer_remove(channel->failing);
-	close(channel->fd);
+	mem_closep(&channel->fd);
 	while (channel->first)
 		drop_first(channel);
 	mem_freep(&channel->buffer);
@@ -260,6 +260,7 @@ int channel_open(struct loop *loop, int fd, const struct channel_handlers *handl
 	channel->buffer = mem_new(PACKET_LEN);
 	channel->handle = loop_fd_add(loop, fd, LOOP_READ, on_ready, channel);
 	if (!channel->handle) {
+		channel->fd = -1; /* the caller's still */
 		destroy(channel);
 		return -EIO;
 	}

@@ -19,14 +19,14 @@ enum message_type {
 	/* Of the proxy. */
 	MESSAGE_HELLO = 1, /* text: its version; more: text of the settings it runs with, "" before
 			    * it has any; pid, threads; generation in force; flag: draining */
-	MESSAGE_ACK,	   /* generation; flag: it is in force, or else text: why not */
-	MESSAGE_REPORT,	   /* fd: memory with the bytes of report.h */
-	MESSAGE_DRAINING,  /* somebody else told it to end */
+	MESSAGE_ACK, /* generation of the snapshot; flag: it is in force, or else text: why not */
+	MESSAGE_REPORT,	  /* fd: memory with the bytes of report.h */
+	MESSAGE_DRAINING, /* somebody else told it to end */
 	/* Of narud. */
 	MESSAGE_SETTINGS, /* threads, drain_ms; text: for MESSAGE_HELLO; fd: access log, perhaps */
 	MESSAGE_UNLISTEN, /* id */
 	MESSAGE_KEY,	  /* fingerprint; text: chain; key: to be wiped */
-	MESSAGE_SNAPSHOT, /* generation; fd: sealed memory with the bytes of plan/snapshot.h */
+	MESSAGE_SNAPSHOT, /* generation: a number of its own; fd: sealed memory with the bytes of plan/snapshot.h */
 	MESSAGE_DRAIN,
 	/* Of both. */
 	MESSAGE_LISTEN, /* id; worker, -1: all; fd: the listening socket */
