@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -177,6 +178,85 @@ static void test_limit(void **state)
 	rig_fini(&rig);
 }
 
+/* ---- the index beside a scan ---- */
+
+enum {
+	N_PATHS = 60,
+	PATH_LEN = 24
+};
+
+static uint32_t draw(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % n;
+}
+
+/* Up to four elements out of few, so that paths meet. */
+static void draw_path(uint32_t *seed, bool slash_at_end, char path[static PATH_LEN])
+{
+	static const char *const elements[] = { "a", "b", "ab", "aa" };
+	uint32_t n = draw(seed, 5);
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		len += (size_t)snprintf(path + len, PATH_LEN - len, "/%s", elements[draw(seed, 4)]);
+	if (!n || (slash_at_end && draw(seed, 2)))
+		snprintf(path + len, PATH_LEN - len, "/");
+}
+
+static bool takes(const struct entry *entry, const char *path)
+{
+	size_t len = strlen(entry->path);
+
+	if (entry->type == PLAN_EXACT)
+		return !strcmp(entry->path, path);
+	return !strcmp(entry->path, "/") ||
+	       (!strncmp(entry->path, path, len) && (!path[len] || path[len] == '/'));
+}
+
+/* By precedence. */
+static int compare(const void *a, const void *b)
+{
+	const struct entry *one = a, *two = b;
+
+	if (one->type != two->type)
+		return one->type == PLAN_EXACT ? -1 : 1;
+	return (int)strlen(two->path) - (int)strlen(one->path);
+}
+
+static void test_index_is_a_scan(void **state)
+{
+	uint32_t seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 50; round++) {
+		static char paths[N_PATHS][PATH_LEN];
+		struct entry entries[N_PATHS];
+		struct rig rig;
+
+		for (size_t i = 0; i < N_PATHS; i++) {
+			bool exact = draw(&seed, 2);
+
+			draw_path(&seed, exact, paths[i]);
+			entries[i] = (struct entry){ exact ? PLAN_EXACT : PLAN_PREFIX, paths[i],
+						     draw(&seed, 2) ? "GET" : "PUT" };
+		}
+		qsort(entries, N_PATHS, sizeof(*entries), compare);
+		rig_init(&rig, entries, N_PATHS);
+		for (int i = 0; i < 200; i++) {
+			const char *expected = "-";
+			char path[PATH_LEN];
+
+			draw_path(&seed, true, path);
+			for (size_t k = N_PATHS; k--;)
+				if (takes(&entries[k], path) && *entries[k].method == 'G')
+					expected = entries[k].path;
+			assert_string_equal(find(&rig, "GET", path), expected);
+		}
+		rig_fini(&rig);
+	}
+}
+
 static void test_nothing(void **state)
 {
 	const struct plan_host host = { .name = NULL };
@@ -193,7 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elements), cmocka_unit_test(test_root),
 		cmocka_unit_test(test_kinds),	 cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_nothing),	 cmocka_unit_test(test_index_is_a_scan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
