@@ -15,9 +15,11 @@
 #include "node_services.h"
 #include "sock_lb.skel.h"
 #include "tc_lb.skel.h"
+#include "tc_vip.skel.h"
 #include "xdp_lb.skel.h"
 
 static struct tc_lb_bpf *tc;
+static struct tc_vip_bpf *vip;
 static struct xdp_lb_bpf *xdp;
 static struct sock_lb_bpf *sockets;
 static struct naru_config config;
@@ -70,6 +72,16 @@ static void load_tc(uint32_t flows)
 	bpf_map__set_max_entries(tc->maps.flow4, flows);
 	bpf_map__set_max_entries(tc->maps.flow6, flows);
 	load(tc->obj, "tc_lb");
+}
+
+static void load_vip(void)
+{
+	vip = tc_vip_bpf__open();
+	if (!vip)
+		fail("opening tc_vip");
+	vip->rodata->cfg = config;
+	use_maps(vip->obj, tc->obj);
+	load(vip->obj, "tc_vip");
 }
 
 static void load_xdp(void)
@@ -130,6 +142,7 @@ void node_load(const struct node_options *options)
 		.csum6_flags = csum6_flags(),
 	};
 	load_tc(options->flows ? options->flows : 1024);
+	load_vip();
 	load_xdp();
 	if (options->sockets)
 		load_sockets();
@@ -141,8 +154,10 @@ void node_unload(void)
 {
 	sock_lb_bpf__destroy(sockets);
 	xdp_lb_bpf__destroy(xdp);
+	tc_vip_bpf__destroy(vip);
 	tc_lb_bpf__destroy(tc);
 	sockets = NULL;
+	vip = NULL;
 	xdp = NULL;
 	tc = NULL;
 }
@@ -158,10 +173,11 @@ int node_map(const char *name)
 
 int node_program(const char *name)
 {
-	struct bpf_object *const objects[] = { tc->obj, xdp->obj, sockets ? sockets->obj : NULL };
+	struct bpf_object *const objects[] = { tc->obj, xdp->obj, vip->obj,
+					       sockets ? sockets->obj : NULL };
 	struct bpf_program *program = NULL;
 
-	for (size_t i = 0; i < 3 && !program; i++) {
+	for (size_t i = 0; i < 4 && !program; i++) {
 		if (objects[i])
 			program = bpf_object__find_program_by_name(objects[i], name);
 	}
@@ -178,7 +194,8 @@ const struct naru_config *node_config(void)
 int node_run(enum program program, enum device device, const uint8_t *frame, size_t len,
 	     uint32_t flags, struct node_run *ret_run)
 {
-	static const char *const names[PROGRAM_MAX] = { "tc_ingress", "tc_egress", "xdp_lb" };
+	static const char *const names[PROGRAM_MAX] = { "tc_ingress", "tc_egress", "xdp_lb",
+							"vip_ingress", "vip_egress" };
 	uint32_t ifindex = world_ifindex(device);
 	struct __sk_buff skb = { .ifindex = ifindex, .ingress_ifindex = ifindex };
 	struct xdp_md md = { .data_end = (uint32_t)len, .ingress_ifindex = ifindex };

@@ -21,6 +21,8 @@ enum program {
 	TC_INGRESS,
 	TC_EGRESS,
 	XDP_INGRESS,
+	VIP_INGRESS, /* what TC has without layer 4 */
+	VIP_EGRESS,
 	PROGRAM_MAX,
 };
 

@@ -188,6 +188,7 @@ static void fill_node(void)
 		device.xdp = device.class == NARU_NIC;
 		world_addr(world_source(d), AF_INET, device.src4);
 		world_addr(world_source(d), AF_INET6, device.src6);
+		world_mac(world_own_mac(d), device.mac);
 		put("device", &ifindex, &device);
 	}
 	for (size_t i = 0; i < sizeof(node_addresses) / sizeof(*node_addresses); i++) {

@@ -143,7 +143,7 @@ int sockdiag_listeners(struct sockdiag_listener **ret_listeners, size_t *ret_n)
 
 /* ---- connections ---- */
 
-/* Once nobody has the socket any more, all that FIN_WAIT2 waits for is a FIN; that may take long. */
+/* Once nobody has the socket, all that FIN_WAIT2 waits for is a FIN; that may take long. */
 static int on_connection(const struct nlmsghdr *msg, void *arg)
 {
 	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
