@@ -3,8 +3,8 @@
  * All I/O of the proxy, in completion style: an operation is started, its callback comes once,
  * later, from io_run(), never from inside the call that started it, also after io_cancel() and
  * io_close() (then with -ECANCELED). The memory of an operation belongs to it until then, and so
- * do the bytes that it sends. The body stands on libuv; the interface is made so that io_uring can be
- * another.
+ * do the bytes that it sends. The body stands on libuv; the interface is made so that io_uring can
+ * be another.
  *
  * A loop belongs to the thread that runs it; io_wake_send() alone may be called from others.
  */

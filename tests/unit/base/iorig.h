@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop with one end of a socket pair in it, made for each test of io.h; the other end is the peer.
+ * A loop with one end of a socket pair in it, made for each test of io.h; the other end is the
+ * peer.
  */
 #pragma once
 #include <errno.h>

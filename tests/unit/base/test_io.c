@@ -159,7 +159,7 @@ static void *slow_reader(void *arg)
 	ssize_t n;
 	unsigned char next = 0;
 
-	assert_int_equal(fcntl(f->pair[1], F_SETFL, 0), 0);
+	fcntl(f->pair[1], F_SETFL, 0);
 	while ((n = read(f->pair[1], buf, sizeof(buf))) > 0) {
 		for (ssize_t i = 0; i < n; i++)
 			f->total += (unsigned char)buf[i] == next++;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/* struct addr to struct sockaddr and back: whoever opens or accepts sockets calls it. */
+#include "base/sockaddr.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Where the four bytes of IPv4 stand in a v4-mapped address. */
+#define V4_AT 12
+
+socklen_t sockaddr_from_addr(const struct addr *addr, uint16_t port,
+			     struct sockaddr_storage *ret_sockaddr)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	memset(ret_sockaddr, 0, sizeof(*ret_sockaddr));
+	if (addr_family(addr) == 4) {
+		memcpy(&v4.sin_addr, addr->byte + V4_AT, sizeof(v4.sin_addr));
+		memcpy(ret_sockaddr, &v4, sizeof(v4));
+		return sizeof(v4);
+	}
+	memcpy(&v6.sin6_addr, addr->byte, sizeof(v6.sin6_addr));
+	memcpy(ret_sockaddr, &v6, sizeof(v6));
+	return sizeof(v6);
+}
+
+int sockaddr_to_addr(const struct sockaddr_storage *sockaddr, struct addr *ret_addr,
+		     uint16_t *ret_port)
+{
+	struct addr mapped = { .byte = { [10] = 0xff, [11] = 0xff } };
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (sockaddr->ss_family == AF_INET) {
+		memcpy(&v4, sockaddr, sizeof(v4));
+		memcpy(mapped.byte + V4_AT, &v4.sin_addr, sizeof(v4.sin_addr));
+		*ret_addr = mapped;
+		*ret_port = ntohs(v4.sin_port);
+		return 0;
+	}
+	if (sockaddr->ss_family == AF_INET6) {
+		memcpy(&v6, sockaddr, sizeof(v6));
+		memcpy(ret_addr->byte, &v6.sin6_addr, sizeof(ret_addr->byte));
+		*ret_port = ntohs(v6.sin6_port);
+		return 0;
+	}
+	return -EAFNOSUPPORT;
+}

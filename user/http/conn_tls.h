@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLS as a layer of a connection; for conn.c. */
+#pragma once
+#include "http/conn_layer.h"
+
+/* Makes the connection one of TLS; ends in conn_done(). */
+void conn_tls_start(struct conn *conn, struct tls_server *server);
+const char *conn_tls_name(const struct conn *conn);
+const char *conn_tls_protocol(const struct conn *conn);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What conn_tls.c needs of tls.c: the state of one connection in OpenSSL's terms. */
+#pragma once
+#include <openssl/ssl.h>
+
+#include "http/tls.h"
+
+/* The server's side, without a BIO. NULL: no memory. The server outlives it. */
+SSL *tls_ssl_new(struct tls_server *server);
+void tls_ssl_free(SSL *ssl);
+/* The host name the client asked for, lower case; "" until it is known, and if there is none. */
+const char *tls_ssl_name(const SSL *ssl);
