@@ -60,6 +60,18 @@ void decode_error(struct decode *d, const char *reason, ...)
 	diag_add(d->diags, DIAG_ERROR, d->file, find_line(d), d->object, path.buf, "%s", text);
 }
 
+void decode_error_at(struct decode *d, const char *list, size_t index, const char *reason)
+{
+	struct decode_frame field = { .up = d->top, .name = list };
+	struct decode_frame element = { .up = &field, .index = index };
+
+	if (json_object_object_get_ex(d->top->value, list, &field.value))
+		element.value = json_object_array_get_idx(field.value, index);
+	d->top = &element;
+	decode_error(d, "%s", reason);
+	d->top = field.up;
+}
+
 void decode_expected(struct decode *d, const char *what, struct json_object *found)
 {
 	const char *text;
@@ -141,7 +153,7 @@ static char *add_elements(struct decode *d, const struct decode_array *array, si
 	if (n > array->max)
 		decode_error(d, "has %zu entries, at most %zu are allowed", n, array->max);
 	if (n < array->min)
-		decode_error(d, "has %zu entries, at least %zu are needed", n, array->min);
+		decode_error(d, "has %zu entries, at least %zu needed", n, array->min);
 	if (!n || n > array->max)
 		return NULL;
 	elements = mem_array(n, array->size);

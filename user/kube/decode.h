@@ -78,6 +78,8 @@ void decode_fields(struct decode *d, const struct decode_field *fields, struct j
 		   void *target);
 /* Reports something wrong with the value at hand. After the first few only counts. */
 void decode_error(struct decode *d, const char *reason, ...) __attribute__((format(printf, 2, 3)));
+/* The same for an entry of a list that is a member of the value at hand. */
+void decode_error_at(struct decode *d, const char *list, size_t index, const char *reason);
 /* "expected WHAT, found VALUE". */
 void decode_expected(struct decode *d, const char *what, struct json_object *found);
 /* Whether the value, an object or not, has a member of that name that is not null. */

@@ -69,16 +69,18 @@ static void take_address(struct decode *d, const struct decode_field *field,
 			 struct json_object *value, void *target)
 {
 	struct gateway_address *address = target;
+	const struct decode_field *fields;
 	struct address typed = { 0 };
+	size_t errors = d->errors;
 
 	(void)field;
 	decode_fields(d, address_types, value, &typed);
 	address->named = strcmp(typed.type, "IPAddress") != 0;
-	if (!address->named)
-		decode_fields(d, ip_fields, value, target);
-	else
-		decode_fields(d, strcmp(typed.type, "Hostname") ? named_fields : hostname_fields,
-			      value, target);
+	fields = !address->named		  ? ip_fields
+		 : strcmp(typed.type, "Hostname") ? named_fields
+						  : hostname_fields;
+	if (d->errors == errors)
+		decode_fields(d, fields, value, target);
 	free(typed.type);
 }
 
@@ -150,24 +152,6 @@ static const struct decode_field spec_fields[] = {
 	{ 0 },
 };
 
-const struct decode_field decode_gateway_fields[] = {
-	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
-	{ .name = "spec", .fn = decode_object, .arg = spec_fields, .flags = DECODE_REQUIRED },
-	{ 0 },
-};
-
-/* Reports at an entry of a list of the spec. */
-static void report_entry(struct decode *d, const char *list, size_t index, const char *reason)
-{
-	const struct decode_frame spec = { .name = "spec" };
-	const struct decode_frame field = { .up = &spec, .name = list };
-	const struct decode_frame element = { .up = &field, .index = index };
-
-	d->top = &element;
-	decode_error(d, "%s", reason);
-	d->top = NULL;
-}
-
 static bool is_same_address(const struct gateway_address *a, const struct gateway_address *b)
 {
 	return !a->named && !b->named && *a->text && *b->text && !addr_compare(&a->addr, &b->addr);
@@ -178,8 +162,8 @@ static void check_addresses(struct decode *d, const struct gateway *gateway)
 	for (size_t i = 0; i < gateway->n_addresses; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (is_same_address(&gateway->addresses[i], &gateway->addresses[j]))
-				return report_entry(d, "addresses", i,
-						    "IPAddress values must be unique");
+				return decode_error_at(d, "addresses", i,
+						       "IPAddress values must be unique");
 		}
 	}
 }
@@ -196,17 +180,32 @@ static const char *compare_listeners(const struct gateway_listener *a,
 	return NULL;
 }
 
-void decode_gateway_finish(struct decode *d, struct object *object)
+static void check_listeners(struct decode *d, const struct gateway *gateway)
 {
-	const struct gateway *gateway = (const struct gateway *)object;
-
-	check_addresses(d, gateway);
 	for (size_t i = 0; i < gateway->n_listeners; i++) {
 		const char *reason = NULL;
 
 		for (size_t j = 0; j < i && !reason; j++)
 			reason = compare_listeners(&gateway->listeners[i], &gateway->listeners[j]);
 		if (reason)
-			report_entry(d, "listeners", i, reason);
+			decode_error_at(d, "listeners", i, reason);
 	}
 }
+
+/* What the schema says of entries together. The target is the Gateway. */
+static void take_spec(struct decode *d, const struct decode_field *field, struct json_object *value,
+		      void *target)
+{
+	(void)field;
+	decode_fields(d, spec_fields, value, target);
+	if (d->errors)
+		return;
+	check_addresses(d, target);
+	check_listeners(d, target);
+}
+
+const struct decode_field decode_gateway_fields[] = {
+	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
+	{ .name = "spec", .fn = take_spec, .flags = DECODE_REQUIRED },
+	{ 0 },
+};

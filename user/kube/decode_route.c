@@ -56,12 +56,6 @@ static const struct decode_field spec_fields[] = {
 	{ 0 },
 };
 
-const struct decode_field decode_route_fields[] = {
-	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
-	{ .name = "spec", .fn = decode_object, .arg = spec_fields, .flags = DECODE_REQUIRED },
-	{ 0 },
-};
-
 static bool is_same_parent(const struct object_reference *a, const struct object_reference *b)
 {
 	return !strcmp(a->group, b->group) && !strcmp(a->kind, b->kind) &&
@@ -83,45 +77,42 @@ static const char *compare_parents(const struct object_reference *a,
 	return NULL;
 }
 
-static const char *check_parents(const struct http_route *route)
+static void check_parents(struct decode *d, const struct http_route *route)
 {
-	const char *reason = NULL;
+	for (size_t i = 0; i < route->n_parents; i++) {
+		const char *reason = NULL;
 
-	for (size_t i = 0; i < route->n_parents && !reason; i++) {
 		for (size_t j = 0; j < i && !reason; j++)
 			reason = compare_parents(&route->parents[i], &route->parents[j]);
+		if (reason)
+			decode_error_at(d, "parentRefs", i, reason);
 	}
-	return reason;
 }
 
-static const char *check_rules(const struct http_route *route)
+static bool is_name_taken(const struct http_route *route, size_t index)
+{
+	const char *name = route->rules[index].name;
+
+	for (size_t i = 0; i < index && *name; i++) {
+		if (!strcmp(name, route->rules[i].name))
+			return true;
+	}
+	return false;
+}
+
+static void check_rules(struct decode *d, const struct http_route *route)
 {
 	size_t matches = 0;
 
 	for (size_t i = 0; i < route->n_rules; i++) {
-		const char *name = route->rules[i].name;
-
+		if (is_name_taken(route, i))
+			decode_error_at(d, "rules", i, "Rule name must be unique within the route");
 		matches += route->rules[i].n_matches;
-		for (size_t j = 0; j < i && *name; j++) {
-			if (!strcmp(name, route->rules[j].name))
-				return "Rule name must be unique within the route";
-		}
+		if (matches > MATCHES_MAX)
+			return decode_error_at(d, "rules", i,
+					       "the total number of matches across all rules in a "
+					       "route must not be more than 128");
 	}
-	return matches <= MATCHES_MAX ? NULL
-				      : "the total number of matches across all rules in a route "
-					"must not be more than 128";
-}
-
-static void report(struct decode *d, const char *name, const char *reason)
-{
-	const struct decode_frame spec = { .name = "spec" };
-	const struct decode_frame field = { .up = &spec, .name = name };
-
-	if (!reason)
-		return;
-	d->top = &field;
-	decode_error(d, "%s", reason);
-	d->top = NULL;
 }
 
 /* A rule with nothing in it takes every request. */
@@ -132,12 +123,24 @@ static void add_default_rule(struct decode *d, struct http_route *route)
 	decode_rule(d, NULL, NULL, route->rules);
 }
 
-void decode_route_finish(struct decode *d, struct object *object)
+/* What the schema says of entries together. The target is the route. */
+static void take_spec(struct decode *d, const struct decode_field *field, struct json_object *value,
+		      void *target)
 {
-	struct http_route *route = (struct http_route *)object;
+	struct http_route *route = target;
 
+	(void)field;
+	decode_fields(d, spec_fields, value, target);
+	if (d->errors)
+		return;
 	if (!route->n_rules)
 		add_default_rule(d, route);
-	report(d, "parentRefs", check_parents(route));
-	report(d, "rules", check_rules(route));
+	check_parents(d, route);
+	check_rules(d, route);
 }
+
+const struct decode_field decode_route_fields[] = {
+	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
+	{ .name = "spec", .fn = take_spec, .flags = DECODE_REQUIRED },
+	{ 0 },
+};

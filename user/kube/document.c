@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/utf8.h"
 
 const char *document_check_text(const char *text, size_t len, int *ret_line)
@@ -97,6 +98,22 @@ const struct document_fault *document_find_fault(const struct document *document
 						 struct json_object *value)
 {
 	return document->n_faults ? search(document, value) : NULL;
+}
+
+void document_wipe(struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach (value, key, member) {
+			(void)key;
+			document_wipe(member);
+		}
+	} else if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			document_wipe(json_object_array_get_idx(value, i));
+	} else if (json_object_is_type(value, json_type_string)) {
+		secret_wipe((char *)json_object_get_string(value),
+			    (size_t)json_object_get_string_len(value));
+	}
 }
 
 void document_fini(struct document *document)

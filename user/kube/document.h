@@ -53,4 +53,9 @@ void document_add_fault(struct document *document, struct json_object *at, int l
 /* The first fault inside value or NULL. */
 const struct document_fault *document_find_fault(const struct document *document,
 						 struct json_object *value);
+/*
+ * Overwrites all texts inside value, but not its keys. What the libraries' readers keep in buffers
+ * of their own while they read is beyond reach.
+ */
+void document_wipe(struct json_object *value);
 void document_fini(struct document *document);

@@ -55,6 +55,17 @@ static const struct kind kinds[] = {
 		.fields = namespace_fields,
 	},
 	{
+		.api_versions = { "v1" },
+		.name = "Secret",
+		.object = OBJECT_SECRET,
+		.namespaced = true,
+		.confidential = true,
+		.name_type = field_subdomain,
+		.type = "kubernetes.io/tls",
+		.fields = decode_secret_fields,
+		.finish = decode_secret_finish,
+	},
+	{
 		.api_versions = { GATEWAY_API("v1"), GATEWAY_API("v1beta1") },
 		.name = "GatewayClass",
 		.object = OBJECT_GATEWAY_CLASS,
@@ -68,7 +79,6 @@ static const struct kind kinds[] = {
 		.namespaced = true,
 		.name_type = field_subdomain,
 		.fields = decode_gateway_fields,
-		.finish = decode_gateway_finish,
 	},
 	{
 		.api_versions = { GATEWAY_API("v1"), GATEWAY_API("v1beta1") },
@@ -77,7 +87,6 @@ static const struct kind kinds[] = {
 		.namespaced = true,
 		.name_type = field_subdomain,
 		.fields = decode_route_fields,
-		.finish = decode_route_finish,
 	},
 	{
 		.api_versions = { GATEWAY_API("v1"), GATEWAY_API("v1beta1") },

@@ -35,9 +35,7 @@ extern const struct decode_field decode_secret_fields[];
 void decode_secret_finish(struct decode *d, struct object *object);
 extern const struct decode_field decode_class_fields[];
 extern const struct decode_field decode_gateway_fields[];
-void decode_gateway_finish(struct decode *d, struct object *object);
 extern const struct decode_field decode_route_fields[];
-void decode_route_finish(struct decode *d, struct object *object);
 extern const struct decode_field decode_grant_fields[];
 extern const struct decode_field decode_destination_fields[];
 

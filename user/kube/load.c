@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/secret.h"
 #include "kube/decode.h"
 #include "kube/field.h"
 #include "kube/jsondoc.h"
@@ -235,23 +234,6 @@ static void take_value(struct loader *l, struct json_object *value, const struct
 		l->load->skipped++;
 }
 
-/* Only now: an alias may have made one text a part of several objects. */
-static void wipe_texts(struct json_object *value)
-{
-	if (json_object_is_type(value, json_type_object)) {
-		json_object_object_foreach (value, key, member) {
-			(void)key;
-			wipe_texts(member);
-		}
-	} else if (json_object_is_type(value, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(value); i++)
-			wipe_texts(json_object_array_get_idx(value, i));
-	} else if (json_object_is_type(value, json_type_string)) {
-		secret_wipe((char *)json_object_get_string(value),
-			    (size_t)json_object_get_string_len(value));
-	}
-}
-
 static void on_document(void *arg, const struct document *document)
 {
 	struct loader *l = arg;
@@ -264,8 +246,9 @@ static void on_document(void *arg, const struct document *document)
 		report_unknown(l, NULL, "", "too many keys are there twice");
 	else
 		take_value(l, document->root, NULL);
+	/* Only now: an alias may have made one text a part of several objects. */
 	if (l->confidential)
-		wipe_texts(document->root);
+		document_wipe(document->root);
 }
 
 /* By key; of one key the later first. Objects of a text are numbered in more_owners meanwhile. */

@@ -14,6 +14,7 @@
 #include <yaml.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "kube/scalar.h"
 
 struct anchor {
@@ -265,6 +266,8 @@ static int read_node(struct reader *r, const yaml_event_t *event, struct json_ob
 	case YAML_SCALAR_EVENT:
 		anchor = event->data.scalar.anchor;
 		value = read_scalar(event);
+		/* It may be part of a key; the copy is the document's to wipe. */
+		secret_wipe(event->data.scalar.value, event->data.scalar.length);
 		document_set_line(value, line);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
