@@ -25,10 +25,13 @@
 /* Everything but sockets that are closed, wait for an old segment, or listen. */
 #define OPEN_STATES (0xfffu & ~(1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT))
 
-/* A filter of one condition: the local address. A step of more than what is left refuses. */
+/*
+ * A filter of one condition: the local address. A step of more than what is left refuses. The
+ * condition stands as bytes: clang refuses a struct that ends in an open array within another.
+ */
 struct filter {
 	struct inet_diag_bc_op op;
-	struct inet_diag_hostcond cond;
+	uint8_t cond[sizeof(struct inet_diag_hostcond)];
 	uint8_t addr[16];
 };
 
@@ -158,14 +161,17 @@ static void local_address(const struct addr *addr, struct filter *ret_filter)
 {
 	size_t len = addr_family(addr) == 4 ? 4 : 16;
 	size_t size = offsetof(struct filter, addr) + len;
+	const struct inet_diag_hostcond cond = {
+		.family = len == 4 ? AF_INET : AF_INET6,
+		.prefix_len = (uint8_t)(len * 8),
+		.port = -1,
+	};
 
 	memset(ret_filter, 0, sizeof(*ret_filter));
 	ret_filter->op.code = INET_DIAG_BC_S_COND;
 	ret_filter->op.yes = (uint8_t)size;
 	ret_filter->op.no = (uint16_t)(size + 4);
-	ret_filter->cond.family = len == 4 ? AF_INET : AF_INET6;
-	ret_filter->cond.prefix_len = (uint8_t)(len * 8);
-	ret_filter->cond.port = -1;
+	memcpy(ret_filter->cond, &cond, sizeof(cond));
 	memcpy(ret_filter->addr, addr->byte + 16 - len, len);
 }
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects in, plan out, whatever somebody wrote into them: the plan prints, its layer 7 is a
+ * snapshot that is read back (so every index points to something), and the same objects give the
+ * same plan. The first byte chooses the format.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "compile/compile.h"
+#include "http/regex.h"
+#include "kube/load.h"
+#include "plan/snapshot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
+static void put_all(struct model *model, const uint8_t *data, size_t size)
+{
+	enum load_format format = data[0] == '{' ? LOAD_JSON : LOAD_YAML;
+	struct load load;
+
+	load_text(format, "f", (const char *)data + 1, size - 1, &load);
+	for (size_t i = 0; i < load.n; i++)
+		model_put(model, load.objects[i]);
+	load.n = 0;
+	load_fini(&load);
+}
+
+static char *text_of(const struct plan *plan)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	plan_print(plan, out);
+	fclose(out);
+	return text;
+}
+
+static void check_snapshot(const struct plan_l7 *l7)
+{
+	_cleanup_(str_fini) struct str bytes = { 0 }, again = { 0 };
+	struct plan_l7 back;
+
+	snapshot_encode(l7, &bytes);
+	require(!snapshot_decode(bytes.buf, bytes.len, &back));
+	snapshot_encode(&back, &again);
+	require(again.len == bytes.len && !memcmp(again.buf, bytes.buf, bytes.len));
+	l7_fini(&back);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct compile_config config = {
+		.node_name = "alpha",
+		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
+		.n_gateway_node_ports = 2,
+		.l4 = true,
+		.check_regex = regex_check,
+	};
+	_cleanup_(mem_freep) char *first = NULL, *second = NULL;
+	struct model *model;
+	struct plan *plan;
+
+	if (!size)
+		return 0;
+	model = model_new();
+	put_all(model, data, size);
+	plan = compile(model, &config);
+	check_snapshot(&plan->l7);
+	first = text_of(plan);
+	plan_free(plan);
+	plan = compile(model, &config);
+	second = text_of(plan);
+	plan_free(plan);
+	require(!strcmp(first, second));
+	model_free(model);
+	return 0;
+}
