@@ -69,7 +69,11 @@ def test_naructl_without_narud(tmp_path):
 
 
 def normal(rows):
-    """A dump as text, one row a line, as bpftool reads it."""
+    """A dump as text, one row a line, as bpftool reads it; link addresses differ in each rig."""
+    for row in rows:
+        if "mac" in row["value"]:
+            assert any(row["value"]["mac"])
+            row["value"]["mac"] = []
     return "".join(json.dumps(row, sort_keys=True) + "\n" for row in rows)
 
 
@@ -114,8 +118,8 @@ def test_missing_capability_is_named(cluster):
     what it lacks instead."""
     argv = cluster.nodes[0].narud_argv("--run-dir", f"{cluster.directory}/second",
                                        "--l4", "on")
-    assert argv[:3] == ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon"]
-    argv[2] = "-all,+bpf,+net_admin"
+    assert argv[:2] == ["setpriv", "--bounding-set"] and ",+perfmon" in argv[2]
+    argv[2] = argv[2].replace(",+perfmon", "")
     done = cluster.nodes[0].host.run(argv, check=False)
     assert done.returncode == 1
     assert "missing capabilities: CAP_PERFMON" in done.stderr

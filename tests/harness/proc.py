@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
@@ -191,6 +192,23 @@ class Place:
         if process.stdout.readline() != b"ready\n":
             raise RigError(f"{self.name}: echo server did not start on port {port}")
         return process
+
+    def serve_web(self, port, name=None):
+        """Starts an HTTP server (web.py) and waits until it listens."""
+        process = self.popen(["/usr/bin/python3", f"{HERE}/web.py", "--name", name or self.name,
+                              "--port", str(port)], stdout=subprocess.PIPE)
+        if process.stdout.readline() != b"ready\n":
+            raise RigError(f"{self.name}: HTTP server did not start on port {port}")
+        return process
+
+    def start_web(self, addr, port, *options):
+        """Starts the HTTP client (webclient.py) and returns it at work."""
+        argv = ["/usr/bin/python3", f"{HERE}/webclient.py", *map(str, options), addr, str(port)]
+        return Running(self.popen(argv, stdout=subprocess.PIPE))
+
+    def ask_web(self, addr, port, *options):
+        """Runs the HTTP client to its end and returns its counts."""
+        return self.start_web(addr, port, *options).result()
 
     def start(self, mode, addr, port, *options):
         """Starts the client program and returns it at work."""

@@ -139,7 +139,8 @@ class Node:
         devices = ["--device", "eth0"]
         if self.rig.overlay:
             devices += ["--device", "flannel.1"]
-        return ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon", built("narud"),
+        return ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon,+setuid,+setgid,+kill",
+                built("narud"),
                 "--manifests", self.rig.manifests.directory, "--node-name", self.name,
                 "--bpffs", self.bpffs, "--cgroup", self.cgroup, "--run-dir", self.run_dir,
                 "--xdp", self.rig.xdp, *devices, *self.rig.narud_options, *extra]

@@ -27,6 +27,11 @@ void log_set_level(enum log_level level)
 	max_level = level;
 }
 
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
 int log_level_parse(const char *text, enum log_level *ret_level)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(level_names); i++) {

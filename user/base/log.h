@@ -17,6 +17,7 @@ enum log_level {
 
 /* Messages above this level are left out. LOG_INFO at the start. */
 void log_set_level(enum log_level level);
+const char *log_level_name(enum log_level level);
 /* "error", "warn", "info", "debug"; -EINVAL. */
 int log_level_parse(const char *text, enum log_level *ret_level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -139,7 +139,7 @@ static const char *refusal(const struct compile_config *config,
 			   const struct gateway_address *address)
 {
 	if (address->named)
-		return "only IP addresses can be served";
+		return "is not an IP address";
 	if (!slices_usable_addr(&address->addr))
 		return "cannot be served: not a unicast address that reaches beyond one host";
 	if (!in_ranges(config, &address->addr))

@@ -213,12 +213,11 @@ static void make_hosts(struct layer7 *l7)
 
 /* ---- addresses ----------------------------------------------------------------------------- */
 
-/* Binds of one address and port stand side by side, sorted by host name. */
+/* Binds are sorted: those of one address and port stand side by side. */
 static void make_binds(struct layer7 *l7)
 {
 	struct plan_l7 *plan = l7->plan;
 
-	binds_sort(l7);
 	plan->binds = mem_array(l7->n_binds, sizeof(*plan->binds));
 	for (size_t i = 0, end; i < l7->n_binds; i = end) {
 		const struct bind_draft *first = &l7->binds[i];
@@ -242,8 +241,8 @@ static int addr_rank(const void *a, const void *b)
 	return addr_compare(a, b);
 }
 
-/* The addresses of which layer 4 serves some port. */
-static struct addr *list_service_addrs(const struct drafts *drafts, size_t *ret_n)
+/* The ClusterIPs of which layer 4 serves some port. */
+static struct addr *list_cluster_ips(const struct drafts *drafts, size_t *ret_n)
 {
 	struct addr *addrs = NULL;
 	size_t n = 0, cap = 0;
@@ -252,6 +251,8 @@ static struct addr *list_service_addrs(const struct drafts *drafts, size_t *ret_
 		const struct plan_service *plan = &drafts->items[i].plan;
 
 		for (size_t j = 0; j < plan->n_frontends; j++) {
+			if (plan->frontends[j].kind != PLAN_CLUSTER_IP)
+				continue;
 			addrs = mem_grow(addrs, n, &cap, sizeof(*addrs));
 			addrs[n++] = plan->frontends[j].addr;
 		}
@@ -274,12 +275,12 @@ static struct plan_vip *vip_of(struct plan_l7 *plan, const struct addr *addr)
 	return vip;
 }
 
-/* Behind make_binds(). */
+/* Behind make_binds(). Nobody announces a ClusterIP, also when a Gateway listens on it. */
 static void make_vips(struct layer7 *l7)
 {
 	struct plan_l7 *plan = l7->plan;
 	size_t n;
-	_cleanup_(mem_freep) struct addr *services = list_service_addrs(l7->drafts, &n);
+	_cleanup_(mem_freep) struct addr *taken = list_cluster_ips(l7->drafts, &n);
 
 	plan->vips = mem_array(l7->n_binds, sizeof(*plan->vips));
 	for (size_t i = 0; i < l7->n_binds; i++) {
@@ -289,9 +290,9 @@ static void make_vips(struct layer7 *l7)
 		if (!bind->vip)
 			continue;
 		vip = vip_of(plan, &bind->addr);
-		vip->service |= bind->cluster_ip || (n && bsearch(&bind->addr, services, n,
-								  sizeof(*services), addr_rank));
-		vip->announce |= !bind->cluster_ip && announce_here(l7, &bind->addr);
+		vip->service |= bind->cluster_ip ||
+				(n && bsearch(&bind->addr, taken, n, sizeof(*taken), addr_rank));
+		vip->announce = !vip->service && announce_here(l7, &bind->addr);
 	}
 }
 
@@ -313,6 +314,7 @@ static void move_rules(struct layer7 *l7)
 
 void assemble_plan(struct layer7 *l7)
 {
+	binds_sort(l7);
 	place_listeners(l7);
 	list_certs(l7);
 	refer_to_certs(l7);

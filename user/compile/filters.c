@@ -85,14 +85,14 @@ static void add_header(struct plan_header_list *list, char *name, const char *va
 static char *take_headers(const struct route_header *from, size_t n, struct plan_header_list *to)
 {
 	for (size_t i = 0; i < n; i++) {
-		char *name = lower(from[i].name);
+		_cleanup_(mem_freep) char *name = lower(from[i].name);
 		const char *reason = check_name(name);
 
 		if (!reason && !is_value(from[i].value))
 			reason = "has a value that no header field may have";
-		add_header(to, name, from[i].value);
 		if (reason)
 			return mem_printf("%s %s", from[i].name, reason);
+		add_header(to, TAKE_PTR(name), from[i].value);
 	}
 	return NULL;
 }
@@ -107,10 +107,12 @@ static char *take_removals(const struct route_filter *filter, struct plan_header
 	free(to->remove);
 	to->remove = names;
 	for (size_t i = 0; i < filter->n_remove; i++) {
-		to->remove[to->n_remove++] = lower(filter->remove[i]);
-		reason = check_name(to->remove[to->n_remove - 1]);
+		_cleanup_(mem_freep) char *name = lower(filter->remove[i]);
+
+		reason = check_name(name);
 		if (reason)
 			return mem_printf("%s %s", filter->remove[i], reason);
+		to->remove[to->n_remove++] = TAKE_PTR(name);
 	}
 	return NULL;
 }

@@ -80,7 +80,8 @@ static void take_secrets(struct layer7 *l7, struct listener_draft *draft)
 		}
 		snprintf(field, sizeof(field), "spec.listeners[%zu].tls.certificateRefs[%zu]",
 			 draft->index, i);
-		problem_add(l7->diags, DIAG_ERROR, &draft->gateway->object, field, "%s", reason);
+		problem_add(l7->diags, DIAG_ERROR, &draft->gateway->object, field, "%s%s", reason,
+			    listener->n_certs == 1 ? ": this listener is not served" : "");
 	}
 }
 
@@ -138,8 +139,8 @@ static bool check_listener(struct layer7 *l7, struct listener_draft *draft)
 		return false;
 	}
 	take_secrets(l7, draft);
-	if (draft->n_secrets)
-		return true;
+	if (draft->n_secrets || listener->n_certs == 1)
+		return draft->n_secrets;
 	snprintf(field, sizeof(field), "spec.listeners[%zu].tls.certificateRefs", draft->index);
 	problem_add(l7->diags, DIAG_ERROR, object, field,
 		    "no usable certificate: this listener is not served");

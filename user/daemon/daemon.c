@@ -19,6 +19,10 @@
 #include "admin/admin.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rundir.h"
+#include "daemon/changes.h"
+#include "daemon/edge.h"
+#include "daemon/launcher.h"
 #include "daemon/privileges.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
@@ -28,92 +32,71 @@
 #include "plan/plan.h"
 
 #define RETRY_MS 1000 /* after the kernel refused a write */
+#define WAIT_MS	 1000 /* at most, for the proxy to say that it knows the plan */
 
 /* ---- from objects to kernel ---------------------------------------------------------------- */
 
-static int text_rank(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static char **format_all(const struct diag_list *diags)
-{
-	char **texts = mem_array(diags->n, sizeof(*texts));
-
-	for (size_t i = 0; i < diags->n; i++)
-		texts[i] = diag_format(&diags->items[i]);
-	if (diags->n)
-		qsort(texts, diags->n, sizeof(*texts), text_rank);
-	return texts;
-}
-
-static void free_all(char **texts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(texts[i]);
-	free(texts);
-}
-
-/* The line of a log has a level already. */
-static const char *without_level(const char *text)
-{
-	static const char level[] = "warning: ";
-
-	return strncmp(text, level, sizeof(level) - 1) ? text : text + sizeof(level) - 1;
-}
-
-/* What stands in both was said before. */
-static void log_changes(const struct diag_list *before, const struct diag_list *now)
-{
-	char **old = format_all(before), **new = format_all(now);
-	size_t i = 0, j = 0;
-
-	while (i < before->n || j < now->n) {
-		int order = i == before->n ? 1 : j == now->n ? -1 : strcmp(old[i], new[j]);
-
-		if (order < 0)
-			log_info("no longer: %s", without_level(old[i]));
-		else if (order > 0)
-			log_warn("%s", without_level(new[j]));
-		i += order <= 0;
-		j += order >= 0;
-	}
-	free_all(old, before->n);
-	free_all(new, now->n);
-}
-
-static void take_diags(struct daemon *daemon, const struct diag_list *of_kernel)
+static void take_diags(struct daemon *daemon)
 {
 	struct diag_list now = { 0 };
+	struct feed_status status;
 
+	edge_status(daemon->edge, &status);
 	diag_append(&now, manifests_diags(daemon->manifests));
 	diag_append(&now, &daemon->plan->diags);
-	diag_append(&now, of_kernel);
+	diag_append(&now, &daemon->of_kernel);
+	diag_append(&now, status.diags);
 	diag_sort(&now);
-	log_changes(&daemon->diags, &now);
+	changes_log(&daemon->diags, &now);
 	diag_fini(&daemon->diags);
 	daemon->diags = now;
 }
 
 static void on_retry(void *arg);
 
-static void apply(struct daemon *daemon)
+static void apply_to_kernel(struct daemon *daemon)
 {
-	struct diag_list of_kernel = { 0 };
-
 	loop_timer_remove(TAKE_PTR(daemon->retry));
+	loop_timer_remove(TAKE_PTR(daemon->waiting));
+	diag_fini(&daemon->of_kernel);
 	daemon->applied = 0;
 	if (daemon->dataplane)
-		daemon->applied = dataplane_apply(daemon->dataplane, daemon->plan, &of_kernel);
+		daemon->applied =
+			dataplane_apply(daemon->dataplane, daemon->plan, &daemon->of_kernel);
 	if (daemon->applied < 0)
 		daemon->retry = loop_timer_add(daemon->loop, RETRY_MS, 0, on_retry, daemon);
-	take_diags(daemon, &of_kernel);
-	diag_fini(&of_kernel);
+	take_diags(daemon);
 }
 
 static void on_retry(void *arg)
 {
-	apply(arg);
+	apply_to_kernel(arg);
+}
+
+/* Connections are not led to a proxy that would not know what to do with them. */
+static void apply(struct daemon *daemon)
+{
+	bool grows = edge_grows(daemon->edge, daemon->plan);
+
+	loop_timer_remove(TAKE_PTR(daemon->waiting));
+	if (!grows)
+		apply_to_kernel(daemon);
+	edge_apply(daemon->edge, daemon->plan);
+	if (grows && daemon->dataplane && edge_is_behind(daemon->edge))
+		daemon->waiting = loop_timer_add(daemon->loop, WAIT_MS, 0, on_retry, daemon);
+	else if (grows)
+		apply_to_kernel(daemon);
+	take_diags(daemon);
+}
+
+static void on_edge_changed(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->waiting && !edge_is_behind(daemon->edge))
+		apply_to_kernel(daemon);
+	else
+		take_diags(daemon);
 }
 
 struct compile_config daemon_config(const struct options *options, const char *node_name, bool l4)
@@ -164,8 +147,8 @@ static void on_dataplane(void *arg, unsigned events)
 	(void)events;
 	if (r < 0)
 		log_err(r, "devices and addresses");
-	if (dataplane_wants_apply(daemon->dataplane))
-		apply(daemon);
+	if (dataplane_wants_apply(daemon->dataplane) && !daemon->waiting)
+		apply_to_kernel(daemon);
 }
 
 static void on_tick(void *arg)
@@ -173,15 +156,29 @@ static void on_tick(void *arg)
 	struct daemon *daemon = arg;
 
 	dataplane_tick(daemon->dataplane);
-	if (dataplane_wants_apply(daemon->dataplane))
-		apply(daemon);
+	if (dataplane_wants_apply(daemon->dataplane) && !daemon->waiting)
+		apply_to_kernel(daemon);
 }
 
-static void on_stop(void *arg)
+static void on_drained(void *arg)
 {
 	struct daemon *daemon = arg;
 
 	loop_stop(daemon->loop);
+}
+
+/* The first time what is under way is finished; who asks again does not want to wait. */
+static void on_stop(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->stopping) {
+		edge_kill(daemon->edge);
+		loop_stop(daemon->loop);
+		return;
+	}
+	daemon->stopping = true;
+	edge_drain(daemon->edge, on_drained, daemon);
 }
 
 static void close_file(FILE **file)
@@ -206,12 +203,12 @@ static void warn_of_overlap(const struct option_range *ours)
 			 ours->min, ours->max, min, max);
 }
 
-static int open_dataplane(struct daemon *daemon)
+static int open_dataplane(struct daemon *daemon, bool steered)
 {
 	const struct options *options = daemon->options;
 	const struct dataplane_config config = {
 		.bpffs_dir = options->bpffs,
-		.l4 = true,
+		.l4 = daemon->l4,
 		.cgroup_dir = *options->cgroup ? options->cgroup : NULL,
 		.devices = (const char *const *)options->devices.items,
 		.n_devices = options->devices.n,
@@ -225,11 +222,16 @@ static int open_dataplane(struct daemon *daemon)
 	};
 	int r;
 
-	if (!daemon->l4)
+	if (!steered)
 		return 0;
-	warn_of_overlap(&options->snat_ports);
+	if (daemon->l4)
+		warn_of_overlap(&options->snat_ports);
 	r = dataplane_open(&config, &daemon->dataplane);
 	privileges_drop_perfmon();
+	if (r < 0 && r != -EBUSY && !daemon->l4) {
+		log_warn("Gateways are served by ordinary sockets");
+		return 0;
+	}
 	return r;
 }
 
@@ -263,9 +265,10 @@ static int open_admin(struct daemon *daemon)
 {
 	const char *dir = daemon->options->run_dir, *listen = daemon->options->admin;
 	_cleanup_(mem_freep) char *socket = mem_printf("%s/%s", dir, NARU_SOCKET);
+	int r = rundir_make(dir);
 
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return log_err(-errno, "--run-dir %s", dir);
+	if (r < 0)
+		return log_err(r, "--run-dir %s", dir);
 	return admin_open(daemon->loop, socket, *listen ? listen : NULL, views_routes, daemon,
 			  &daemon->admin);
 }
@@ -290,32 +293,59 @@ static int watch(struct daemon *daemon)
 }
 
 /* What there is the right to do, against what was asked for. */
-static int choose_l4(struct daemon *daemon)
+static int choose_l4(struct daemon *daemon, const struct privileges *have)
 {
-	struct privileges have;
-	int r = privileges_reduce(&have);
+	int asked = daemon->options->l4;
 
-	if (r < 0)
-		return r;
-	daemon->l4 = daemon->options->l4 != OPTIONS_L4_OFF && have.packets;
-	if (daemon->options->l4 == OPTIONS_L4_OFF || have.packets)
-		return 0;
-	if (daemon->options->l4 == OPTIONS_L4_ON) {
+	daemon->l4 = asked != OPTIONS_L4_OFF && have->packets;
+	if (!have->packets && asked == OPTIONS_L4_ON) {
 		log_error("missing capabilities: %s (start narud as root, or with --l4 off)",
-			  have.missing);
+			  have->missing);
 		return -EPERM;
 	}
-	log_warn("Services are not served, for want of %s: naru serves Gateways only",
-		 have.missing);
+	if (!have->packets && asked == OPTIONS_L4_AUTO)
+		log_warn("Services are not served, for want of %s: naru serves Gateways only",
+			 have->missing);
+	if (!have->steering)
+		log_warn("Gateways are served by ordinary sockets, for want of %s", have->missing);
 	return 0;
+}
+
+static int open_edge(struct daemon *daemon)
+{
+	const struct edge_config config = {
+		.loop = daemon->loop,
+		.options = daemon->options,
+		.model = daemon->model,
+		.dataplane = daemon->dataplane,
+		.launcher = daemon->launcher,
+		.changed = on_edge_changed,
+		.arg = daemon,
+	};
+
+	return edge_open(&config, &daemon->edge);
+}
+
+/* Before there is anything that a child should not inherit. Without a launcher narud serves what
+ * needs no proxy. */
+static void open_launcher(struct daemon *daemon)
+{
+	const struct options *options = daemon->options;
+
+	launcher_open(options->run_dir, log_level_name((enum log_level)options->log_level),
+		      &daemon->launcher);
 }
 
 int daemon_open(struct daemon *daemon, const struct options *options, const char *node_name)
 {
+	struct privileges have;
 	int r;
 
 	*daemon = (struct daemon){ .options = options, .node_name = node_name };
-	r = choose_l4(daemon);
+	open_launcher(daemon);
+	r = privileges_reduce(&have);
+	if (!r)
+		r = choose_l4(daemon, &have);
 	if (!r)
 		r = check_folder(options->manifests);
 	if (r < 0)
@@ -324,9 +354,11 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (!daemon->loop)
 		return log_err(-EMFILE, "event loop");
 	daemon->model = model_new();
-	r = open_dataplane(daemon);
+	r = open_dataplane(daemon, have.steering);
 	if (!r)
 		r = open_admin(daemon);
+	if (!r)
+		r = open_edge(daemon);
 	if (!r)
 		r = open_manifests(daemon);
 	if (r < 0)
@@ -337,8 +369,9 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 
 void daemon_run(struct daemon *daemon)
 {
-	log_info("serving node=%s services=%zu l4=%s", daemon->node_name, daemon->plan->n_services,
-		 daemon->dataplane ? "on" : "off");
+	log_info("serving node=%s services=%zu l4=%s binds=%zu by=%s", daemon->node_name,
+		 daemon->plan->n_services, daemon->l4 ? "on" : "off", daemon->plan->l7.n_binds,
+		 daemon->dataplane ? "bpf" : "sockets");
 	loop_run(daemon->loop);
 	log_info("ends; the kernel's state stays in place");
 }
@@ -350,6 +383,9 @@ void daemon_close(struct daemon *daemon)
 	loop_fd_remove(daemon->dataplane_handle);
 	loop_timer_remove(daemon->tick);
 	loop_timer_remove(daemon->retry);
+	loop_timer_remove(daemon->waiting);
+	edge_close(daemon->edge);
+	launcher_close(daemon->launcher);
 	if (daemon->manifests)
 		manifests_close(daemon->manifests);
 	if (daemon->dataplane)
@@ -357,5 +393,6 @@ void daemon_close(struct daemon *daemon)
 	plan_free(daemon->plan);
 	model_free(daemon->model);
 	diag_fini(&daemon->diags);
+	diag_fini(&daemon->of_kernel);
 	loop_free(daemon->loop);
 }

@@ -11,6 +11,8 @@
 
 struct admin;
 struct dataplane;
+struct edge;
+struct launcher;
 struct manifests;
 struct model;
 struct plan;
@@ -22,14 +24,18 @@ struct daemon {
 	struct loop *loop;
 	struct model *model;
 	struct manifests *manifests;
-	struct dataplane *dataplane; /* NULL with --l4 off */
+	struct dataplane *dataplane; /* NULL without privileges */
+	struct launcher *launcher;   /* NULL: there is no proxy beside narud */
+	struct edge *edge;
 	struct admin *admin;
-	struct plan *plan;	/* the newest; never NULL once daemon_open() returned 0 */
-	struct diag_list diags; /* of sources, plan and dataplane, sorted */
-	int applied;		/* 0, or why the kernel is not equal to the plan */
+	struct plan *plan;	    /* the newest; never NULL once daemon_open() returned 0 */
+	struct diag_list diags;	    /* of sources, plan and dataplane, sorted */
+	struct diag_list of_kernel; /* of the dataplane alone */
+	bool stopping;
+	int applied; /* 0, or why the kernel is not equal to the plan */
 
 	struct loop_fd *manifests_handle, *dataplane_handle;
-	struct loop_timer *tick, *retry;
+	struct loop_timer *tick, *retry, *waiting;
 };
 
 /* What a plan depends on besides objects; l4: are Services served? Borrows the options. */

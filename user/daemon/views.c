@@ -235,13 +235,16 @@ static int show_metrics(void *arg, struct str *ret_body)
 	return 200;
 }
 
-/* Fine is: what the newest plan says is in force. */
+/* Fine is: what the newest plan says is in force. What ends is to get no new requests. */
 static int show_health(void *arg, struct str *ret_body)
 {
 	const struct daemon *daemon = arg;
+	const char *text = daemon->stopping	 ? "narud is ending"
+			   : daemon->applied < 0 ? "the plan is not in force"
+						 : "ok";
 
-	str_addf(ret_body, "%s\n", daemon->applied < 0 ? "the plan is not in force" : "ok");
-	return daemon->applied < 0 ? 503 : 200;
+	str_addf(ret_body, "%s\n", text);
+	return daemon->stopping || daemon->applied < 0 ? 503 : 200;
 }
 
 #define JSON "application/json"

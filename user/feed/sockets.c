@@ -122,13 +122,14 @@ static bool has_worker(const struct sockets *sockets, int worker)
 	return false;
 }
 
-/* Nobody shall find it without being led there: bound to loopback, where there is IPv6 on it. */
+/* Nobody shall find it without being led there; an IPv6 socket takes both families. */
 static int make_hidden(int *ret_fd)
 {
-	const struct addr loopback = { .byte = { [15] = 1 } }, any = { 0 };
+	const struct addr loopback = { .byte = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } };
+	const struct addr any = { 0 };
 	int r = listen_at(&loopback, 0, false, ret_fd);
 
-	return r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT ? make(&any, 0, ret_fd) : r;
+	return r < 0 ? make(&any, 0, ret_fd) : r;
 }
 
 static int worker_rank(const void *a, const void *b)

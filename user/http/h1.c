@@ -40,10 +40,11 @@ static ssize_t begin(struct parse *p, bool request)
 {
 	size_t start;
 	ssize_t len = h1_head_find(p->input, request, &start, p->error);
-	char *at = p->input->buf + start, *lf;
+	char *at, *lf;
 
 	if (len < 0)
 		return len;
+	at = p->input->buf + start;
 	p->end = p->input->buf + len;
 	lf = memchr(at, '\n', (size_t)(p->end - at));
 	p->line = (struct http_text){ at, (size_t)(lf - 1 - at) };
@@ -241,6 +242,11 @@ ssize_t h1_parse_request(struct h1_input *input, bool tls, struct http_request *
 
 /* ---- responses ---- */
 
+static int broken(struct parse *p, const char *reason)
+{
+	return refuse(p, 502, reason);
+}
+
 /* "HTTP/1.1 200 OK"; many servers leave out the space when there is no phrase. */
 static int parse_status_line(struct parse *p, struct http_response *response)
 {
@@ -248,19 +254,19 @@ static int parse_status_line(struct parse *p, struct http_response *response)
 	const char *at;
 
 	if (!cut(&rest, ' ', &version))
-		return refuse(p, 502, "no status line");
+		return broken(p, "no status line");
 	if (parse_version(p, version, &response->minor))
 		return -EBADMSG;
 	at = rest.at;
 	if (rest.len < 3 || !chars_all(at, 3, CHARS_DIGIT) || (rest.len > 3 && at[3] != ' '))
-		return refuse(p, 502, "no status of three digits");
+		return broken(p, "no status of three digits");
 	response->status = (uint16_t)((at[0] - '0') * 100 + (at[1] - '0') * 10 + at[2] - '0');
 	if (response->status < 100 || response->status > 599)
-		return refuse(p, 502, "a status beyond 100 to 599");
+		return broken(p, "a status beyond 100 to 599");
 	if (rest.len > 3)
 		response->reason = (struct http_text){ at + 4, rest.len - 4 };
 	if (!chars_all(response->reason.at, response->reason.len, CHARS_VALUE))
-		return refuse(p, 502, "a control character in the phrase");
+		return broken(p, "a control character in the phrase");
 	return 0;
 }
 
@@ -270,11 +276,11 @@ static int read_framing(struct parse *p, struct http_response *response)
 	const struct h1_head *head = &p->head;
 
 	if (head->coding.at && head->length.at)
-		return refuse(p, 502, "Content-Length and Transfer-Encoding");
+		return broken(p, "Content-Length and Transfer-Encoding");
 	if (head->coding.at && (!response->minor || h1_framing_coding(head->coding)))
-		return refuse(p, 502, "Transfer-Encoding is not chunked");
+		return broken(p, "Transfer-Encoding is not chunked");
 	if (head->length.at && h1_framing_length(head->length, &response->length))
-		return refuse(p, 502, "Content-Length is no number");
+		return broken(p, "Content-Length is no number");
 	response->has_length = head->length.at != NULL;
 	return 0;
 }
@@ -285,7 +291,7 @@ static int decide_body(struct parse *p, bool to_head, struct http_response *resp
 	if (response->status < 200 || response->status == 204) {
 		/* That there is a length of nothing is said by many, and cannot be misread. */
 		if (p->head.coding.at || response->length)
-			return refuse(p, 502, "a body where none can be");
+			return broken(p, "a body where none can be");
 		response->has_length = false;
 		return 0;
 	}
@@ -300,24 +306,33 @@ static int decide_body(struct parse *p, bool to_head, struct http_response *resp
 	return 0;
 }
 
+static ssize_t parse_response(struct parse *p, bool to_head, struct http_response *response)
+{
+	ssize_t len = begin(p, false);
+
+	if (len < 0)
+		return len;
+	if (parse_status_line(p, response) ||
+	    h1_head_fields(p->input, p->fields, p->end, false, &p->head, p->error) ||
+	    read_framing(p, response) || decide_body(p, to_head, response))
+		return -EBADMSG;
+	response->fields = p->head.fields;
+	response->keep_alive =
+		keeps_alive(&p->head, response->minor) && response->framing != HTTP_UNTIL_CLOSE;
+	return len;
+}
+
 ssize_t h1_parse_response(struct h1_input *input, bool to_head, struct http_response *ret_response,
 			  struct h1_error *ret_error)
 {
 	struct parse p = { .input = input, .error = ret_error };
 	struct http_response response = { 0 };
-	ssize_t len = begin(&p, false);
+	ssize_t len = parse_response(&p, to_head, &response);
 
-	if (len < 0)
-		return len;
-	if (parse_status_line(&p, &response) ||
-	    h1_head_fields(input, p.fields, p.end, false, &p.head, ret_error) ||
-	    read_framing(&p, &response) || decide_body(&p, to_head, &response)) {
+	/* Whatever is wrong with it, the client is told that a gateway met it. */
+	if (len == -EBADMSG)
 		ret_error->status = 502;
-		return -EBADMSG;
-	}
-	response.fields = p.head.fields;
-	response.keep_alive =
-		keeps_alive(&p.head, response.minor) && response.framing != HTTP_UNTIL_CLOSE;
-	*ret_response = response;
+	if (len > 0)
+		*ret_response = response;
 	return len;
 }

@@ -199,10 +199,9 @@ static ssize_t take_trailer(struct h1_body *body, const char *data, size_t len)
 
 	/* Room for all lines there can be: texts of the fields point into it. */
 	if (!body->line)
-		body->line = arena_alloc(body->arena, OVERHEAD_MAX + 2);
+		body->line = arena_alloc(body->arena, OVERHEAD_MAX);
 	body->overhead += n;
-	/* The empty line of a body at the limit has its room. */
-	if (body->overhead > OVERHEAD_MAX + 2)
+	if (body->overhead > OVERHEAD_MAX)
 		return -EBADMSG;
 	memcpy(body->line + body->line_len, data, n);
 	body->line_len += n;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* In a child each: what is left, what fails, what ends the process, and that all threads are in. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "proxy/sandbox.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
+static int run(int (*inside)(void))
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (!pid)
+		_exit(sandbox_enter() < 0 ? 100 : inside());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static int serve(void)
+{
+	int pair[2], memory = memfd_create("test", MFD_CLOEXEC);
+	char byte = 0;
+	void *big = malloc(1 << 20);
+
+	free(big);
+	if (memory < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+	    send(pair[0], "x", 1, 0) != 1 || recv(pair[1], &byte, 1, 0) != 1)
+		return 1;
+	return 0;
+}
+
+static int open_file(void)
+{
+	return open("/etc/passwd", O_RDONLY) < 0 && errno == EPERM ? 0 : 1;
+}
+
+static int start_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, (void *(*)(void *))abort, NULL) ? 0 : 1;
+}
+
+static int start_program(void)
+{
+	execl("/bin/true", "true", NULL);
+	return 0;
+}
+
+static int trace(void)
+{
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	return 0;
+}
+
+static void what_serving_needs_is_left(void **state)
+{
+	(void)state;
+	assert_int_equal(run(serve), 0);
+}
+
+static void other_calls_fail(void **state)
+{
+	(void)state;
+	if (SANITIZED)
+		skip();
+	assert_int_equal(run(open_file), 0);
+	assert_int_equal(run(start_thread), 0);
+}
+
+static void programs_end_it(void **state)
+{
+	int status;
+
+	(void)state;
+	if (SANITIZED)
+		skip();
+	status = run(start_program);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	status = run(trace);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
+static int go[2], tell[2];
+
+static void *wait_and_open(void *arg)
+{
+	char byte;
+
+	(void)arg;
+	if (read(go[0], &byte, 1) != 1)
+		return NULL;
+	byte = (char)open_file();
+	(void)!write(tell[1], &byte, 1);
+	return NULL;
+}
+
+/* A thread that runs already is not left out. */
+static void all_threads_are_in(void **state)
+{
+	pid_t pid;
+	int status = 0;
+
+	(void)state;
+	if (SANITIZED)
+		skip();
+	pid = fork();
+	if (!pid) {
+		pthread_t thread;
+		char byte = 1;
+
+		if (pipe(go) < 0 || pipe(tell) < 0 ||
+		    pthread_create(&thread, NULL, wait_and_open, NULL))
+			_exit(101);
+		if (sandbox_enter() < 0 || write(go[1], &byte, 1) != 1 ||
+		    read(tell[0], &byte, 1) != 1)
+			_exit(102);
+		_exit(byte);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_serving_needs_is_left),
+		cmocka_unit_test(other_calls_fail),
+		cmocka_unit_test(programs_end_it),
+		cmocka_unit_test(all_threads_are_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
