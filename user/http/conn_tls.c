@@ -34,9 +34,10 @@ struct chain {
 struct conn_tls {
 	SSL *ssl;
 	struct tls_server *server;
-	bool handshaking;
-	bool sending; /* the operation out is under way, with flight */
-	bool shut;    /* FIN is to follow what is in out */
+	bool handshaking; /* until its end is told */
+	bool agreed;	  /* or failed: its end is to be told */
+	bool sending;	  /* the operation out is under way, with flight */
+	bool shut;	  /* FIN is to follow what is in out */
 	/* Received ciphertext, and how far it was read. */
 	struct io_buf *in;
 	size_t in_at;
@@ -234,6 +235,18 @@ static void flush(struct conn *conn)
 	io_send(conn->file, &conn->out, on_sent, iov, n);
 }
 
+/* Not before our last words, an alert perhaps, are on their way: the user may close. A peer that
+ * does not listen to them any more may still have said something. */
+static void end_handshake(struct conn *conn)
+{
+	struct conn_tls *tls = conn->tls;
+
+	if (!tls->agreed || tls->sending)
+		return;
+	tls->handshaking = false;
+	conn_done(conn, tls->recv_end);
+}
+
 static void on_sent(struct io_op *op, ssize_t result)
 {
 	struct conn *conn = op->arg;
@@ -242,7 +255,7 @@ static void on_sent(struct io_op *op, ssize_t result)
 	chain_clear(conn->io, &tls->flight);
 	tls->sending = false;
 	if (result < 0) {
-		tls->send_fail = (int)result;
+		tls->send_fail = tls->send_fail ? tls->send_fail : (int)result;
 		chain_clear(conn->io, &tls->out);
 	}
 	if (!conn->closed)
@@ -250,8 +263,9 @@ static void on_sent(struct io_op *op, ssize_t result)
 	if (!conn->closed && !tls->sending) {
 		if (tls->shut)
 			io_shutdown(conn->file);
-		/* During a handshake what is waited for is not this. */
-		if (conn->done_fn && !tls->handshaking)
+		if (tls->handshaking)
+			end_handshake(conn);
+		else if (conn->done_fn)
 			conn_done(conn, tls->send_fail);
 	}
 	conn_unref(conn);
@@ -355,16 +369,15 @@ static void handshake_on(struct conn *conn)
 	r = SSL_do_handshake(tls->ssl);
 	if (r != 1)
 		end = why(tls, r);
-	/* An alert is on its way before the user hears of the failure and closes. */
 	flush(conn);
 	if (r != 1 && !end) {
 		conn_start_in(conn, on_in, true);
 		return;
 	}
-	tls->handshaking = false;
 	if (r != 1)
 		tls->recv_end = tls->send_fail = end < 0 ? end : -ECONNRESET;
-	conn_done(conn, tls->send_fail);
+	tls->agreed = true;
+	end_handshake(conn);
 }
 
 /* Comes with ciphertext, or without a receive when there was something to say already. */
