@@ -37,7 +37,8 @@ struct h1_input {
  * Parses the head at the beginning of the input. Texts of the result point into buf and the arena.
  * Returns the length of the head; -EAGAIN: it is not complete yet; -EBADMSG: refused, *ret_error
  * says why, and the connection must not be used any more. One empty line before a request is
- * skipped (RFC 9112, 2.2).
+ * skipped (RFC 9112, 2.2). Names with '_' pass unless a reader that takes '_' for '-', as CGI does,
+ * would take one for a field of routing, framing or identity ("X_Forwarded_For").
  */
 ssize_t h1_parse_request(struct h1_input *input, bool tls, struct http_request *ret_request,
 			 struct h1_error *ret_error);

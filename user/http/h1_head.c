@@ -43,18 +43,16 @@ static int check_partial(struct h1_input *input, size_t start, bool request,
 	const struct h1_limits *limits = input->limits;
 	const char *buf = input->buf + start;
 	size_t len = input->len - start, from = input->scanned > start ? input->scanned : start;
-	bool in_line = !memchr(buf, '\n', len);
+	size_t line_max = limits->target_bytes + LINE_EXTRA;
 
 	if (len && !chars_is(*buf, CHARS_TOKEN) && !(*buf == '\r' && !start))
 		return h1_head_refuse(ret_error, 400, "this is no HTTP");
 	if (is_garbled(input->buf + from, input->buf + input->len))
 		return h1_head_refuse(ret_error, 400, "a bare CR or a NUL");
-	if (request && in_line && len >= limits->target_bytes + LINE_EXTRA)
+	if (request && len >= line_max && !memchr(buf, '\n', line_max))
 		return h1_head_refuse(ret_error, 414, "the request line is too long");
 	if (input->len >= limits->head_bytes)
-		return request && in_line
-			       ? h1_head_refuse(ret_error, 414, "the request line is too long")
-			       : h1_head_refuse(ret_error, 431, "the head is too long");
+		return h1_head_refuse(ret_error, 431, "the head is too long");
 	/* The last byte may be a CR whose LF is still to come. */
 	input->scanned = input->len - (input->len > 0);
 	return -EAGAIN;

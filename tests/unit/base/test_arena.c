@@ -18,7 +18,7 @@ static size_t blocks(const struct arena *arena)
 	/* The list's link is the first member of a block. */
 	size_t n = 0;
 
-	for (const void *block = arena->blocks; block; memcpy(&block, block, sizeof(block)))
+	for (const void *block = arena->blocks; block; block = *(const void *const *)block)
 		n++;
 	return n;
 }

@@ -26,10 +26,18 @@ struct rig {
 	struct http_response response;
 };
 
+/* A copy in memory of just that size. */
+static inline char *rig_exact(const char *raw, size_t len)
+{
+	char *exact = mem_array(1, len);
+
+	memcpy(exact, raw, len);
+	return exact;
+}
+
 static inline void rig_init(struct rig *rig, const char *raw, size_t len)
 {
-	*rig = (struct rig){ .buf = mem_array(1, len) };
-	memcpy(rig->buf, raw, len);
+	*rig = (struct rig){ .buf = rig_exact(raw, len) };
 	rig->input = (struct h1_input){
 		.buf = rig->buf,
 		.len = len,

@@ -38,8 +38,7 @@ static int feed(struct h1_body *body, const char *raw, size_t len, size_t cut, s
 
 		if (at == stop)
 			stop = len;
-		exact = mem_array(1, stop - at);
-		memcpy(exact, raw + at, stop - at);
+		exact = rig_exact(raw + at, stop - at);
 		n = h1_body_next(body, exact, stop - at, &piece);
 		assert_true(n <= (ssize_t)(stop - at));
 		if (n > 0 && piece.len) {

@@ -11,10 +11,9 @@ struct row {
 static int normalise(const char *path, struct arena *arena, struct http_text *ret_path)
 {
 	size_t len = strlen(path);
-	char *exact = mem_array(1, len);
+	char *exact = rig_exact(path, len);
 	int r;
 
-	memcpy(exact, path, len);
 	r = target_normalise((struct http_text){ exact, len }, arena, ret_path);
 	if (!r)
 		ret_path->at = arena_copy(arena, ret_path->at, ret_path->len);
@@ -152,10 +151,9 @@ static void f7_refused_paths(void **state)
 static int authority(const char *text, struct arena *arena, struct http_request *request)
 {
 	size_t len = strlen(text);
-	char *exact = mem_array(1, len);
+	char *exact = rig_exact(text, len);
 	int r;
 
-	memcpy(exact, text, len);
 	r = target_parse_authority((struct http_text){ exact, len }, arena, request);
 	free(exact);
 	return r;
@@ -197,6 +195,8 @@ static void f6_authorities(void **state)
 	arena_fini(&arena);
 }
 
+#define LABEL_64 LABEL_63 "l"
+#define NAME_255 LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63
 #define LABEL_63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"
 
 static void f6_refused_authorities(void **state)
@@ -261,8 +261,8 @@ static void f6_refused_authorities(void **state)
 		"*.example.com",
 		"a'b",
 		"a|b",
-		LABEL_63 "l",
-		LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63,
+		LABEL_64,
+		NAME_255,
 	};
 	struct arena arena = { 0 };
 
@@ -311,11 +311,10 @@ static void test_query(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		size_t len = strlen(rows[i].query);
-		char *exact = mem_array(1, len);
+		char *exact = rig_exact(rows[i].query, len);
 		struct http_text query = { exact, len };
 		bool found;
 
-		memcpy(exact, rows[i].query, len);
 		found = target_query_get(query, rows[i].name, &arena, &value);
 		assert_int_equal(found, rows[i].value != NULL);
 		if (found)
