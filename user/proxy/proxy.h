@@ -6,13 +6,15 @@
 #pragma once
 #include "feed/report.h"
 #include "proxy/table.h"
+#include "proxy/times.h"
 
 struct proxy;
 
 struct proxy_config {
 	unsigned threads; /* at least 1 */
 	uint32_t drain_ms;
-	int access_log; /* descriptor, taken over; -1: none */
+	int access_log;		   /* descriptor, taken over; -1: none */
+	const struct times *times; /* NULL: the usual ones */
 };
 
 /* Starts the threads. -errno. */
@@ -30,7 +32,7 @@ void proxy_unlisten(struct proxy *proxy, uint32_t id);
 
 /*
  * Puts a snapshot in force, taking over what l7 holds: requests that begin after every worker has
- * switched use it; on_applied is called then, on this thread. -EINVAL with *ret_error: nothing is
+ * switched use it: proxy_generation() says so then. -EINVAL with *ret_error: nothing is
  * changed.
  */
 int proxy_apply(struct proxy *proxy, struct plan_l7 *l7, uint64_t generation, table_cert_fn certs,

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections of clients, spoken to in HTTP/1: one request after the other. */
+#pragma once
+#include <stdint.h>
+
+struct worker;
+
+/* Takes over a socket that was accepted. */
+void downstream_accept(struct worker *worker, int fd);
+/* Closes those that have been without a request for so long. */
+void downstream_close_idle(struct worker *worker, uint64_t ms);
+/* Closes all, whatever is under way. */
+void downstream_cut(struct worker *worker);
