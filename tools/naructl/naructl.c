@@ -47,6 +47,12 @@ static const struct command commands[] = {
 	{ "services", ask, "/v1/services", show_services, NULL,
 	  "addresses that are served, with their policies" },
 	{ "endpoints", ask, "/v1/endpoints", show_endpoints, NULL, "where their traffic goes" },
+	{ "listeners", ask, "/v1/listeners", show_listeners, NULL,
+	  "where Gateways listen, and why not" },
+	{ "routes", ask, "/v1/routes", show_routes, NULL,
+	  "which requests go where, with their shares" },
+	{ "backends", ask, "/v1/backends", show_backends, NULL,
+	  "connections, limits, ejections and failures behind routes" },
 	{ "flows", ask, "/v1/flows", show_flows, NULL, "connections and conversations now" },
 	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node" },
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
@@ -112,8 +118,9 @@ static void print_help(FILE *out)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
 	      "  -o, --output json   the answer as JSON instead of a table\n"
-	      "  --run-dir DIR       where narud's socket is [default /run/naru, for ordinary users\n"
-	      "                      $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment NARU_RUN_DIR]\n"
+	      "  --run-dir DIR       where narud's socket is [default /run/naru, for ordinary\n"
+	      "                      users $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment\n"
+	      "                      NARU_RUN_DIR]\n"
 	      "  --socket PATH       the socket itself\n"
 	      "  --bpffs DIR         for cleanup: narud's --bpffs [default " NARU_BPFFS_DIR
 	      "; environment NARU_BPFFS]\n"

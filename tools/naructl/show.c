@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that are one table each. status is in show_status.c. */
+/* The commands that are one table each. status is in show_status.c, layer 7 in
+ * show_l7.c. */
 #include "show.h"
 
 #include <inttypes.h>

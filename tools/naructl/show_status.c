@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "field.h"
@@ -57,10 +58,31 @@ static void print_plan(struct json_object *root)
 	if (field_is(root, "l4"))
 		printf(", in force %" PRIu64, field_number(root, "applied_generation"));
 	else
-		printf(", not applied (--l4 off)");
+		printf(", Services are left to others (--l4 off, or no privileges)");
 	printf("; services %" PRIu64 ", frontends %" PRIu64 ", endpoints %" PRIu64 "\n",
 	       field_number(root, "services"), field_number(root, "frontends"),
 	       field_number(root, "endpoints"));
+}
+
+static void print_l7(struct json_object *root)
+{
+	struct json_object *l7 = field_of(root, "l7"), *proxy = field_of(l7, "proxy");
+
+	if (!field_number(l7, "listeners"))
+		return;
+	printf("gateways: %" PRIu64 " with listeners %" PRIu64 ", certificates %" PRIu64
+	       "; routes %" PRIu64 " with rules %" PRIu64 "; backends %" PRIu64
+	       " with endpoints %" PRIu64 "\n",
+	       field_number(l7, "gateways"), field_number(l7, "listeners"),
+	       field_number(l7, "certificates"), field_number(l7, "routes"),
+	       field_number(l7, "rules"), field_number(l7, "backends"),
+	       field_number(l7, "endpoints"));
+	printf("proxy:    pid %" PRIu64 ", threads %" PRIu64 ", led to by %s, serves generation "
+	       "%" PRIu64 "; connections %" PRIu64 ", so far %" PRIu64 "\n",
+	       field_number(proxy, "pid"), field_number(proxy, "threads"),
+	       !strcmp(field_text(l7, "by"), "bpf") ? "BPF" : "ordinary sockets",
+	       field_number(proxy, "generation"), field_number(proxy, "connections"),
+	       field_number(proxy, "accepted"));
 }
 
 static void print_devices(struct json_object *root)
@@ -149,6 +171,7 @@ int show_status(struct json_object *root)
 {
 	print_problems(root);
 	print_plan(root);
+	print_l7(root);
 	print_sources(root);
 	if (field_is(root, "l4")) {
 		printf("cgroup:   %s\npins:     %s\n", field_text(root, "cgroup"),

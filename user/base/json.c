@@ -6,8 +6,10 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 
 /* Writes one character and returns how many bytes of the input it took. */
@@ -78,6 +80,17 @@ void json_string(struct json *json, const char *name, const char *value)
 {
 	begin(json, name);
 	add_text(json->out, value);
+}
+
+void json_printf(struct json *json, const char *name, const char *format, ...)
+{
+	_cleanup_(mem_freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = mem_vprintf(format, args);
+	va_end(args);
+	json_string(json, name, text);
 }
 
 void json_uint(struct json *json, const char *name, uint64_t value)

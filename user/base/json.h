@@ -18,5 +18,7 @@ void json_object_end(struct json *json);
 void json_array_begin(struct json *json, const char *name);
 void json_array_end(struct json *json);
 void json_string(struct json *json, const char *name, const char *value);
+void json_printf(struct json *json, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void json_uint(struct json *json, const char *name, uint64_t value);
 void json_bool(struct json *json, const char *name, bool value);

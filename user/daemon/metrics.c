@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "daemon/daemon.h"
+#include "daemon/edge.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
 #include "plan/plan.h"
@@ -65,6 +66,69 @@ static void add_kernel(struct str *out, struct dataplane *dataplane)
 		add_counters(out, values);
 }
 
+static void counter(struct str *out, const char *name, const char *help, uint64_t value)
+{
+	head(out, name, "counter", help);
+	str_addf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* Over all rules, so that no label comes from an object. */
+static void add_requests(struct str *out, const struct report *report)
+{
+	static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
+	uint64_t sums[ARRAY_SIZE(classes)] = { 0 };
+
+	for (size_t i = 0; i < report->n_rules; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(classes); j++)
+			sums[j] += report->rules[i].by_class[j];
+	head(out, "naru_l7_requests_total", "counter", "requests that a rule took, by answer");
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		str_addf(out, "naru_l7_requests_total{class=\"%s\"} %llu\n", classes[i],
+			 (unsigned long long)sums[i]);
+}
+
+static void add_clusters(struct str *out, const struct report *report)
+{
+	uint64_t overflows = 0, retried = 0, ejected = 0;
+
+	for (size_t i = 0; i < report->n_clusters; i++) {
+		const struct report_cluster *cluster = &report->clusters[i];
+
+		overflows += cluster->overflows;
+		retried += cluster->retried;
+		for (size_t j = 0; j < cluster->n_endpoints; j++)
+			ejected += cluster->endpoints[j].ejected_ms > 0;
+	}
+	counter(out, "naru_l7_overflows_total", "tries that a circuit breaker refused", overflows);
+	counter(out, "naru_l7_retries_total", "tries beyond the first", retried);
+	gauge(out, "naru_l7_ejected_endpoints", "endpoints that get no requests now", ejected);
+}
+
+static void add_l7(struct str *out, const struct daemon *daemon)
+{
+	static const struct report nothing;
+	const struct report *report;
+	struct feed_status status;
+
+	edge_status(daemon->edge, &status);
+	report = status.report ? status.report : &nothing;
+	gauge(out, "naru_proxy_up", "1 while a naru-proxy is in charge", status.pid != 0);
+	counter(out, "naru_proxy_starts_total", "proxies that narud has started", status.starts);
+	gauge(out, "naru_proxy_generation", "generation of the plan that the proxy serves",
+	      status.pid ? status.generation : 0);
+	gauge(out, "naru_l7_listeners", "listeners in the plan", daemon->plan->l7.n_listeners);
+	gauge(out, "naru_l7_connections", "connections of clients", report->connections);
+	counter(out, "naru_l7_accepted_total", "connections of clients so far", report->accepted);
+	counter(out, "naru_l7_refused_total", "messages of clients that were no HTTP",
+		report->refused);
+	counter(out, "naru_l7_handshake_failures_total", "TLS handshakes that failed",
+		report->handshake_failures);
+	counter(out, "naru_l7_log_dropped_total", "lines that the access log left out",
+		report->log_dropped);
+	add_requests(out, report);
+	add_clusters(out, report);
+}
+
 void metrics_write(struct daemon *daemon, struct str *ret_body)
 {
 	size_t errors = diag_errors(&daemon->diags);
@@ -80,6 +144,7 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	str_addf(ret_body, "naru_diagnostics{level=\"warning\"} %zu\n", daemon->diags.n - errors);
 	gauge(ret_body, "naru_objects_skipped", "objects of kinds that naru does not read",
 	      manifests_skipped(daemon->manifests));
+	add_l7(ret_body, daemon);
 	if (daemon->dataplane)
 		add_kernel(ret_body, daemon->dataplane);
 }

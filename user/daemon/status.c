@@ -5,7 +5,6 @@
  */
 #include "daemon/status.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
+#include "daemon/status_l7.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
 #include "model/model.h"
@@ -92,19 +92,7 @@ static void add_kernel(struct json *json, const struct dataplane_status *status)
 	json_array_end(json);
 }
 
-static void add_problem(struct json *json, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void add_problem(struct json *json, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	json_string(json, NULL, text);
-}
+#define add_problem(json, ...) json_printf(json, NULL, __VA_ARGS__)
 
 static bool is_attached(const struct dataplane_device *device)
 {
@@ -141,7 +129,7 @@ static void add_device_problems(struct json *json, const struct daemon *daemon,
 static void add_problems(struct json *json, const struct daemon *daemon,
 			 const struct dataplane_status *status)
 {
-	size_t errors = diag_errors(&daemon->diags);
+	size_t errors = diag_errors(&daemon->diags) - status_l7_told(daemon);
 
 	json_array_begin(json, "problems");
 	if (errors)
@@ -149,8 +137,9 @@ static void add_problems(struct json *json, const struct daemon *daemon,
 	if (daemon->applied < 0)
 		add_problem(json, "the kernel refused the newest plan: %s",
 			    strerror(-daemon->applied));
-	if (daemon->dataplane)
+	if (daemon->l4)
 		add_device_problems(json, daemon, status);
+	status_l7_problems(json, daemon);
 	json_array_end(json);
 }
 
@@ -195,10 +184,11 @@ void status_write(struct daemon *daemon, struct str *ret_body)
 	json_object_begin(&json, NULL);
 	json_string(&json, "version", options_version());
 	json_string(&json, "node", daemon->node_name);
-	json_bool(&json, "l4", daemon->dataplane != NULL);
+	json_bool(&json, "l4", daemon->l4);
 	json_uint(&json, "generation", daemon->plan->generation);
 	add_problems(&json, daemon, &status);
 	add_counts(&json, daemon->plan);
+	status_l7_add(&json, daemon);
 	add_source(&json, daemon);
 	add_diags(&json, &daemon->diags);
 	if (daemon->dataplane) {

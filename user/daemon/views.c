@@ -14,6 +14,7 @@
 #include "daemon/daemon.h"
 #include "daemon/metrics.h"
 #include "daemon/status.h"
+#include "daemon/views_l7.h"
 #include "dataplane/dataplane.h"
 #include "plan/plan.h"
 
@@ -66,7 +67,7 @@ static void add_service(struct json *json, const struct daemon *daemon,
 {
 	json_object_begin(json, NULL);
 	add_service_key(json, service);
-	if (daemon->dataplane)
+	if (daemon->l4)
 		json_uint(json, "id", dataplane_service_id(daemon->dataplane, service));
 	add_frontends(json, service);
 	if (endpoints) {
@@ -114,7 +115,7 @@ static void add_endpoint(struct json *json, const struct daemon *daemon,
 	json_bool(json, "local", ep->local);
 	json_bool(json, "in_cluster_set", in_set(&service->cluster, ep));
 	json_bool(json, "in_local_set", in_set(&service->local, ep));
-	if (daemon->dataplane)
+	if (daemon->l4)
 		json_uint(json, "id", dataplane_endpoint_id(daemon->dataplane, service->proto, ep));
 	json_object_end(json);
 }
@@ -257,6 +258,9 @@ const struct admin_route views_routes[] = {
 	{ "/v1/services", JSON, show_services },
 	{ "/v1/endpoints", JSON, show_endpoints },
 	{ "/v1/flows", JSON, show_flows },
+	{ "/v1/listeners", JSON, views_l7_listeners },
+	{ "/v1/routes", JSON, views_l7_routes },
+	{ "/v1/backends", JSON, views_l7_backends },
 	{ "/v1/plan", JSON, show_plan },
 	{ "/v1/plan.txt", TEXT, show_plan_text },
 	{ "/v1/drops", JSON, show_drops },
