@@ -186,7 +186,6 @@ static void make_hosts(struct layer7 *l7)
 	_cleanup_(mem_freep) uint32_t *order = mem_array(l7->n_matches, sizeof(*order));
 	_cleanup_(mem_freep) uint32_t *rank = mem_array(l7->n_matches, sizeof(*rank));
 	struct attachment *all = l7->attachments;
-	uint32_t *matches;
 	size_t n;
 
 	rank_matches(l7, order, rank);
@@ -194,6 +193,7 @@ static void make_hosts(struct layer7 *l7)
 		qsort(all, l7->n_attachments, sizeof(*all), attachment_compare);
 	for (size_t i = 0, end; i < l7->n_attachments; i = end) {
 		const struct listener_draft *draft = &l7->listeners[all[i].listener];
+		_cleanup_(mem_freep) uint32_t *matches = NULL;
 
 		for (end = i + 1; end < l7->n_attachments; end++)
 			if (all[end].listener != all[i].listener ||
@@ -205,9 +205,8 @@ static void make_hosts(struct layer7 *l7)
 		for (size_t j = 0; j < n; j++)
 			matches[j] = order[matches[j]];
 		if (n)
-			add_host(&l7->plan->listeners[draft->place], all[i].host, matches, n);
-		else
-			free(matches);
+			add_host(&l7->plan->listeners[draft->place], all[i].host, TAKE_PTR(matches),
+				 n);
 	}
 }
 
