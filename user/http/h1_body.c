@@ -32,6 +32,7 @@ enum state {
 	DATA_LF,       /* behind its CR */
 	TRAILER_START, /* at the beginning of a line */
 	TRAILER,       /* in it */
+	END_LF,	       /* behind the CR of the empty line */
 };
 
 void h1_body_init(struct h1_body *body, enum http_framing framing, uint64_t length,
@@ -137,6 +138,11 @@ static int between(struct h1_body *body, char c)
 		return c == '\r' ? DATA_LF : -EBADMSG;
 	case DATA_LF:
 		return c == '\n' ? SIZE : -EBADMSG;
+	case TRAILER_START:
+		return c == '\r' ? END_LF : -EBADMSG;
+	case END_LF:
+		body->done = c == '\n';
+		return body->done ? END_LF : -EBADMSG;
 	default:
 		return extension(body, c);
 	}
@@ -177,10 +183,6 @@ static int end_trailer(struct h1_body *body)
 	struct http_field field;
 	const char *reason;
 
-	if (body->line_len == 2 && line[0] == '\r') {
-		body->done = true;
-		return 0;
-	}
 	if (h1_head_line(line, end, &field, &reason) != end)
 		return -EBADMSG;
 	if (!is_forbidden(field.name))
@@ -218,24 +220,26 @@ static ssize_t next_chunked(struct h1_body *body, const char *data, size_t len,
 	ssize_t n;
 
 	while (at < len && !body->done) {
+		/* Broken once, broken for good. */
+		if (body->state < 0)
+			return -EBADMSG;
 		if (body->state == DATA) {
 			at += take_content(body, data + at, len - at, ret_piece);
 			if (!body->left)
 				body->state = DATA_CR;
 			return (ssize_t)at;
 		}
-		if (body->state >= TRAILER_START) {
+		if (body->state == TRAILER || (body->state == TRAILER_START && data[at] != '\r')) {
 			n = take_trailer(body, data + at, len - at);
 			if (n < 0)
-				return n;
-			at += (size_t)n;
+				body->state = (int)n;
+			else
+				at += (size_t)n;
 			continue;
 		}
 		body->state = between(body, data[at++]);
-		if (body->state < 0)
-			return -EBADMSG;
 	}
-	return (ssize_t)at;
+	return body->state < 0 ? body->state : (ssize_t)at;
 }
 
 ssize_t h1_body_next(struct h1_body *body, const char *data, size_t len,
