@@ -20,12 +20,16 @@
 
 /* ---- for the layers ------------------------------------------------------------------------- */
 
-void conn_unref(struct conn *conn)
+static void free_conn(struct conn *conn)
 {
-	if (--conn->refs)
-		return;
 	conn->layer->free(conn);
 	free(conn);
+}
+
+void conn_unref(struct conn *conn)
+{
+	if (!--conn->refs)
+		free_conn(conn);
 }
 
 void conn_start_in(struct conn *conn, io_fn fn, bool wait)
