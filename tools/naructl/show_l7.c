@@ -37,7 +37,7 @@ static void add_certificates(struct table *table, struct json_object *listener)
 	table_cell(table, "%s", n ? names.buf : "-");
 }
 
-int show_listeners(struct json_object *root)
+int show_l7_listeners(struct json_object *root)
 {
 	TABLE(table, "ADDRESS", "PROTO", "HOSTNAME", "LISTENER", "ROUTES", "REQUESTS", "NO-ROUTE",
 	      "CERTIFICATES", "STATE");
@@ -121,7 +121,7 @@ static void add_way(struct table *table, struct json_object *route)
 	table_cell(table, "%s", text.len ? text.buf : "answers 500");
 }
 
-int show_routes(struct json_object *root)
+int show_l7_routes(struct json_object *root)
 {
 	TABLE(table, "LISTENER", "HOST", "PATH", "CONDITIONS", "RULE", "REQUESTS", "5XX",
 	      "BACKENDS");
@@ -175,7 +175,7 @@ static void add_endpoint(struct table *table, struct json_object *backend,
 		table_cell(table, "no");
 }
 
-int show_backends(struct json_object *root)
+int show_l7_backends(struct json_object *root)
 {
 	static const char *const limits[] = { "connections", "pending", "requests", "retries" };
 

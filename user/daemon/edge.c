@@ -30,6 +30,7 @@ struct edge {
 	struct loop_fd *launcher_handle;
 	struct loop_timer *deadline;
 	int access_log;
+	bool warned;	      /* that proxies cannot be started */
 	struct place *places; /* of the plan that was applied last */
 	size_t n_places;
 	void (*done)(void *arg);
@@ -38,14 +39,16 @@ struct edge {
 
 /* ---- for the feed -------------------------------------------------------------------------- */
 
-static void on_start(void *arg)
+static bool on_start(void *arg)
 {
 	struct edge *edge = arg;
 
 	if (edge->config.launcher)
 		launcher_start(edge->config.launcher);
-	else
-		log_error("naru-proxy cannot be started");
+	else if (!edge->warned)
+		log_warn("narud cannot start naru-proxy: it waits for one that others start");
+	edge->warned = true;
+	return edge->config.launcher;
 }
 
 static void on_kill(void *arg, pid_t pid)

@@ -37,8 +37,8 @@ static const struct option table[] = {
 	{ "run-dir", OPTION_STRING, AT(run_dir), "DIR", NULL, "NARU_RUN_DIR",
 	  "folder of the sockets that naructl and naru-proxy talk to" RUNDIR_HELP },
 	{ "l4", OPTION_CHOICE, AT(l4), "auto|off|on", "auto", "NARU_L4",
-	  "serve Services by packets and sockets; auto is on with the privileges that it needs; off "
-	  "leaves Services to others and serves Gateways only" },
+	  "serve Services by packets and sockets; auto is on with the privileges that it needs; "
+	  "off leaves Services to others and serves Gateways only" },
 	{ "l7-threads", OPTION_NUMBER, AT(l7_threads), "N<=256", "0", "NARU_L7_THREADS",
 	  "threads of naru-proxy; 0 is as many as it may use CPUs" },
 	{ "access-log", OPTION_STRING, AT(access_log), "FILE|-|off", "-", "NARU_ACCESS_LOG",

@@ -105,7 +105,7 @@ static void flush(struct channel *channel)
 			drop_first(channel);
 			continue;
 		}
-		/* A peer that has gone: what it sent before is still to be read, its end as well. */
+		/* A peer that has gone: what it sent before is still to be read, then its end. */
 		if (!is_later(errno) && errno != EPIPE && errno != ECONNRESET)
 			fail(channel);
 		break;

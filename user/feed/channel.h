@@ -25,8 +25,8 @@ int channel_open(struct loop *loop, int fd, const struct channel_handlers *handl
 		 struct channel **ret_channel);
 
 /*
- * Queues a copy (the descriptor is duplicated). Never calls back: when it goes wrong, closed() comes
- * from the loop. -EMSGSIZE: the message is too long and was left out.
+ * Queues a copy (the descriptor is duplicated). Never calls back: when it goes wrong, closed()
+ * comes from the loop. -EMSGSIZE: the message is too long and was left out.
  */
 int channel_send(struct channel *channel, const struct message *message);
 /* Is all of it with the kernel? */

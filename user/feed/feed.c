@@ -84,6 +84,7 @@ static void changed(struct feed *feed)
 /* ---- starting ------------------------------------------------------------------------------ */
 
 static void consider(struct feed *feed);
+static void look_for_end(struct feed *feed);
 
 static void back_off(struct feed *feed, uint64_t lived_ms)
 {
@@ -103,6 +104,7 @@ static void on_late(void *arg)
 	log_warn("naru-proxy does not connect: it is started again");
 	feed->starting = false;
 	back_off(feed, 0);
+	look_for_end(feed);
 }
 
 static void on_restart(void *arg)
@@ -110,11 +112,12 @@ static void on_restart(void *arg)
 	struct feed *feed = arg;
 
 	stop_timer(&feed->restart);
-	feed->starting = true;
 	feed->started = 0;
+	feed->starting = feed->config.handlers.start(feed->config.handlers.arg);
+	if (!feed->starting)
+		return;
 	feed->starts++;
 	feed->deadline = loop_timer_add(feed->config.loop, HELLO_MS, 0, on_late, feed);
-	feed->config.handlers.start(feed->config.handlers.arg);
 }
 
 /* Starts a proxy unless there is one, or one to come. */

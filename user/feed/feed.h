@@ -23,8 +23,9 @@ struct feed;
 
 /* What feed needs of others. */
 struct feed_handlers {
-	/* Starts a proxy, which will connect; feed_started(), feed_ended() tell how it goes. */
-	void (*start)(void *arg);
+	/* Starts a proxy, which will connect; feed_started(), feed_ended() tell how it goes. False:
+	 * that is for others to do, and one is waited for. */
+	bool (*start)(void *arg);
 	void (*kill)(void *arg, pid_t pid);
 	/* Chain and key of a certificate, borrowed; false: not there. */
 	bool (*find_key)(void *arg, const struct plan_cert *cert, const char **ret_chain,

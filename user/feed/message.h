@@ -26,7 +26,7 @@ enum message_type {
 	MESSAGE_SETTINGS, /* threads, drain_ms; text: for MESSAGE_HELLO; fd: access log, perhaps */
 	MESSAGE_UNLISTEN, /* id */
 	MESSAGE_KEY,	  /* fingerprint; text: chain; key: to be wiped */
-	MESSAGE_SNAPSHOT, /* generation: a number of its own; fd: sealed memory with the bytes of plan/snapshot.h */
+	MESSAGE_SNAPSHOT, /* generation: a number of its own; fd: sealed memory, plan/snapshot.h */
 	MESSAGE_DRAIN,
 	/* Of both. */
 	MESSAGE_LISTEN, /* id; worker, -1: all; fd: the listening socket */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The main thread of naru-proxy: does what narud says, tells narud how it goes. Without narud it
- * goes on as it is and tries to connect again, keeping a copy of every listening socket, so that the
- * next narud can have them.
+ * goes on as it is and tries to connect again, keeping a copy of every listening socket, so that
+ * the next narud can have them.
  */
 #pragma once
 

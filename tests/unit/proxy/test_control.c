@@ -191,7 +191,7 @@ struct world {
 	struct plan_l7 l7;
 };
 
-static void on_start(void *arg)
+static bool on_start(void *arg)
 {
 	struct world *world = arg;
 
@@ -203,6 +203,7 @@ static void on_start(void *arg)
 		_exit(control_run(&config) < 0);
 	}
 	feed_started(world->feed, world->pid);
+	return true;
 }
 
 static void on_kill(void *arg, pid_t pid)
