@@ -14,7 +14,9 @@
 #define ERROR		 "f:4: error: DestinationRule default/d: spec."
 #define POOL		 ERROR "trafficPolicy.connectionPool."
 #define DETECTION	 ERROR "trafficPolicy.outlierDetection."
-#define WANTED		 "expected a duration of whole milliseconds such as 1h, 1.5s or 500ms, found "
+#define WANTED                                                                                     \
+	"expected a duration of whole milliseconds "                                               \
+	"such as 1h, 1.5s or 500ms, found "
 
 static const char whole[] =
 	"{\"apiVersion\": \"networking.istio.io/v1beta1\", \"kind\": \"DestinationRule\",\n"
