@@ -53,6 +53,21 @@ static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
 	return rewrite(ctx, &p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : TC_ACT_UNSPEC;
 }
 
+/* Maybe, when the header is not linear. */
+static __always_inline int may_be_icmp6(const struct __sk_buff *ctx)
+{
+	const struct ipv6hdr *ip = ctx_data(ctx) + PKT_L3;
+
+	return (const void *)(ip + 1) > ctx_end(ctx) || ip->nexthdr == IPPROTO_ICMPV6;
+}
+
+static __always_inline int process6(struct __sk_buff *ctx)
+{
+	int verdict = may_be_icmp6(ctx) ? announce_nd(ctx) : TC_ACT_UNSPEC;
+
+	return verdict == TC_ACT_UNSPEC ? process_ingress(ctx, AF_INET6) : verdict;
+}
+
 SEC("tc")
 int tc_ingress(struct __sk_buff *ctx)
 {
@@ -62,7 +77,7 @@ int tc_ingress(struct __sk_buff *ctx)
 	case ETH_P_IP:
 		return process_ingress(ctx, AF_INET);
 	case ETH_P_IPV6:
-		return announce_is_icmp6(ctx) ? announce_nd(ctx) : process_ingress(ctx, AF_INET6);
+		return process6(ctx);
 	case ETH_P_ARP:
 		return announce_arp(ctx);
 	default:

@@ -144,18 +144,6 @@ static __noinline int announce_ask(struct __sk_buff *ctx)
 
 /* ---- neighbour discovery ---- */
 
-/* True for what announce_nd() has to look at: all ICMPv6 without extension headers. */
-static __always_inline int announce_is_icmp6(struct __sk_buff *ctx)
-{
-	const struct ipv6hdr *ip = ctx_data(ctx) + PKT_L3;
-	__u8 next = 0;
-
-	if ((const void *)(ip + 1) <= ctx_end(ctx))
-		return ip->nexthdr == IPPROTO_ICMPV6;
-	bpf_skb_load_bytes(ctx, PKT_L3 + __builtin_offsetof(struct ipv6hdr, nexthdr), &next, 1);
-	return next == IPPROTO_ICMPV6;
-}
-
 /* RFC 4861, 7.1.1. A check sum that is wrong gets the answer all the same. */
 static __always_inline int announce_load_nd(struct __sk_buff *ctx, struct announce_nd *nd)
 {
@@ -197,6 +185,7 @@ static __always_inline void announce_answer(struct announce_nd *nd, struct annou
 	nd->check = ~csum_fold(sum);
 }
 
+/* To be called for all ICMPv6 without extension headers. */
 static __noinline int announce_nd(struct __sk_buff *ctx)
 {
 	struct naru_device *dev = announce_nic(ctx);
