@@ -12,6 +12,7 @@
 #include <naru/expire.h>
 
 #include "count.h"
+#include "maps.h"
 #include "pkt.h"
 
 #define FLOW_EEXIST		17
