@@ -56,7 +56,7 @@ struct io *io_new(void);
 /* No file, timer, wake or buffer may be left but in operations that were cancelled: the last
  * completions are delivered here. NULL is legal. */
 void io_free(struct io *io);
-/* Until io_stop(), or until nothing is open that could ever call back. */
+/* Until io_stop() (which may have come before), or until nothing is open that could call back. */
 void io_run(struct io *io);
 void io_stop(struct io *io);
 /* Milliseconds of a monotonic clock, as of this turn of the loop. */

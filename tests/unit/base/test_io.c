@@ -118,6 +118,39 @@ static void bytes_wait_until_they_are_asked_for(void **state)
 	io_timer_free(f->timer);
 }
 
+/* Always has more for the loop than one buffer. */
+static void on_greedy(struct io_op *op, ssize_t result)
+{
+	struct fixture *f = op->arg;
+
+	if (result == -ECANCELED)
+		return;
+	assert_true(result > 0);
+	f->calls++;
+	io_buf_free(f->io, TAKE_PTR(op->buf));
+	fill(f->pair[1]);
+	io_recv(f->file, op, on_greedy);
+}
+
+static void one_sender_does_not_keep_out_others(void **state)
+{
+	struct fixture *f = *state;
+	struct io_file *other;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+			 0);
+	other = io_open(f->io, pair[0]);
+	fill(f->pair[1]);
+	put(pair[1], "hello");
+	io_recv(f->file, &f->op, on_greedy);
+	io_recv(other, &f->op2, on_text);
+	io_run(f->io);
+	assert_in_range(f->calls, 1, 10);
+	io_close(other);
+	close(pair[1]);
+}
+
 static void a_reset_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -360,6 +393,7 @@ int main(void)
 		TEST(what_is_there_is_received_to_its_end),
 		TEST(a_peer_may_be_slow),
 		TEST(bytes_wait_until_they_are_asked_for),
+		TEST(one_sender_does_not_keep_out_others),
 		TEST(a_reset_is_an_error),
 		TEST(pieces_are_sent_in_order),
 		TEST(a_slow_reader_gets_everything),

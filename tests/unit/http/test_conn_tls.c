@@ -523,27 +523,6 @@ static void one_side_can_end_first(void **state)
 	assert_int_equal(rig->failed, 0);
 }
 
-/* ---- fingerprints ---- */
-
-static void fingerprints_tell_pairs_apart(void **state)
-{
-	/* Of "a", a zero byte and "b". */
-	static const uint8_t expected[] = { 0x59, 0xb2, 0x71, 0xae, 0x1b, 0xbc, 0xb1, 0xd3 };
-	struct secret_bytes b = { .data = "b", .len = 1 }, ab = { .data = "ab", .len = 2 };
-	struct secret_bytes empty = { 0 };
-	uint8_t x[32], y[32];
-
-	(void)state;
-	tls_fingerprint("a", &b, x);
-	assert_memory_equal(x, expected, sizeof(expected));
-	tls_fingerprint("a", &b, y);
-	assert_memory_equal(x, y, sizeof(x));
-	tls_fingerprint("", &ab, y);
-	assert_memory_not_equal(x, y, sizeof(x));
-	tls_fingerprint("ab", &empty, y);
-	assert_memory_not_equal(x, y, sizeof(x));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -563,7 +542,6 @@ int main(void)
 		TEST(unread_answers_are_bounded),
 		TEST(renegotiation_is_refused),
 		TEST(one_side_can_end_first),
-		cmocka_unit_test(fingerprints_tell_pairs_apart),
 	};
 
 	return cmocka_run_group_tests(tests, setup_all, teardown_all);

@@ -88,6 +88,19 @@ static void what_is_no_certificate_is_refused(void **state)
 	pem_fini(&pem);
 }
 
+/* As `openssl ecparam -genkey` writes them. */
+static void parameters_before_a_key_are_skipped(void **state)
+{
+	static const char parameters[] = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+					 "-----END EC PARAMETERS-----\n";
+	struct pem pem = pem_make(0, "a", NULL);
+
+	(void)state;
+	pem_set_key(&pem, mem_printf("%s%s", parameters, pem.key.data));
+	assert_taken(pem.chain, &pem.key);
+	pem_fini(&pem);
+}
+
 static void what_is_no_key_is_refused(void **state)
 {
 	struct pem pem = pem_make(0, "a", NULL);
@@ -132,6 +145,7 @@ int main(void)
 		cmocka_unit_test(both_kinds_of_keys_are_taken),
 		cmocka_unit_test(chains_are_taken_up_to_a_length),
 		cmocka_unit_test(what_is_no_certificate_is_refused),
+		cmocka_unit_test(parameters_before_a_key_are_skipped),
 		cmocka_unit_test(what_is_no_key_is_refused),
 		cmocka_unit_test(an_encrypted_key_is_refused),
 		cmocka_unit_test(a_short_key_is_refused),
