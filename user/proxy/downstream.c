@@ -319,7 +319,7 @@ static void take_head(struct downstream *downstream)
 {
 	struct h1_input input = { .limits = &h1_default_limits };
 	struct h1_error error = { 431, "the head is too long" };
-	size_t len = inbuf_find_head(&downstream->in);
+	size_t len = inbuf_find_head(&downstream->in, downstream->worker->io);
 	struct http_request request;
 
 	if (len) {

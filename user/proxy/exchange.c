@@ -350,6 +350,8 @@ static void put_away(struct exchange *exchange)
 	}
 	arena_reset(&arena);
 	memset(exchange, 0, sizeof(*exchange));
+	/* Its timer may still fire, and find nothing due. */
+	exchange->worker = worker;
 	exchange->deadline = deadline;
 	exchange->arena = arena;
 	exchange->next = worker->spare;

@@ -69,7 +69,7 @@ bool inbuf_full(const struct inbuf *in)
 	return in->buf && in->buf->len - in->at == sizeof(in->buf->data);
 }
 
-size_t inbuf_find_head(struct inbuf *in)
+static size_t find_end(struct inbuf *in)
 {
 	static const char end[] = { '\r', '\n', '\r', '\n' };
 	const char *start = in->buf->data + in->at;
@@ -79,6 +79,17 @@ size_t inbuf_find_head(struct inbuf *in)
 
 	in->scanned = len;
 	return found ? (size_t)(found - start) + sizeof(end) : 0;
+}
+
+size_t inbuf_find_head(struct inbuf *in, struct io *io)
+{
+	size_t len = find_end(in);
+
+	if (len || !in->more)
+		return len;
+	/* There was no room for it before heads in front of this one were used up. */
+	inbuf_add(in, io, TAKE_PTR(in->more));
+	return find_end(in);
 }
 
 void inbuf_take_head(struct inbuf *in, struct io *io, size_t len, struct h1_input *input)

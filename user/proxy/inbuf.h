@@ -33,7 +33,7 @@ void inbuf_add(struct inbuf *in, struct io *io, struct io_buf *buf);
 /* Is a head that is not complete yet as long as a buffer? */
 bool inbuf_full(const struct inbuf *in);
 /* The length of the head at the beginning; 0: it is not complete. */
-size_t inbuf_find_head(struct inbuf *in);
+size_t inbuf_find_head(struct inbuf *in, struct io *io);
 /* Copies the head to the arena and uses it up. */
 void inbuf_take_head(struct inbuf *in, struct io *io, size_t len, struct h1_input *input);
 /* A head that is not complete, for the parser to see whether it ever will be. */

@@ -183,7 +183,7 @@ static void parse_head(struct upstream *upstream)
 	struct h1_input input = { .limits = &h1_default_limits, .arena = upstream->arena };
 	struct http_response response;
 	struct h1_error error;
-	size_t len = inbuf_find_head(&upstream->in);
+	size_t len = inbuf_find_head(&upstream->in, upstream->worker->io);
 	ssize_t r;
 
 	if (len)
