@@ -139,7 +139,7 @@ static void add_problems(struct json *json, const struct daemon *daemon,
 			    strerror(-daemon->applied));
 	if (daemon->l4)
 		add_device_problems(json, daemon, status);
-	status_l7_problems(json, daemon);
+	status_l7_problems(json, daemon, status);
 	json_array_end(json);
 }
 

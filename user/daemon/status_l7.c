@@ -11,23 +11,20 @@
 #include "plan/plan.h"
 
 /* Where a bind of the kernel's is not in force. */
-static void add_bind_problems(struct json *json, const struct daemon *daemon)
+static void add_bind_problems(struct json *json, const struct dataplane_status *kernel)
 {
-	struct dataplane_status kernel = { 0 };
 	char text[PLAN_SOCKET_LEN];
 
-	if (!daemon->dataplane)
-		return;
-	dataplane_status(daemon->dataplane, &kernel);
-	for (size_t i = 0; i < kernel.n_binds; i++)
-		if (kernel.binds[i].reason)
+	for (size_t i = 0; i < kernel->n_binds; i++)
+		if (kernel->binds[i].reason)
 			json_printf(json, NULL, "%s is not served: %s",
-				    plan_socket_format(&kernel.binds[i].addr, kernel.binds[i].port,
-						       text),
-				    kernel.binds[i].reason);
+				    plan_socket_format(&kernel->binds[i].addr,
+						       kernel->binds[i].port, text),
+				    kernel->binds[i].reason);
 }
 
-void status_l7_problems(struct json *json, const struct daemon *daemon)
+void status_l7_problems(struct json *json, const struct daemon *daemon,
+			const struct dataplane_status *kernel)
 {
 	struct feed_status status;
 
@@ -41,7 +38,7 @@ void status_l7_problems(struct json *json, const struct daemon *daemon)
 	for (size_t i = 0; i < status.diags->n; i++)
 		json_printf(json, NULL, "listener %s: %s", status.diags->items[i].object,
 			    status.diags->items[i].reason);
-	add_bind_problems(json, daemon);
+	add_bind_problems(json, kernel);
 }
 
 size_t status_l7_told(const struct daemon *daemon)
