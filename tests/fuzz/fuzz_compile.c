@@ -65,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
 		.n_gateway_node_ports = 2,
 		.l4 = true,
+		.loopback_endpoints = true,
 		.check_regex = regex_check,
 	};
 	_cleanup_(mem_freep) char *first = NULL, *second = NULL;

@@ -25,6 +25,15 @@ bool addr_is_zero(const struct addr *addr)
 	return !memcmp(addr->byte + skip, zero, sizeof(zero) - skip);
 }
 
+bool addr_is_loopback(const struct addr *addr)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	if (addr_family(addr) == 4)
+		return addr->byte[sizeof(v4_prefix)] == 127;
+	return !memcmp(addr->byte, six, sizeof(six));
+}
+
 int addr_compare(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->byte, b->byte, sizeof(a->byte));

@@ -17,6 +17,8 @@ struct addr {
 /* 4 or 6. */
 int addr_family(const struct addr *addr);
 bool addr_is_zero(const struct addr *addr);
+/* ::1 or of 127.0.0.0/8. */
+bool addr_is_loopback(const struct addr *addr);
 int addr_compare(const struct addr *a, const struct addr *b);
 
 /* Strict text of either family (no zone, no leading zeros, no mapped IPv6). -EINVAL. */

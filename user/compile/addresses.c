@@ -81,13 +81,6 @@ void addresses_freep(struct addresses **addresses)
 	addresses_free(*addresses);
 }
 
-static bool is_loopback(const struct addr *addr)
-{
-	static const struct addr six = { .byte = { [15] = 1 } };
-
-	return addr_family(addr) == 4 ? addr->byte[12] == 127 : !addr_compare(addr, &six);
-}
-
 static bool may_use_port(const struct compile_config *config, uint16_t port)
 {
 	for (size_t i = 0; i < config->n_gateway_node_ports; i++)
@@ -164,7 +157,7 @@ static void claim(const struct addresses *addresses, struct layer7 *l7, const st
 		bind_all(l7, gate, &like, true, node->here);
 		return;
 	}
-	if (!address->named && is_loopback(&address->addr)) {
+	if (!address->named && addr_is_loopback(&address->addr)) {
 		bind_all(l7, gate, &like, false, true);
 		return;
 	}

@@ -77,7 +77,7 @@ struct plan *compile(struct model *model, const struct compile_config *config)
 	plan->generation = model_generation(model);
 	plan->node = mem_strdup(config->node_name);
 	take_node(model, plan);
-	slices_init(&slices, model);
+	slices_init(&slices, model, config->loopback_endpoints);
 	slices_check(&slices, model, &plan->diags);
 	services_draft(model, &slices, &drafts);
 	frontends_grant(&drafts);

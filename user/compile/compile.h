@@ -17,6 +17,8 @@ struct compile_config {
 	const uint16_t *gateway_node_ports;
 	size_t n_gateway_node_ports;
 	bool l4; /* packets of services are served (--l4 on) */
+	/* Headless Services may have endpoints on this node's loopback, for the proxy alone. */
+	bool loopback_endpoints;
 	/* Why a pattern is no regular expression, to be freed; NULL: it is one. */
 	char *(*check_regex)(const char *pattern);
 };

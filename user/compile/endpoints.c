@@ -37,7 +37,8 @@ static enum usable usable(const struct slice_endpoint *ep)
 	return ep->serving && ep->terminating ? USABLE_TERMINATING : USABLE_NOT;
 }
 
-static void gather(const struct endpoint_slice *slice, uint16_t port, const char *node_name,
+static void gather(const struct endpoints_of *of, const struct slices *slices,
+		   const struct endpoint_slice *slice, uint16_t port, const char *node_name,
 		   struct candidates *all)
 {
 	for (size_t i = 0; i < slice->n_endpoints; i++) {
@@ -45,7 +46,7 @@ static void gather(const struct endpoint_slice *slice, uint16_t port, const char
 
 		/* The first address only: the API gives no meaning to others. */
 		if (!from->n_addrs || addr_family(&from->addrs[0]) != slice->family ||
-		    !slices_usable_addr(&from->addrs[0]))
+		    !slices_usable_endpoint(slices, of->service, &from->addrs[0]))
 			continue;
 		all->items = mem_grow(all->items, all->n, &all->cap, sizeof(*all->items));
 		all->items[all->n++] = (struct candidate){
@@ -85,7 +86,7 @@ static void gather_all(const struct endpoints_of *of, const struct slices *slice
 			if (!port->port || port->proto != of->port->proto ||
 			    strcmp(port->name, of->port->name))
 				continue;
-			gather(slice[i], port->port, node_name, all);
+			gather(of, slices, slice[i], port->port, node_name, all);
 			matched = true;
 		}
 		if (!other && slice[i]->n_endpoints)

@@ -3,6 +3,8 @@
  * The index is an array sorted by owner; a Service finds its range by bisection. Anybody who may
  * write an EndpointSlice chooses its addresses, so those that would reach into the node itself
  * (loopback, link-local and the like) are refused here, as the API server does for most objects.
+ * Loopback is let through for headless Services, if at all: only the proxy, which runs on the node,
+ * has them for backends. A packet from elsewhere must never be sent there.
  */
 #include "compile/slices.h"
 
@@ -30,12 +32,15 @@ static int slice_compare(const void *pa, const void *pb)
 	return order ? order : strcmp(a->object.name, b->object.name);
 }
 
-void slices_init(struct slices *slices, struct model *model)
+void slices_init(struct slices *slices, struct model *model, bool loopback)
 {
 	const struct object *const *objects;
 	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
 
-	*slices = (struct slices){ .items = mem_array(n, sizeof(*slices->items)) };
+	*slices = (struct slices){
+		.items = mem_array(n, sizeof(*slices->items)),
+		.loopback = loopback,
+	};
 	for (size_t i = 0; i < n; i++) {
 		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];
 
@@ -76,16 +81,22 @@ bool slices_usable_addr(const struct addr *addr)
 {
 	const uint8_t *b = addr->byte;
 
-	if (addr_is_zero(addr))
+	if (addr_is_zero(addr) || addr_is_loopback(addr))
 		return false;
 	if (addr_family(addr) == 4) {
 		bool link_local = b[12] == 169 && b[13] == 254;
 
-		return b[12] != 0 && b[12] != 127 && b[12] < 224 && !link_local;
+		return b[12] != 0 && b[12] < 224 && !link_local;
 	}
-	if (b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80))
-		return false;
-	return memcmp(b, (const uint8_t[16]){ [15] = 1 }, 16) != 0;
+	return b[0] != 0xff && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
+bool slices_usable_endpoint(const struct slices *slices, const struct service *service,
+			    const struct addr *addr)
+{
+	if (slices->loopback && service && service->headless && addr_is_loopback(addr))
+		return true;
+	return slices_usable_addr(addr);
 }
 
 static void check_owner(const struct endpoint_slice *slice, const struct model *model,
@@ -104,15 +115,20 @@ static void check_owner(const struct endpoint_slice *slice, const struct model *
 		    slice->object.namespace);
 }
 
-static void check_slice(const struct endpoint_slice *slice, struct diag_list *diags)
+static void check_slice(const struct slices *slices, const struct model *model,
+			const struct endpoint_slice *slice, struct diag_list *diags)
 {
+	const struct service *service =
+		(const struct service *)model_get(model, OBJECT_SERVICE, slice->object.namespace,
+						  slice->service);
 	size_t bad = 0, first = 0;
 	char field[64], text[ADDR_STR_LEN];
 
 	for (size_t i = 0; i < slice->n_endpoints; i++) {
 		const struct slice_endpoint *ep = &slice->endpoints[i];
 
-		if (ep->n_addrs && !slices_usable_addr(&ep->addrs[0]) && !bad++)
+		if (ep->n_addrs && !slices_usable_endpoint(slices, service, &ep->addrs[0]) &&
+		    !bad++)
 			first = i;
 	}
 	if (!bad)
@@ -132,5 +148,5 @@ void slices_check(const struct slices *slices, struct model *model, struct diag_
 	for (size_t i = 0; i < n; i++)
 		check_owner((const struct endpoint_slice *)objects[i], model, diags);
 	for (size_t i = 0; i < slices->n; i++)
-		check_slice(slices->items[i], diags);
+		check_slice(slices, model, slices->items[i], diags);
 }

@@ -9,10 +9,14 @@
 struct slices {
 	const struct endpoint_slice **items; /* sorted by namespace, service, own name */
 	size_t n;
+	bool loopback; /* headless Services may have endpoints there */
 };
 
-/* Borrows the slices from the model, which must not change meanwhile. */
-void slices_init(struct slices *slices, struct model *model);
+/*
+ * Borrows the slices from the model, which must not change meanwhile. loopback: compile_config's
+ * loopback_endpoints.
+ */
+void slices_init(struct slices *slices, struct model *model, bool loopback);
 void slices_fini(struct slices *slices);
 
 /* The slices of a Service: their number, and the first of them. */
@@ -21,6 +25,10 @@ size_t slices_of(const struct slices *slices, const struct object *service,
 
 /* Can the address be an endpoint or a frontend: a unicast address that reaches beyond one host? */
 bool slices_usable_addr(const struct addr *addr);
+
+/* Can the address be an endpoint of the Service? NULL: of one that is not there. */
+bool slices_usable_endpoint(const struct slices *slices, const struct service *service,
+			    const struct addr *addr);
 
 /* Reports endpoints that are left out, and slices of no Service, once per slice. */
 void slices_check(const struct slices *slices, struct model *model, struct diag_list *diags);

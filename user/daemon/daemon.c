@@ -108,6 +108,9 @@ struct compile_config daemon_config(const struct options *options, const char *n
 		.gateway_node_ports = options->gateway_node_ports.items,
 		.n_gateway_node_ports = options->gateway_node_ports.n,
 		.l4 = l4,
+		/* A folder is written by who owns the machine. An API server's tenants shall not
+		 * reach the node's own services: such a source would have to say false. */
+		.loopback_endpoints = true,
 		.check_regex = regex_check,
 	};
 }

@@ -188,15 +188,6 @@ void field_flag(struct decode *d, const struct decode_field *field, struct json_
 	*(bool *)target = flag != 0;
 }
 
-static bool is_loopback(const struct addr *addr)
-{
-	static const uint8_t zeros[15];
-
-	if (addr_family(addr) == 4)
-		return addr->byte[12] == 127;
-	return !memcmp(addr->byte, zeros, sizeof(zeros)) && addr->byte[15] == 1;
-}
-
 /* Why an address is nobody's own, or NULL. */
 static const char *find_special(const struct addr *addr)
 {
@@ -223,8 +214,8 @@ static bool is_link_local(const struct addr *addr)
 
 enum reach {
 	REACH_CLIENT,	/* whatever a client of another machine can dial */
-	REACH_ENDPOINT, /* no link-local one either */
-	REACH_SELF,	/* loopback too */
+	REACH_ENDPOINT, /* loopback, but no link-local one */
+	REACH_SELF,	/* both */
 };
 
 static void set_addr(struct decode *d, struct json_object *value, void *target, enum reach reach)
@@ -238,7 +229,7 @@ static void set_addr(struct decode *d, struct json_object *value, void *target, 
 	if (addr_parse(text, &addr))
 		return decode_expected(d, "an IP address", value);
 	special = find_special(&addr);
-	if (!special && reach != REACH_SELF && is_loopback(&addr))
+	if (!special && reach == REACH_CLIENT && addr_is_loopback(&addr))
 		special = "a loopback address";
 	if (!special && reach == REACH_ENDPOINT && is_link_local(&addr))
 		special = "a link-local address";

@@ -56,8 +56,8 @@ extern const struct field_word field_protocols[];
 void field_addr(struct decode *d, const struct decode_field *field, struct json_object *value,
 		void *target);
 /*
- * struct addr of an endpoint: not link-local either. Kubernetes refuses all of these: they would
- * lead tenants' traffic to services that listen on the node alone.
+ * struct addr of an endpoint: not unspecified, link-local or multicast, which would lead tenants'
+ * traffic astray. Loopback is fine for some Services only, which is known when all objects are.
  */
 void field_endpoint_addr(struct decode *d, const struct decode_field *field,
 			 struct json_object *value, void *target);

@@ -73,6 +73,33 @@ static void zero_is_zero_in_both_families(void **state)
 	}
 }
 
+static void loopback_is_a_range_and_one_address(void **state)
+{
+	static const struct {
+		const char *text;
+		bool loopback;
+	} rows[] = {
+		{ "127.0.0.1", true },
+		{ "127.255.255.255", true },
+		{ "126.255.255.255", false },
+		{ "128.0.0.0", false },
+		{ "::1", true },
+		{ "::", false },
+		{ "::2", false },
+		{ "::127.0.0.1", false },
+		{ "7f00::1", false },
+		{ "64:ff9b::7f00:1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct addr addr;
+
+		assert_int_equal(addr_parse(rows[i].text, &addr), 0);
+		assert_int_equal(addr_is_loopback(&addr), rows[i].loopback);
+	}
+}
+
 static void order_is_that_of_the_bytes(void **state)
 {
 	struct addr a, b;
@@ -91,6 +118,7 @@ int main(void)
 		cmocka_unit_test(texts_come_back_in_their_one_form),
 		cmocka_unit_test(other_texts_are_refused),
 		cmocka_unit_test(zero_is_zero_in_both_families),
+		cmocka_unit_test(loopback_is_a_range_and_one_address),
 		cmocka_unit_test(order_is_that_of_the_bytes),
 	};
 

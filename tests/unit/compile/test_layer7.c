@@ -260,6 +260,74 @@ static void test_one_announcer(void **state)
 	model_free(model);
 }
 
+/* A headless Service, and a slice with one endpoint at the address. */
+static void put_headless(struct model *model, const char *name, const char *address)
+{
+	struct service *service = make(OBJECT_SERVICE, "ns", name);
+	struct endpoint_slice *slice = make(OBJECT_ENDPOINT_SLICE, "ns", name);
+	struct slice_endpoint *ep = mem_new(sizeof(*ep));
+
+	service->headless = true;
+	service->ports = mem_new(sizeof(*service->ports));
+	service->ports[service->n_ports++] =
+		(struct service_port){ .name = mem_strdup(""), .proto = L4_TCP, .port = 80 };
+	model_put(model, &service->object);
+	slice->service = mem_strdup(name);
+	slice->ports = mem_new(sizeof(*slice->ports));
+	slice->ports[slice->n_ports++] =
+		(struct slice_port){ .name = mem_strdup(""), .proto = L4_TCP, .port = 8080 };
+	*ep = (struct slice_endpoint){ .addrs = mem_new(sizeof(struct addr)),
+				       .n_addrs = 1,
+				       .node = mem_strdup(""),
+				       .ready = true,
+				       .serving = true };
+	assert_int_equal(addr_parse(address, &ep->addrs[0]), 0);
+	slice->family = addr_family(&ep->addrs[0]);
+	slice->endpoints = ep;
+	slice->n_endpoints = 1;
+	model_put(model, &slice->object);
+}
+
+/* The proxy, and nobody else, sends to loopback; only if the source of objects may say so. */
+static void test_loopback_endpoints(void **state)
+{
+	static const struct {
+		const char *address;
+		bool loopback;
+		size_t n;
+	} rows[] = {
+		{ "127.0.0.1", true, 1 }, { "127.0.0.1", false, 0 },
+		{ "127.9.9.9", true, 1 }, { "::1", true, 1 },
+		{ "::1", false, 0 },	  { "10.244.0.1", false, 1 },
+		{ "fd00::1", false, 1 },  { "169.254.169.254", true, 0 },
+		{ "0.0.0.0", true, 0 },	  { "224.0.0.1", true, 0 },
+		{ "fe80::1", true, 0 },	  { "::", true, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct compile_config config = {
+			.node_name = "alpha",
+			.l4 = true,
+			.loopback_endpoints = rows[i].loopback,
+		};
+		struct model *model = model_new();
+		struct plan *plan;
+
+		put_class(model);
+		put_gateway(model, "edge", "127.0.0.1");
+		put_headless(model, "s", rows[i].address);
+		put_route(model, "r", "h", "/", "s");
+		plan = compile(model, &config);
+		assert_int_equal(plan->n_services, 0);
+		assert_int_equal(plan->l7.n_clusters, 1);
+		assert_int_equal(plan->l7.clusters[0].endpoints.n, rows[i].n);
+		assert_int_equal(diag_errors(&plan->diags), 1 - rows[i].n);
+		plan_free(plan);
+		model_free(model);
+	}
+}
+
 static double milliseconds(void)
 {
 	struct timespec now;
@@ -290,8 +358,11 @@ static void test_scale(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_any_order), cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_age),	  cmocka_unit_test(test_one_announcer),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_one_announcer),
+		cmocka_unit_test(test_loopback_endpoints),
 		cmocka_unit_test(test_scale),
 	};
 

@@ -9,6 +9,9 @@
 #define SLICE                                                                                      \
 	"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e}\n"              \
 	"addressType: IPv4\n"
+#define SLICE6                                                                                     \
+	"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e}\n"              \
+	"addressType: IPv6\n"
 #define NODE "apiVersion: v1\nkind: Node\nmetadata: {name: nd}\n"
 
 static void service_fields_say_what_is_wrong(void **state)
@@ -121,6 +124,18 @@ static void slice_fields_say_what_is_wrong(void **state)
 		{ SLICE "endpoints: [{addresses: [169.254.169.254]}]\n",
 		  "f:5: error: EndpointSlice default/e: endpoints[0].addresses[0]: "
 		  "169.254.169.254 is a link-local address" },
+		{ SLICE "endpoints: [{addresses: [0.0.0.0]}]\n",
+		  "f:5: error: EndpointSlice default/e: endpoints[0].addresses[0]: "
+		  "0.0.0.0 is the unspecified address" },
+		{ SLICE "endpoints: [{addresses: [127.0.0.1, 224.0.0.1]}]\n",
+		  "f:5: error: EndpointSlice default/e: endpoints[0].addresses[1]: "
+		  "224.0.0.1 is a multicast address" },
+		{ SLICE "endpoints: [{addresses: [255.255.255.255]}]\n",
+		  "f:5: error: EndpointSlice default/e: endpoints[0].addresses[0]: "
+		  "255.255.255.255 is the broadcast address" },
+		{ SLICE6 "endpoints: [{addresses: ['::1', 'fe80::1']}]\n",
+		  "f:5: error: EndpointSlice default/e: endpoints[0].addresses[1]: "
+		  "fe80::1 is a link-local address" },
 		{ SLICE "endpoints: [{addresses: ['fd00::1']}]\n",
 		  "f:1: error: EndpointSlice default/e: endpoints[0].addresses[0]: expected an "
 		  "IPv4 address as addressType says, found fd00::1" },
