@@ -193,15 +193,21 @@ static void attach_gateway(struct layer7 *l7, size_t route, size_t index)
 static void attach_route(struct layer7 *l7, size_t route)
 {
 	const struct http_route *object = l7->routes[route].route;
+	size_t services = 0;
 
 	for (size_t i = 0; i < object->n_parents; i++) {
 		const struct object_reference *parent = &object->parents[i];
 
 		if (!strcmp(parent->group, LAYER7_GROUP) && !strcmp(parent->kind, "Gateway"))
 			attach_gateway(l7, route, i);
-		else if (!*parent->group && !strcmp(parent->kind, "Service"))
-			mesh_attach(l7, route, i);
+		if (*parent->group || strcmp(parent->kind, "Service") != 0)
+			continue;
+		mesh_attach(l7, route, i);
+		services++;
 	}
+	if (services && object->n_hostnames && services == object->n_parents)
+		problem_add(l7->diags, DIAG_WARNING, &object->object, "spec.hostnames",
+			    "no effect: all parents are Services, whose routes take every host");
 }
 
 void attach_routes(struct layer7 *l7)
@@ -215,4 +221,5 @@ void attach_routes(struct layer7 *l7)
 		l7->routes[i].route = (const struct http_route *)objects[i];
 		attach_route(l7, i);
 	}
+	mesh_check(l7);
 }

@@ -155,3 +155,23 @@ void mesh_attach(struct layer7 *l7, size_t route, size_t index)
 			    "before this route does",
 			    parent->name);
 }
+
+/* Affinity has none on any Service, which services.c says. Drafts of a Service stand together. */
+void mesh_check(const struct layer7 *l7)
+{
+	const struct service *last = NULL;
+
+	for (size_t i = 0; i < l7->drafts->n; i++) {
+		const struct draft *draft = &l7->drafts->items[i];
+		const struct service *service = draft->service;
+
+		if (!draft->taken_over || service == last)
+			continue;
+		last = service;
+		if (service->internal_policy == POLICY_LOCAL)
+			problem_add(l7->diags, DIAG_WARNING, &service->object,
+				    "spec.internalTrafficPolicy",
+				    "Local has no effect on requests that routes serve: they reach "
+				    "endpoints on all nodes");
+	}
+}

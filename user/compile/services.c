@@ -27,8 +27,8 @@ static void note_unsupported(const struct service *service, struct diag_list *di
 
 	if (service->affinity)
 		problem_add(diags, DIAG_WARNING, object, "spec.sessionAffinity",
-			    "ClientIP has no effect yet: each new flow of a client may "
-			    "reach another endpoint");
+			    "ClientIP has no effect yet: each new flow of a client, and each "
+			    "request that a route serves, may reach another endpoint");
 	if (service->external_ips)
 		problem_add(diags, DIAG_WARNING, object, "spec.externalIPs",
 			    "not served yet: traffic to these addresses passes untouched");
