@@ -118,8 +118,10 @@ static void bind_all(struct layer7 *l7, const struct gate *gate, const struct bi
 							      : addr_format(&like->addr, text));
 			continue;
 		}
-		if (!here)
+		if (!here) {
+			l7->listeners[gate->first + i].elsewhere = true;
 			continue;
+		}
 		l7->binds = mem_grow(l7->binds, l7->n_binds, &l7->cap_binds, sizeof(*l7->binds));
 		l7->binds[l7->n_binds] = *like;
 		l7->binds[l7->n_binds].port = port;

@@ -19,9 +19,11 @@
 enum hurdle {
 	HURDLE_SECTION,
 	HURDLE_PORT,
+	HURDLE_PROTOCOL,
 	HURDLE_KIND,
 	HURDLE_NAMESPACE,
 	HURDLE_HOSTNAME,
+	HURDLE_UNSERVED, /* it would take the route, if it were served */
 	HURDLE_NONE,
 };
 
@@ -75,8 +77,6 @@ static bool allows_namespace(const struct layer7 *l7, const struct gateway *gate
 
 static bool allows_kind(const struct gateway_listener *listener)
 {
-	if (listener->protocol == LISTENER_OTHER)
-		return false;
 	for (size_t i = 0; i < listener->n_kinds; i++)
 		if (!strcmp(listener->kinds[i].group, LAYER7_GROUP) &&
 		    !strcmp(listener->kinds[i].kind, "HTTPRoute"))
@@ -124,14 +124,20 @@ static enum hurdle try_listener(struct layer7 *l7, size_t listener, size_t route
 		return HURDLE_SECTION;
 	if (parent->port && parent->port != spec->port)
 		return HURDLE_PORT;
+	if (spec->protocol == LISTENER_OTHER)
+		return HURDLE_PROTOCOL;
 	if (!allows_kind(spec))
 		return HURDLE_KIND;
 	if (!allows_namespace(l7, draft->gateway, spec, l7->routes[route].route->object.namespace))
 		return HURDLE_NAMESPACE;
-	return attach_hosts(l7, listener, route) ? HURDLE_NONE : HURDLE_HOSTNAME;
+	if (!attach_hosts(l7, listener, route))
+		return HURDLE_HOSTNAME;
+	return draft->bound || draft->elsewhere ? HURDLE_NONE : HURDLE_UNSERVED;
 }
 
-static void report(struct layer7 *l7, size_t route, size_t index, enum hurdle hurdle)
+/* listener: the first that let the route reach the hurdle. */
+static void report(struct layer7 *l7, size_t route, size_t index, enum hurdle hurdle,
+		   const struct gateway_listener *listener)
 {
 	const struct http_route *object = l7->routes[route].route;
 	const struct object_reference *parent = &object->parents[index];
@@ -144,6 +150,10 @@ static void report(struct layer7 *l7, size_t route, size_t index, enum hurdle hu
 		break;
 	case HURDLE_PORT:
 		reason = mem_printf("has no such listener at port %u", parent->port);
+		break;
+	case HURDLE_PROTOCOL:
+	case HURDLE_UNSERVED:
+		reason = mem_printf("has listener %s, but it is not served", listener->name);
 		break;
 	case HURDLE_KIND:
 		reason = mem_strdup("has no listener there that takes HTTPRoutes");
@@ -168,6 +178,7 @@ static void attach_gateway(struct layer7 *l7, size_t route, size_t index)
 	const struct gateway *gateway = (const struct gateway *)model_get(l7->model, OBJECT_GATEWAY,
 									  namespace, parent->name);
 	enum hurdle best = HURDLE_SECTION, hurdle;
+	size_t furthest = 0;
 	const struct gate *gate;
 	char field[LAYER7_FIELD_LEN];
 
@@ -183,11 +194,13 @@ static void attach_gateway(struct layer7 *l7, size_t route, size_t index)
 	l7->routes[route].ours = true;
 	for (size_t i = 0; i < gateway->n_listeners; i++) {
 		hurdle = try_listener(l7, gate->first + i, route, parent);
-		if (hurdle > best)
+		if (hurdle > best) {
 			best = hurdle;
+			furthest = i;
+		}
 	}
 	if (best != HURDLE_NONE)
-		report(l7, route, index, best);
+		report(l7, route, index, best, &gateway->listeners[furthest]);
 }
 
 static void attach_route(struct layer7 *l7, size_t route)

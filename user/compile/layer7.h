@@ -31,7 +31,8 @@ struct listener_draft {
 	size_t n_secrets;
 	bool usable;
 	bool bound;	/* has an address on this node: is in the plan */
-	uint32_t place; /* there */
+	bool elsewhere; /* has one that is another node's to serve */
+	uint32_t place; /* in the plan */
 };
 
 struct bind_draft {
