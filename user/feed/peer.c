@@ -26,10 +26,13 @@ static void note_id(struct peer *peer, uint32_t id)
 
 static void note_held(struct peer *peer, struct message *message)
 {
+	struct peer_held *held;
+
 	peer->held = mem_grow(peer->held, peer->n_held, &peer->cap_held, sizeof(*peer->held));
-	peer->held[peer->n_held++] = (struct peer_held){ .id = message->id,
-							 .worker = message->worker,
-							 .fd = TAKE_FD(message->fd) };
+	held = &peer->held[peer->n_held++];
+	held->id = message->id;
+	held->worker = message->worker;
+	held->fd = TAKE_FD(message->fd);
 	note_id(peer, message->id);
 }
 

@@ -236,8 +236,8 @@ static void on_message(void *arg, struct message *message)
 	*got = (struct got){ .type = message->type,
 			     .id = message->id,
 			     .worker = message->worker,
-			     .serial = message->generation,
-			     .fd = TAKE_FD(message->fd) };
+			     .serial = message->generation };
+	got->fd = TAKE_FD(message->fd);
 	if (message->type == MESSAGE_SETTINGS)
 		actor->settings = TAKE_PTR(message->text);
 }
@@ -283,10 +283,11 @@ static void hello(struct actor *actor, const char *version, const char *settings
 {
 	static uint32_t pid = 100000;
 
+	pid++;
 	say(actor, &(struct message){ .type = MESSAGE_HELLO,
 				      .text = (char *)version,
 				      .more = (char *)settings,
-				      .pid = pid++,
+				      .pid = pid,
 				      .fd = -1 });
 }
 
