@@ -237,10 +237,16 @@ static int apply_l4(struct dataplane *d, const struct plan *plan, struct diag_li
 /* Without layer 4, devices are needed only while there are VIPs. */
 static int follow_vips(struct dataplane *d)
 {
+	int r;
+
 	if (d->config.l4 || d->topology.vips == vips_any(&d->vips))
 		return 0;
 	d->topology.vips = vips_any(&d->vips);
-	return topology_refresh(&d->topology);
+	r = topology_refresh(&d->topology);
+	if (!r && d->topology.vips && !d->topology.n_rows)
+		log_warn("no device towards the network: no machine on it learns where the "
+			 "Gateways' addresses are; name one by --device");
+	return r;
 }
 
 static void keep_first(int *error, int r)

@@ -31,29 +31,38 @@ static int by_place(const void *a, const void *b)
 	return order ? order : (x->port > y->port) - (x->port < y->port);
 }
 
+/* 0.0.0.0 is any address, too. */
+static struct steer_bind place(const struct addr *addr, uint16_t port)
+{
+	struct steer_bind bind = { .port = port };
+
+	if (!addr_is_zero(addr))
+		bind.addr = *addr;
+	return bind;
+}
+
 static struct steer_bind *find(const struct steer *s, const struct addr *addr, uint16_t port)
 {
-	struct steer_bind key = { .port = port };
+	const struct steer_bind key = place(addr, port);
 
-	/* 0.0.0.0 is any address, too. */
-	if (!addr_is_zero(addr))
-		key.addr = *addr;
 	return s->n ? bsearch(&key, s->binds, s->n, sizeof(key), by_place) : NULL;
 }
 
+/* Plans are sorted, so a new one mostly goes to the end. */
 static struct steer_bind *get(struct steer *s, const struct addr *addr, uint16_t port)
 {
+	const struct steer_bind fresh = place(addr, port);
 	struct steer_bind *bind = find(s, addr, port);
+	size_t at = s->n;
 
 	if (bind)
 		return bind;
 	s->binds = mem_grow(s->binds, s->n, &s->cap, sizeof(*s->binds));
-	bind = &s->binds[s->n++];
-	*bind = (struct steer_bind){ .port = port };
-	if (!addr_is_zero(addr))
-		bind->addr = *addr;
-	qsort(s->binds, s->n, sizeof(*s->binds), by_place);
-	return find(s, addr, port);
+	for (; at && by_place(&s->binds[at - 1], &fresh) > 0; at--)
+		s->binds[at] = s->binds[at - 1];
+	s->binds[at] = fresh;
+	s->n++;
+	return &s->binds[at];
 }
 
 static void forget_names(struct steer_bind *bind)
@@ -105,7 +114,7 @@ void steer_restore(struct steer *s)
 		last = &key;
 	}
 	bpf_map_lookup_elem(s->load->maps.steer_workers, &zero, &workers);
-	s->slots = workers.slots;
+	s->slots = workers.slots < NARU_WORKERS_MAX ? workers.slots : NARU_WORKERS_MAX;
 }
 
 void steer_fini(struct steer *s)
@@ -134,7 +143,7 @@ static size_t own_cookies(const struct steer *s, uint64_t cookies[static NARU_WO
 {
 	size_t n = 0;
 
-	for (uint32_t slot = 0; slot < NARU_WORKERS_MAX; slot++) {
+	for (uint32_t slot = 0; slot < s->slots; slot++) {
 		if (!bpf_map_lookup_elem(s->load->maps.steer_sock, &slot, &cookies[n]))
 			n++;
 	}
@@ -346,17 +355,21 @@ static int set_slots(struct steer *s, uint32_t slots)
 	return r;
 }
 
+/* No slot counts before it holds a socket, or after. */
 int steer_set_listeners(struct steer *s, const int *fds, size_t n)
 {
+	uint32_t before = s->slots;
 	int r = 0;
 
 	if (n > NARU_WORKERS_MAX)
 		return -ENOSPC;
-	if (n < s->slots)
+	if (n < before)
 		r = set_slots(s, (uint32_t)n);
-	for (uint32_t slot = 0; slot < NARU_WORKERS_MAX && !r; slot++)
-		r = set_slot(s, slot, slot < n ? fds[slot] : -1);
-	if (!r && n > s->slots)
+	for (uint32_t slot = 0; slot < n && !r; slot++)
+		r = set_slot(s, slot, fds[slot]);
+	for (uint32_t slot = (uint32_t)n; slot < before && !r; slot++)
+		r = set_slot(s, slot, -1);
+	if (!r && n > before)
 		r = set_slots(s, (uint32_t)n);
 	return r;
 }

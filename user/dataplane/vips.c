@@ -31,16 +31,21 @@ static struct vip *find(const struct vips *v, const struct addr *addr)
 	return v->n ? bsearch(&key, v->rows, v->n, sizeof(key), by_addr) : NULL;
 }
 
+/* Plans are sorted, so a new one mostly goes to the end. */
 static struct vip *get(struct vips *v, const struct addr *addr)
 {
+	const struct vip fresh = { .addr = *addr };
 	struct vip *row = find(v, addr);
+	size_t at = v->n;
 
 	if (row)
 		return row;
 	v->rows = mem_grow(v->rows, v->n, &v->cap, sizeof(*v->rows));
-	v->rows[v->n++] = (struct vip){ .addr = *addr };
-	qsort(v->rows, v->n, sizeof(*v->rows), by_addr);
-	return find(v, addr);
+	for (; at && by_addr(&v->rows[at - 1], &fresh) > 0; at--)
+		v->rows[at] = v->rows[at - 1];
+	v->rows[at] = fresh;
+	v->n++;
+	return &v->rows[at];
 }
 
 static bool is_ours(const struct netlink_local *local)
