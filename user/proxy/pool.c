@@ -233,8 +233,8 @@ void pool_freed(struct worker *worker, const struct cluster *cluster)
 {
 	if (!atomic_load(&cluster->under_way[CLUSTER_PENDING]))
 		return;
-	if (worker->waits)
-		io_wake_send(worker->wake);
+	/* Also when nobody waits here: what is idle here may be what another worker waits for. */
+	io_wake_send(worker->wake);
 	worker_wake_others(worker, false);
 }
 
