@@ -64,7 +64,7 @@ struct exchange_answer {
 	bool local;	/* it is ours */
 	bool told;	/* the client was told to continue */
 	unsigned interims;
-	/* What waits for an interim one to be sent: one of ours, by its status, or an endpoint's. */
+	/* What waits for an interim one to be sent: ours, by its status, or an endpoint's. */
 	unsigned owed;
 	const char *owed_reason;
 	bool late;
