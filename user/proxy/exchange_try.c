@@ -162,7 +162,7 @@ void exchange_try_end(struct exchange *exchange)
 	if (!upstream_reusable(upstream) || exchange->request.sending ||
 	    upstream->served >= exchange->cluster->plan->breaker.requests_per_connection ||
 	    (exchange->view != exchange->worker->view &&
-	     !view_has(exchange->worker->view, upstream->cluster->name, upstream->endpoint)))
+	     !view_keeps(exchange->worker->view, upstream->cluster, upstream->endpoint)))
 		upstream_close(upstream);
 	else
 		pool_put(upstream, exchange->cluster->plan->idle_timeout_ms);

@@ -99,7 +99,7 @@ static bool is_old(const struct worker *worker, const struct upstream *upstream)
 
 static bool is_gone(const struct worker *worker, const struct upstream *upstream)
 {
-	return !view_has(worker->view, upstream->cluster->name, upstream->endpoint);
+	return !view_keeps(worker->view, upstream->cluster, upstream->endpoint);
 }
 
 static bool is_awaited(const struct worker *worker, const struct upstream *upstream)

@@ -46,7 +46,7 @@ void pool_freed(struct worker *worker, const struct cluster *cluster);
 void pool_serve(struct worker *worker);
 /* Closes what is idle for too long. */
 void pool_sweep(struct worker *worker);
-/* Closes what the current table does not have. */
+/* Closes what the current table does not have, or does not allow. */
 void pool_prune(struct worker *worker);
 /* Closes all. */
 void pool_cut(struct worker *worker);

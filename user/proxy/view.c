@@ -155,12 +155,16 @@ static const void *find(const void *key, const void *array, size_t n, size_t siz
 	return n ? bsearch(key, array, n, size, compare) : NULL;
 }
 
-bool view_has(const struct view *view, const char *cluster, const struct endpoint *endpoint)
+bool view_keeps(const struct view *view, const struct cluster *cluster,
+		const struct endpoint *endpoint)
 {
 	const struct plan_l7 *plan = table_plan(view->table);
-	const struct plan_cluster *found = find(cluster, plan->clusters, plan->n_clusters,
+	const struct plan_cluster *found = find(cluster->name, plan->clusters, plan->n_clusters,
 						sizeof(*plan->clusters), compare_cluster);
 
-	return found && find(endpoint, found->endpoints.endpoints, found->endpoints.n,
-			     sizeof(*found->endpoints.endpoints), compare_endpoint);
+	return found &&
+	       atomic_load(&cluster->under_way[CLUSTER_CONNECTIONS]) <=
+		       found->breaker.connections &&
+	       find(endpoint, found->endpoints.endpoints, found->endpoints.n,
+		    sizeof(*found->endpoints.endpoints), compare_endpoint);
 }

@@ -34,5 +34,7 @@ bool view_unref(struct view *view);
 /* NULL: not a bind for TLS, or none of its certificates is there. */
 struct tls_server *view_tls(const struct view *view, const struct bind *bind);
 
-/* Is that endpoint of that cluster in the table? */
-bool view_has(const struct view *view, const char *cluster, const struct endpoint *endpoint);
+/* May a connection without a request stay open: is that endpoint of that cluster in the table, and
+ * does its breaker allow as many connections as there are? */
+bool view_keeps(const struct view *view, const struct cluster *cluster,
+		const struct endpoint *endpoint);
