@@ -268,7 +268,7 @@ class Rig:
 
     def _build(self, n):
         os.mkdir(self.bpffs)
-        os.mkdir(self.directory, mode=0o700)
+        os.mkdir(self.directory, mode=0o755)
         os.mkdir(f"{self.directory}/manifests")
         self.manifests = objects.Manifests(f"{self.directory}/manifests")
         switch = self.make_netns("segment")

@@ -21,6 +21,7 @@ import threading
 import time
 
 PIECE = 8192
+SURPLUS = b"HTTP/1.1 200 Smuggled\r\ncontent-length: 0\r\n\r\n"
 
 
 class Closed(Exception):
@@ -160,11 +161,13 @@ class Connection:
             length = "transfer-encoding: chunked"
         status = int(orders.get("status", 200))
         head = f"HTTP/1.1 {status} Told\r\nx-name: {self.server.name}\r\n{length}\r\n\r\n"
+        if "surplus" in orders:
+            # In one piece: what comes later can only be taken for the next answer.
+            self.sock.sendall(head.encode() + body + SURPLUS)
+            return
         self.sock.sendall(head.encode())
         if method != "HEAD" and status not in (204, 304):
             self.send_body(body, orders)
-        if "surplus" in orders:
-            self.sock.sendall(b"HTTP/1.1 200 Smuggled\r\ncontent-length: 0\r\n\r\n")
         if dict(fields).get("connection", "").lower() == "close":
             raise Closed
 

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timeouts, retries, the circuit breaker and ejection: what the client sees, what the backends saw
+and what the access log says agree."""
+import json
+
+import gateway as gw
+import pytest
+from edge import edge_made, statuses
+from proc import eventually
+
+
+@pytest.fixture(scope="module", name="edge")
+def fixture_edge():
+    """One rig for all; narud's standard output is the access log."""
+    with edge_made(nodes=1) as edge:
+        yield edge
+
+
+@pytest.fixture(autouse=True)
+def plain(edge):
+    """No policy is left from the test before."""
+    yield
+    edge.put("policy.yaml", gw.CLASS)
+    edge.put_route(gw.rule(edge.v1))
+    edge.settled("--path", "/")
+
+
+def logged(edge, path):
+    """Access log entries of a path."""
+    entries = []
+    for line in edge.node.log().splitlines():
+        if line.startswith("{") and f'"path":"{path}' in line.replace('": "', '":"'):
+            entries.append(json.loads(line))
+    return entries
+
+
+def test_request_timeout(edge):
+    """timeouts.request: 504, flag UT."""
+    edge.put_route(gw.rule(edge.v1, path="/slow", timeouts={"request": "200ms"}))
+    edge.settled("--path", "/slow/warm")
+    counts = edge.ask("--path", "/slow/1", "-H", "x-do: delay=3000")
+    assert statuses(counts) == {504}, counts
+    entry = eventually(lambda: logged(edge, "/slow/1"))[0]
+    assert entry["response_code"] == 504 and entry["response_flags"] == "UT", entry
+
+
+def test_backend_timeout_and_retry(edge):
+    """timeouts.backendRequest bounds one try; a retry goes on within the request's time."""
+    edge.put_route(gw.rule(edge.v1, path="/try",
+                           timeouts={"request": "5s", "backendRequest": "300ms"},
+                           retry={"codes": [503], "attempts": 3, "backoff": "10ms"}))
+    edge.settled("--path", "/try/warm")
+    counts = edge.ask("--path", "/try/1", "-H", "x-do: every=2 delay=3000", "-n", 6)
+    assert statuses(counts) == {200}, counts
+
+
+def test_retry_hides_a_flaky_backend(edge):
+    """Every second answer of each pod is a 503: with retries nobody sees one, without everybody
+    does; a POST whose request was sent is not tried again unless its status is listed."""
+    edge.put_route(gw.rule(edge.v1, path="/kept", retry={"codes": [503], "attempts": 4,
+                                                         "backoff": "5ms"}),
+                   gw.rule(edge.v1, path="/bare"))
+    edge.settled("--path", "/bare")
+    flaky = ("-H", "x-do: every=2 status=503")
+    assert 503 in statuses(edge.ask("--path", "/bare", "-n", 20, *flaky))
+    counts = edge.ask("--path", "/kept/1", "-n", 40, *flaky)
+    assert statuses(counts) == {200}, counts
+    entries = eventually(lambda: len(logged(edge, "/kept/1")) == 40 and logged(edge, "/kept/1"))
+    assert max(entry["attempts"] for entry in entries) > 1
+    assert {entry["response_code"] for entry in entries} == {200}
+
+
+def test_retries_run_out(edge):
+    """The last answer is delivered, with flag URX and as many tries as allowed."""
+    edge.put_route(gw.rule(edge.v1, path="/bad", retry={"codes": [500], "attempts": 2,
+                                                        "backoff": "5ms"}))
+    edge.settled("--path", "/bad/warm")
+    counts = edge.ask("--path", "/bad/1", "-H", "x-do: status=500")
+    assert statuses(counts) == {500}, counts
+    entry = eventually(lambda: logged(edge, "/bad/1"))[0]
+    assert entry["attempts"] == 3 and "URX" in entry["response_flags"], entry
+
+
+def test_no_connection(edge):
+    """Endpoints that refuse: 503, flag UF; a retry finds the one that lives."""
+    edge.put_route(gw.rule(edge.v1, path="/half", retry={"attempts": 2, "backoff": "5ms"}))
+    server = edge.servers["v1a"]
+    server.kill()
+    server.wait()
+    try:
+        edge.settled("--path", "/half/warm")
+        counts = edge.ask("--path", "/half/1", "-n", 20)
+        assert statuses(counts) == {200}, counts
+    finally:
+        edge.servers["v1a"] = edge.pods["v1"][0].serve_web(8080, "v1")
+
+
+def test_breaker(edge):
+    """connectionPool: what is beyond the limits is refused at once with 503 and flag UO, and what
+    is within is served; afterwards everything is."""
+    edge.put("policy.yaml", gw.destination_rule(edge.v1, connectionPool={
+        "tcp": {"maxConnections": 2}, "http": {"http1MaxPendingRequests": 1}}))
+    edge.put_route(gw.rule(edge.v1, path="/few"))
+    edge.settled("--path", "/few/warm")
+    counts = edge.ask("--path", "/few/1", "-n", 8, "-c", 8, "-H", "x-do: delay=1500")
+    assert statuses(counts) == {200, 503}, counts
+    entries = eventually(lambda: len(logged(edge, "/few/1")) == 8 and logged(edge, "/few/1"))
+    assert counts["statuses"]["200"] == 3 and counts["statuses"]["503"] == 5, entries
+    assert sum(entry["response_flags"] == "UO" for entry in entries) == 5
+    assert statuses(edge.ask("--path", "/few/2", "-n", 10)) == {200}
+    [row] = edge.node.naructl_json("backends")["backends"]
+    assert row["cluster"].startswith("shop/v1:"), row
+    assert row["connections"]["limit"] == 2 and row["pending"]["limit"] == 1, row
+    assert row["overflows"] == 5, row
+
+
+def test_outlier(edge):
+    """Consecutive errors eject an endpoint, the others take over, it returns after its time."""
+    edge.put("policy.yaml", gw.destination_rule(edge.v1, outlierDetection={
+        "consecutive5xxErrors": 3, "interval": "1s", "baseEjectionTime": "2s",
+        "maxEjectionPercent": 50}))
+    edge.servers["v1a"].kill()
+    edge.servers["v1a"].wait()
+    edge.servers["v1a"] = edge.pods["v1"][0].serve_web(8080, "bad")
+    try:
+        edge.put_route(gw.rule(edge.v1, path="/ill"))
+        edge.settled("--path", "/ill/warm")
+        edge.ask("--path", "/ill/1", "-n", 12, "-H", "x-do: bad:status=500")
+        counts = edge.ask("--path", "/ill/2", "-n", 10)
+        assert counts["by"] == {"v1": 10}, counts
+        ejected = eventually(lambda: [e for c in edge.node.naructl_json("backends")["backends"]
+                                      for e in c["endpoints"] if e["ejected_ms"]])
+        assert len(ejected) == 1
+        eventually(lambda: "bad" in edge.ask("--path", "/ill/3", "-n", 4)["by"])
+    finally:
+        edge.servers["v1a"].kill()
+        edge.servers["v1a"].wait()
+        edge.servers["v1a"] = edge.pods["v1"][0].serve_web(8080, "v1")
+
+
+def test_answers_cut_short(edge):
+    """A backend that closes in the middle of a body: the client sees a cut answer, never a whole
+    one, and the connection is not used again."""
+    edge.put_route(gw.rule(edge.v1, path="/cut"))
+    edge.settled("--path", "/cut/warm")
+    for how in ("cut bytes=100000", "cut bytes=100000 chunked"):
+        counts = edge.ask("--path", "/cut/1", "-n", 3, "-k", "-H", f"x-do: {how}")
+        assert counts["failed"] == 3 and counts["ok"] == 0, counts
+    entries = eventually(lambda: len(logged(edge, "/cut/1")) == 6 and logged(edge, "/cut/1"))
+    assert {entry["response_flags"] for entry in entries} == {"UC"}, entries
+
+
+def test_surplus_bytes(edge):
+    """Bytes beyond an answer never become somebody's answer."""
+    edge.put_route(gw.rule(edge.v1, path="/more"))
+    edge.settled("--path", "/more/warm")
+    counts = edge.ask("--path", "/more/1", "-n", 50, "-c", 4, "-k", "-H", "x-do: surplus")
+    assert counts["failed"] == 0 and set(counts["statuses"]) == {"200"}, counts
+    assert counts["by"] == {"v1": 50}, counts
+
+
+@pytest.mark.parametrize("options", (("--body", 300000), ("--body", 300000, "--chunked"),
+                                     ("-H", "expect: 100-continue", "--body", 5000)),
+                         ids=("length", "chunked", "expect"))
+@pytest.mark.parametrize("answer", ("bytes=3000000", "bytes=3000000 chunked"),
+                         ids=("length", "chunked"))
+def test_bodies(edge, options, answer):
+    """Bodies of every framing pass both ways."""
+    edge.put_route(gw.rule(edge.v1, path="/body"))
+    edge.settled("--path", "/body")
+    counts = edge.ask("--path", "/body", "--method", "POST", *options, "-n", 4, "-c", 2, "-k",
+                      "--show", "-H", f"x-do: {answer}")
+    assert counts["failed"] == 0 and counts["ok"] == 4, {**counts, "answer": None}
+    assert len(counts["answer"]["body"]) == 3000000

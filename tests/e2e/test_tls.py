@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS termination with Secrets: names, hot change, and what is wrong with a Secret harms it alone."""
+import ssl
+
+import gateway as gw
+import pytest
+from edge import HOST, VIP, edge_made
+from proc import entered, eventually
+
+
+@pytest.fixture(scope="module", name="edge")
+def fixture_edge():
+    """A rig with a HTTPS listener for two names."""
+    with edge_made(nodes=1) as edge:
+        edge.folder = edge.rig.directory
+        for name, hosts in (("shop", (HOST,)), ("wild", ("*.example.org",))):
+            chain, key = gw.make_certificate(edge.folder, name, *hosts)
+            edge.put(f"{name}-tls.yaml", gw.secret_of(f"{name}-tls", chain, key))
+        edge.put_gateway(gw.listener("http", 80),
+                         gw.listener("shop", 443, "HTTPS", HOST, "shop-tls"),
+                         gw.listener("wild", 443, "HTTPS", "*.example.org", "wild-tls"))
+        eventually(lambda: secure(edge, HOST, "shop")["ok"] == 1)
+        yield edge
+
+
+def secure(edge, host, name, *options, family=4):
+    """Requests over TLS, with one certificate trusted."""
+    return edge.ask("--tls", "--ca", f"{edge.folder}/{name}.crt", "--host", host, "-t", 3, *options,
+                    port=443, family=family)
+
+
+def served(edge, host, family=4):
+    """The certificate that a name gets, in PEM."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with entered(edge.rig.client.netns):
+        import socket  # pylint: disable=import-outside-toplevel
+        with socket.create_connection((VIP[family], 443), timeout=10) as sock:
+            with context.wrap_socket(sock, server_hostname=host) as tls:
+                return ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)).strip()
+
+
+def file_of(edge, name):
+    """The certificate in a file."""
+    with open(f"{edge.folder}/{name}.crt", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def test_names(edge, family):
+    """Each name gets its own certificate; a name that no listener has gets none."""
+    for host, name in ((HOST, "shop"), ("a.example.org", "wild")):
+        counts = secure(edge, host, name, "-n", 10, "-k", family=family)
+        assert counts["ok"] == 10 and counts["failed"] == 0, counts
+        assert served(edge, host, family) == file_of(edge, name)
+    with pytest.raises(ssl.SSLError):
+        served(edge, "other.example.net", family)
+
+
+def test_hot_change(edge):
+    """A new certificate is served to new connections; connections that stand go on; under load
+    nothing fails."""
+    load = edge.load("--tls", "--ca", f"{edge.folder}/shop.crt", "--host", HOST, "-k", "-i", 2,
+                     port=443)
+    old = file_of(edge, "shop")
+    chain, key = gw.make_certificate(edge.folder, "next", HOST, key="rsa")
+    edge.put("shop-tls.yaml", gw.secret_of("shop-tls", chain, key))
+    eventually(lambda: served(edge, HOST) == file_of(edge, "next"))
+    counts = load.stop()
+    assert counts["failed"] == 0 and counts["connections"] == 1, counts
+    assert old != file_of(edge, "next")
+
+
+def test_broken_secret(edge):
+    """A key that does not belong to its certificate is told, and the last good pair stays."""
+    before = served(edge, "a.example.org")
+    chain, _ = gw.make_certificate(edge.folder, "one", "*.example.org")
+    _, key = gw.make_certificate(edge.folder, "two", "*.example.org")
+    edge.put("wild-tls.yaml", gw.secret_of("wild-tls", chain, key))
+    found = eventually(lambda: [d for d in edge.node.naructl_json("status")["diagnostics"]
+                                if "wild-tls" in d["object"]])
+    assert found[0]["level"] == "error", found
+    assert served(edge, "a.example.org") == before
+    assert "PRIVATE" not in edge.node.log()
+
+
+def test_plain_on_tls(edge):
+    """Plain HTTP at the port of TLS gets no answer of a backend."""
+    counts = edge.ask("-t", 3, port=443)
+    assert counts["ok"] == 0 and not counts["by"], counts
