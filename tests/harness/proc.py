@@ -196,7 +196,8 @@ class Place:
     def serve_web(self, port, name=None):
         """Starts an HTTP server (web.py) and waits until it listens."""
         process = self.popen(["/usr/bin/python3", f"{HERE}/web.py", "--name", name or self.name,
-                              "--port", str(port)], stdout=subprocess.PIPE)
+                              "--port", str(port)], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
         if process.stdout.readline() != b"ready\n":
             raise RigError(f"{self.name}: HTTP server did not start on port {port}")
         return process
