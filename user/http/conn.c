@@ -201,6 +201,13 @@ void conn_send(struct conn *conn, const struct iovec *iov, int n, conn_fn fn, vo
 	conn->layer->send(conn, iov, n);
 }
 
+bool conn_is_quiet(const struct conn *conn)
+{
+	char byte;
+
+	return recv(io_fd(conn->file), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void conn_shutdown(struct conn *conn)
 {
 	assert(!conn->done_fn);

@@ -35,6 +35,8 @@ void conn_recv_cancel(struct conn *conn);
 /* All or an error; bytes stay the caller's and in place until the callback. At most IO_SEND_MAX
  * pieces. */
 void conn_send(struct conn *conn, const struct iovec *iov, int n, conn_fn fn, void *arg);
+/* Has the kernel nothing of the peer, neither bytes nor an end, right now? */
+bool conn_is_quiet(const struct conn *conn);
 /* Says that no more will be sent: close_notify, FIN. Not while a send is under way. */
 void conn_shutdown(struct conn *conn);
 /* NULL is legal. */

@@ -57,12 +57,15 @@ static int take(struct acceptor *acceptor, unsigned max)
 	struct worker *worker = acceptor->worker;
 
 	for (unsigned i = 0; i < max; i++) {
-		int fd = accept4(io_fd(acceptor->file), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept4(io_fd(acceptor->file), (struct sockaddr *)&peer, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			worker->last_accept = worker_now(worker);
 			worker_count(&worker->counters.accepted);
-			downstream_accept(worker, fd);
+			downstream_accept(worker, fd, &peer);
 			continue;
 		}
 		if (errno == EAGAIN || is_exhausted(errno))
@@ -113,7 +116,14 @@ void acceptor_open(struct worker *worker, uint32_t id, int fd)
 	}
 	acceptor->next = worker->acceptors;
 	worker->acceptors = acceptor;
-	rearm(acceptor);
+	if (worker->view)
+		rearm(acceptor);
+}
+
+void acceptor_resume(struct worker *worker)
+{
+	for (struct acceptor *acceptor = worker->acceptors; acceptor; acceptor = acceptor->next)
+		rearm(acceptor);
 }
 
 static void close_acceptor(struct acceptor *acceptor)

@@ -5,8 +5,10 @@
 
 struct worker;
 
-/* Takes over fd. */
+/* Takes over fd. Before there is a table, connections wait in the kernel's queue. */
 void acceptor_open(struct worker *worker, uint32_t id, int fd);
+/* There is one. */
+void acceptor_resume(struct worker *worker);
 /* Takes what waits in the queue of those with that id, then closes them. */
 void acceptor_close(struct worker *worker, uint32_t id);
 /* The same for all. */

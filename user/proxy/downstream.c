@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "http/conn.h"
 #include "proxy/deadline.h"
 #include "proxy/exchange.h"
@@ -223,18 +224,17 @@ static void want_body(void *client)
 static void over(void *client, enum exchange_end end)
 {
 	struct downstream *downstream = client;
+	bool more = !inbuf_empty(&downstream->in);
 
 	downstream->exchange = NULL;
 	downstream->reading = false;
-	if (end == EXCHANGE_CUT) {
-		close_connection(downstream);
-	} else if (end == EXCHANGE_UNREAD || !downstream->keep) {
+	if (end == EXCHANGE_UNREAD || (end == EXCHANGE_WHOLE && !downstream->keep)) {
 		linger(downstream);
-	} else if (!inbuf_empty(&downstream->in)) {
+	} else if (end == EXCHANGE_CUT || (downstream->ended && !more)) {
+		close_connection(downstream);
+	} else if (more) {
 		enter(downstream, HEAD, downstream->worker->times->head_ms);
 		take_head(downstream);
-	} else if (downstream->ended) {
-		close_connection(downstream);
 	} else {
 		idle(downstream);
 	}
@@ -440,7 +440,7 @@ static void greet(struct downstream *downstream)
 	conn_handshake(downstream->conn, server, on_handshake, downstream);
 }
 
-void downstream_accept(struct worker *worker, int fd)
+void downstream_accept(struct worker *worker, int fd, const struct sockaddr_storage *peer)
 {
 	struct conn *conn = conn_new(worker->io, fd);
 	struct downstream *downstream;
@@ -459,27 +459,32 @@ void downstream_accept(struct worker *worker, int fd)
 	worker->downstreams = downstream;
 	add_connections(worker, 1);
 	if (conn_local(conn, &downstream->local, &downstream->origin.local_port) ||
-	    conn_peer(conn, &downstream->origin.addr, &downstream->origin.port))
+	    sockaddr_to_addr(peer, &downstream->origin.addr, &downstream->origin.port))
 		close_connection(downstream);
 	else
 		greet(downstream);
 }
 
-void downstream_close_idle(struct worker *worker, uint64_t ms)
+static void close_all(struct worker *worker, bool idle_only, uint64_t ms)
 {
 	struct downstream *downstream = worker->downstreams;
 
 	while (downstream) {
 		struct downstream *next = downstream->next;
 
-		if (downstream->phase == IDLE && worker_now(worker) - downstream->since >= ms)
+		if (!idle_only ||
+		    (downstream->phase == IDLE && worker_now(worker) - downstream->since >= ms))
 			close_connection(downstream);
 		downstream = next;
 	}
 }
 
+void downstream_close_idle(struct worker *worker, uint64_t ms)
+{
+	close_all(worker, true, ms);
+}
+
 void downstream_cut(struct worker *worker)
 {
-	while (worker->downstreams)
-		close_connection(worker->downstreams);
+	close_all(worker, false, 0);
 }

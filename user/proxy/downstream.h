@@ -2,11 +2,12 @@
 /* Connections of clients, spoken to in HTTP/1: one request after the other. */
 #pragma once
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct worker;
 
-/* Takes over a socket that was accepted. */
-void downstream_accept(struct worker *worker, int fd);
+/* Takes over a socket that was accepted from that address. */
+void downstream_accept(struct worker *worker, int fd, const struct sockaddr_storage *peer);
 /* Closes those that have been without a request for so long. */
 void downstream_close_idle(struct worker *worker, uint64_t ms);
 /* Closes all, whatever is under way. */

@@ -93,19 +93,12 @@ static void take_interim(struct exchange *exchange, const struct http_response *
 
 /* ---- an endpoint's answer ---- */
 
-static const struct http_fields *trailers_of(const struct exchange *exchange)
-{
-	return &exchange->upstream->body.trailers;
-}
-
 /* All of it is read: the connection goes back before the client has it. */
 static void send_part(struct exchange *exchange, struct exchange_part *part)
 {
-	struct http_fields trailers = { 0 };
-
 	if (part->end) {
-		trailers = *trailers_of(exchange);
-		part->trailers = &trailers;
+		exchange->answer.trailers = exchange->upstream->body.trailers;
+		part->trailers = &exchange->answer.trailers;
 		if (exchange->request.ended && !exchange->request.sending)
 			exchange_try_end(exchange);
 	}
@@ -122,8 +115,8 @@ static void take_final(struct exchange *exchange, const struct http_response *re
 		exchange_try_broke(exchange, -EBADMSG, "the answer cannot be passed on");
 		return;
 	}
-	/* What the client was not told to send is not coming. */
-	answer->head.keep_alive = !exchange->request.held;
+	/* A request that is not here yet may never be read to its end. */
+	answer->head.keep_alive = exchange->request.all;
 	part.end = upstream_answered(exchange->upstream);
 	commit(exchange, &answer->head);
 	send_part(exchange, &part);
@@ -170,6 +163,8 @@ void exchange_answer_send(struct exchange *exchange, const struct http_response 
 
 	answer->head = *response;
 	answer->local = true;
+	http_fields_add(&answer->head.fields, &exchange->arena, HTTP_TEXT("date"),
+			worker_date(exchange->worker));
 	/* A body that is not read to its end would be taken for a request. */
 	answer->head.keep_alive = response->keep_alive && exchange->request.all;
 	if (exchange->came.head)

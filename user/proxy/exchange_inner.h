@@ -44,6 +44,7 @@ struct exchange_request {
 	bool ready;   /* the connection stands */
 	bool begun;   /* the head is sent, or being sent */
 	bool sending; /* something is */
+	bool carried; /* the piece is in it */
 	bool arrived; /* the first send is over */
 	bool ended;   /* the end is sent, or being sent */
 	bool broken;  /* a send failed: nothing more goes, but an answer may come */
@@ -57,6 +58,7 @@ struct exchange_request {
 /* The answer on its way to the client. */
 struct exchange_answer {
 	struct http_response head;
+	struct http_fields trailers;
 	struct piece piece; /* being sent */
 	bool sending, interim;
 	bool committed; /* the head is sent, or being sent: it cannot be another any more */

@@ -94,7 +94,7 @@ void exchange_request_rewind(struct exchange *exchange)
 	struct exchange_request *request = &exchange->request;
 
 	request->ready = request->begun = request->sending = false;
-	request->arrived = request->ended = request->broken = false;
+	request->carried = request->arrived = request->ended = request->broken = false;
 	request->n_sent = 0;
 	/* The client was told to go on: it is not asked to wait a second time. */
 	if (exchange->answer.told)
@@ -129,7 +129,8 @@ static void send_next(struct exchange *exchange)
 
 	if (!request->begun)
 		part.head = &exchange->outgoing;
-	if (!request->held && request->piece.len)
+	request->carried = !request->held && request->piece.len;
+	if (request->carried)
 		iov[part.n_content++] =
 			(struct iovec){ (void *)request->piece.at, request->piece.len };
 	else if (!request->held)
@@ -180,7 +181,8 @@ void exchange_request_sent(struct exchange *exchange, int error)
 	}
 	exchange_progress(exchange);
 	request->arrived = true;
-	if (request->piece.len && !request->held) {
+	/* A piece that came meanwhile is for the next send. */
+	if (request->carried) {
 		inbuf_piece_free(&request->piece, exchange->worker->io);
 		request->lost = true;
 	}

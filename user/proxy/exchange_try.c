@@ -59,6 +59,13 @@ static const struct upstream_ops upstream_ops = {
 
 /* ---- a try ---- */
 
+static bool is_safe(struct http_text method)
+{
+	return http_text_equal(method, HTTP_TEXT("GET")) ||
+	       http_text_equal(method, HTTP_TEXT("HEAD")) ||
+	       http_text_equal(method, HTTP_TEXT("OPTIONS"));
+}
+
 /* The endpoint of the try is known for good. */
 static void use(struct exchange *exchange, struct endpoint *endpoint)
 {
@@ -131,6 +138,7 @@ void exchange_try_start(struct exchange *exchange)
 		.cluster = exchange->cluster,
 		.endpoint = endpoint,
 		.fresh = exchange->stale,
+		.careful = !is_safe(exchange->came.method),
 		.granted = on_granted,
 		.arg = exchange,
 	};
@@ -159,7 +167,7 @@ void exchange_try_end(struct exchange *exchange)
 	exchange->request.ready = false;
 	if (!upstream)
 		return;
-	if (!upstream_reusable(upstream) || exchange->request.sending ||
+	if (!upstream_reusable(upstream) || exchange->request.sending || exchange->request.broken ||
 	    upstream->served >= exchange->cluster->plan->breaker.requests_per_connection ||
 	    (exchange->view != exchange->worker->view &&
 	     !view_keeps(exchange->worker->view, upstream->cluster, upstream->endpoint)))
@@ -255,13 +263,6 @@ bool exchange_try_again(struct exchange *exchange, unsigned status)
 	}
 	schedule(exchange);
 	return true;
-}
-
-static bool is_safe(struct http_text method)
-{
-	return http_text_equal(method, HTTP_TEXT("GET")) ||
-	       http_text_equal(method, HTTP_TEXT("HEAD")) ||
-	       http_text_equal(method, HTTP_TEXT("OPTIONS"));
 }
 
 /*

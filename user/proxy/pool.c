@@ -138,12 +138,13 @@ static bool is_full(const struct cluster_view *cluster)
 	       cluster->plan->breaker.connections;
 }
 
-static struct upstream *take_idle(struct worker *worker, const struct endpoint *endpoint)
+static struct upstream *take_idle(struct worker *worker, const struct pool_wait *want)
 {
+	const struct endpoint_slot *slot = &want->endpoint->slots[worker->index];
 	struct upstream *upstream;
 
-	while ((upstream = endpoint->slots[worker->index].idle) != NULL) {
-		if (!is_old(worker, upstream)) {
+	while ((upstream = slot->idle) != NULL) {
+		if (!is_old(worker, upstream) && (!want->careful || upstream_is_quiet(upstream))) {
 			pool_remove(upstream);
 			return upstream;
 		}
@@ -186,7 +187,7 @@ static enum pool_grant get_other(struct worker *worker, const struct pool_wait *
 enum pool_grant pool_get(struct worker *worker, const struct pool_wait *want,
 			 struct upstream **ret_upstream)
 {
-	struct upstream *upstream = want->fresh ? NULL : take_idle(worker, want->endpoint);
+	struct upstream *upstream = want->fresh ? NULL : take_idle(worker, want);
 
 	if (upstream) {
 		*ret_upstream = upstream;

@@ -98,6 +98,11 @@ bool upstream_answered(const struct upstream *upstream)
 	return upstream->body.done;
 }
 
+bool upstream_is_quiet(const struct upstream *upstream)
+{
+	return conn_is_quiet(upstream->conn);
+}
+
 bool upstream_reusable(const struct upstream *upstream)
 {
 	return upstream->body.done && upstream->request_done && upstream->keep_alive &&

@@ -84,5 +84,7 @@ void upstream_read(struct upstream *upstream);
 bool upstream_answered(const struct upstream *upstream);
 /* Could another exchange follow? Asked when this one is over. */
 bool upstream_reusable(const struct upstream *upstream);
+/* Of a pooled one: has the endpoint said nothing since, not even farewell? Costs a system call. */
+bool upstream_is_quiet(const struct upstream *upstream);
 /* The exchange lets go; to be pooled then. Watches for the endpoint closing it. */
 void upstream_end(struct upstream *upstream);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -27,6 +28,19 @@
 uint64_t worker_now(const struct worker *worker)
 {
 	return io_now(worker->io);
+}
+
+struct http_text worker_date(struct worker *worker)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (now != worker->date_of) {
+		worker->date_of = now;
+		gmtime_r(&now, &tm);
+		strftime(worker->date, sizeof(worker->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	}
+	return (struct http_text){ worker->date, strlen(worker->date) };
 }
 
 void worker_count(_Atomic uint64_t *counter)
@@ -93,8 +107,11 @@ static void apply(struct worker *worker, struct table_use *use)
 	struct view *previous = worker->view;
 
 	worker->view = view_new(use, previous);
-	worker_release(worker, previous);
 	pool_prune(worker);
+	if (previous)
+		worker_release(worker, previous);
+	else
+		acceptor_resume(worker);
 	atomic_store(&worker->applied, use->serial);
 	notify(worker);
 }

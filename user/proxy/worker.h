@@ -8,8 +8,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/io.h"
+#include "http/message.h"
 #include "http/regex.h"
 #include "proxy/accesslog.h"
 #include "proxy/times.h"
@@ -53,6 +55,8 @@ struct worker {
 	struct pool_wait *waits, *last_wait;
 	struct exchange *spare; /* exchanges for the next requests */
 	unsigned n_spare;
+	time_t date_of; /* what date says */
+	char date[32];
 	uint64_t draining_since; /* 0: no */
 	uint64_t last_accept;	 /* the loop's time */
 	/* Others touch only these. */
@@ -93,6 +97,8 @@ void worker_post(struct worker *worker, const struct worker_message *message);
 /* ---- for the worker's own thread ---- */
 
 uint64_t worker_now(const struct worker *worker);
+/* The value of a Date field, until the next second. */
+struct http_text worker_date(struct worker *worker);
 /* Adds to a counter of its own. */
 void worker_count(_Atomic uint64_t *counter);
 /* A view whose last user went: the main thread is told when the table is free. */

@@ -249,7 +249,7 @@ struct backend {
 	pthread_mutex_t lock;
 	struct backend_conn *conns[BACKEND_CONNS];
 	unsigned n_conns;
-	_Atomic unsigned requests, connections;
+	_Atomic unsigned requests, connections, closed;
 	_Atomic bool stop;
 };
 
@@ -263,6 +263,7 @@ static inline void *backend_conn_run(void *arg)
 	close(conn->fd);
 	conn->fd = -1;
 	pthread_mutex_unlock(&conn->backend->lock);
+	atomic_fetch_add(&conn->backend->closed, 1);
 	return NULL;
 }
 

@@ -34,8 +34,8 @@ static inline bool put_pattern(int fd, size_t len, size_t chunk)
 		size_t room = chunk ? (size_t)snprintf(buf, 64, "%zX\r\n", n) : 0;
 
 		fill_pattern(buf + room, at, n);
-		if (chunk)
-			memcpy(buf + room + n, "\r\n", 2);
+		buf[room + n] = '\r';
+		buf[room + n + 1] = '\n';
 		if (!put(fd, buf, room + n + (chunk ? 2 : 0)))
 			return false;
 	}

@@ -351,6 +351,28 @@ static void replays_what_an_idle_close_lost(void **state)
 	rig_stop(&rig);
 }
 
+/* What cannot be sent twice is not sent on a connection that was closed before. */
+static void sends_posts_where_somebody_listens(void **state)
+{
+	struct rig rig =
+		rig_start(serve_once, (void *)"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+	struct answer answer;
+	int fd = dial(rig.engine->port);
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		put_text(fd, "POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc");
+		get_answer(fd, &answer);
+		/* The close has arrived. */
+		while (atomic_load(&rig.backend->closed) <= (unsigned)i)
+			usleep(100);
+		assert_int_equal(answer.status, 200);
+	}
+	close(fd);
+	assert_int_equal(atomic_load(&rig.backend->requests), 300);
+	rig_stop(&rig);
+}
+
 /* F10: bytes behind an answer, at once or later, are no answer to the next request. */
 #define SURPLUS_OK   "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 #define SURPLUS_EVIL "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"
@@ -436,6 +458,7 @@ int main(void)
 		cmocka_unit_test(dc_when_a_body_is_cut_short),
 		cmocka_unit_test(dpe_when_a_body_is_broken),
 		cmocka_unit_test(replays_what_an_idle_close_lost),
+		cmocka_unit_test(sends_posts_where_somebody_listens),
 		cmocka_unit_test(f10_drops_connections_with_surplus_bytes),
 		cmocka_unit_test(closes_pooled_connections_in_time),
 	};

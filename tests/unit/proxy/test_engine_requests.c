@@ -293,6 +293,7 @@ static void says_404_without_a_route(void **state)
 	put_text(fd, GET_A "GET /only/b HTTP/1.1\r\nhost: a\r\n\r\n");
 	get_answer(fd, &answer);
 	assert_int_equal(answer.status, 404);
+	assert_contains(answer.head, " GMT\r\n");
 	get_answer(fd, &answer);
 	assert_int_equal(answer.status, 200);
 	close(fd);
@@ -326,14 +327,34 @@ static void closes_what_has_no_bind(void **state)
 	int fd;
 
 	(void)state;
-	fd = dial(engine->port);
-	assert_true(at_end(fd));
-	close(fd);
 	l7.binds[0].port = 1;
 	engine_apply(engine, &l7);
 	fd = dial(engine->port);
 	assert_true(at_end(fd));
 	close(fd);
+	engine_stop(engine);
+	backend_stop(backend);
+}
+
+/* A proxy that starts serves who came before its first table. */
+static void leaves_clients_waiting_before_the_first_table(void **state)
+{
+	struct backend *backend = backend_start(serve_ok, NULL);
+	struct engine *engine = engine_start(2);
+	struct answer answer;
+	int fds[10];
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		fds[i] = dial(engine->port);
+		put_text(fds[i], GET_A);
+	}
+	engine_serve(engine, backend);
+	for (int i = 0; i < 10; i++) {
+		get_answer(fds[i], &answer);
+		assert_int_equal(answer.status, 200);
+		close(fds[i]);
+	}
 	engine_stop(engine);
 	backend_stop(backend);
 }
@@ -418,6 +439,7 @@ int main(void)
 		cmocka_unit_test(says_404_without_a_route),
 		cmocka_unit_test(redirects),
 		cmocka_unit_test(closes_what_has_no_bind),
+		cmocka_unit_test(leaves_clients_waiting_before_the_first_table),
 		cmocka_unit_test(gives_up_on_slow_heads),
 		cmocka_unit_test(closes_idle_connections_silently),
 		cmocka_unit_test(reports),
