@@ -23,7 +23,14 @@ sys.path[:0] = [os.path.join(TOP, "harness")]
 
 import gateway as gw  # pylint: disable=wrong-import-position
 from objects import Manifests, namespace  # pylint: disable=wrong-import-position
-from proc import Place, built, eventually, kill_all, run, start_time  # pylint: disable=wrong-import-position
+from proc import (  # pylint: disable=wrong-import-position
+    Place,
+    built,
+    eventually,
+    kill_all,
+    run,
+    start_time,
+)
 
 ROUTES = 20
 HOST = "r7.example.com"
@@ -216,8 +223,8 @@ def main():
                 samples[name].append(bench.measure(name, options.seconds, options.connections))
     finally:
         bench.remove()
-    print(f"{options.rounds} rounds of {options.seconds} s, {options.connections} connections kept, "
-          f"1 KB, {ROUTES} routes, one thread\n")
+    print(f"{options.rounds} rounds of {options.seconds} s, {options.connections} connections "
+          f"kept, 1 KB, {ROUTES} routes, one thread\n")
     print("| proxy | median CPU us a request | minimum | requests/s | median / HAProxy |\n"
           "|---|---|---|---|---|")
     median = {n: statistics.median(s[0] for s in rows) for n, rows in samples.items()}

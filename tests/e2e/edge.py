@@ -60,7 +60,7 @@ class Edge:
         return (place or self.rig.client).start_web(VIP[family], port, "-n", 0, *options).wait_up()
 
     def settled(self, *options, status=200, **where):
-        """Waits until an answer with that status comes, and until all workers have what is newest."""
+        """Waits until an answer with that status comes and all workers have what is newest."""
         eventually(lambda: status in statuses(self.ask("-t", 2, *options, **where)))
         for node in self.rig.nodes:
             eventually(lambda n=node: newest(n))

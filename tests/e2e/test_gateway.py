@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Gateway's addresses: reached from everywhere, closed beyond its ports, and what its routes do."""
+"""A Gateway's addresses: reached from everywhere, closed beyond its ports; what its routes do."""
 import collections
 import json
 import socket

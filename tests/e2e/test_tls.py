@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS termination with Secrets: names, hot change, and what is wrong with a Secret harms it alone."""
+"""TLS termination with Secrets: names, hot change; what is wrong with one harms it alone."""
 import ssl
 
 import gateway as gw
