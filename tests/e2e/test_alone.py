@@ -2,9 +2,8 @@
 """The gateway without the rest: at 127.0.0.1 without devices, beside a kube-proxy with --l4 off,
 and for an ordinary user without any privilege."""
 import os
+import shutil
 import signal
-import subprocess
-import tempfile
 
 import gateway as gw
 import pytest
@@ -12,6 +11,8 @@ from conftest import made
 from edge import VIP, edge_made
 from proc import built, eventually, run
 
+QUICK_START = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "demo", "quick-start")
+USER = 54321
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
 
@@ -51,6 +52,41 @@ def test_loopback(l4, family):
         write_quick_start(rig.manifests.put)
         node.start_narud()
         eventually(lambda: node.host.ask_web(LOOPBACK[family], 8080, "-t", 1)["by"] == {"app": 1})
+
+
+def test_ordinary_user(family):
+    """README's quick start: a user without any right starts narud on the folder, is told what it
+    does without, and is served; changes take effect; SIGTERM ends both programs."""
+    with made(narud=False, nodes=1) as rig:
+        node = rig.nodes[0]
+        for name in os.listdir(QUICK_START):
+            shutil.copy(f"{QUICK_START}/{name}", rig.manifests.directory)
+        rig.manifests.remove("cluster.yaml")
+        node.host.serve_web(9000, "app")
+        os.chown(node.run_dir, USER, USER)
+        argv = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups",
+                "--bounding-set", "-all", "--no-new-privs", built("narud"), "--manifests",
+                rig.manifests.directory, "--run-dir", node.run_dir, "--drain-time", "3"]
+        with open(node.log_path, "ab") as log:
+            node.narud = node.host.popen(argv, stdout=log, stderr=log)
+        ask = node.host.ask_web
+        eventually(lambda: ask(LOOPBACK[family], 8080, "-t", 1)["by"] == {"app": 1})
+        assert "ordinary sockets" in node.log()
+        status = node.naructl_json("status")
+        assert status["l4"] is False and status["l7"]["by"] == "sockets", status["l7"]
+        pid = status["l7"]["proxy"]["pid"]
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            fields = dict(line.split(":\t", 1) for line in file.read().splitlines())
+        assert int(fields["CapEff"], 16) == 0 and fields["Seccomp"].strip() == "2"
+        assert fields["Uid"].split()[0] == str(USER)
+        with open(f"{QUICK_START}/gateway.yaml", encoding="utf-8") as source:
+            text = source.read().replace("port: 8080", "port: 8081")
+        rig.manifests.write("gateway.yaml", text)
+        eventually(lambda: ask(LOOPBACK[family], 8081, "-t", 1)["by"] == {"app": 1})
+        eventually(lambda: ask(LOOPBACK[family], 8080, "-t", 1)["ok"] == 0)
+        node.narud.send_signal(signal.SIGTERM)
+        assert node.narud.wait(timeout=20) == 0
+        eventually(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
 def write_quick_start(put):
