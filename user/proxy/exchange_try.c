@@ -123,7 +123,6 @@ void exchange_try_start(struct exchange *exchange)
 	struct endpoint *endpoint;
 	enum pool_grant grant;
 
-	exchange_request_rewind(exchange);
 	endpoint = cluster_pick(exchange->cluster, worker->index, worker_now(worker),
 				exchange->tried, exchange->n_tried);
 	if (!endpoint) {
@@ -229,13 +228,21 @@ static bool wants_retry(struct exchange *exchange, enum retry_cause cause, unsig
 	return exchange->retrying;
 }
 
+/* At once, not when the next one begins: a body goes on coming in between, and what is kept of it
+ * is unsent from now on. */
+static void end_for_another(struct exchange *exchange)
+{
+	exchange_try_end(exchange);
+	exchange_request_rewind(exchange);
+}
+
 static void schedule(struct exchange *exchange)
 {
 	uint32_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint32_t)exchange->start_us;
-	exchange_try_end(exchange);
+	end_for_another(exchange);
 	exchange_set(exchange, EXCHANGE_BACKOFF,
 		     retry_backoff_ms(&exchange->hit.rule->plan->retry, counted_tries(exchange),
 				      random));
@@ -288,7 +295,7 @@ void exchange_try_broke(struct exchange *exchange, int error, const char *reason
 
 	if (error != -EBADMSG && is_stale(exchange)) {
 		exchange->stale = true;
-		exchange_try_end(exchange);
+		end_for_another(exchange);
 		exchange_try_start(exchange);
 		return;
 	}

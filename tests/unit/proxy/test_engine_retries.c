@@ -72,6 +72,9 @@ static void assert_logged(struct engine *engine, const char *want)
 #define BAD  "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\n\r\nbad"
 #define LONG "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 30000000\r\n\r\nbad"
 
+#define MIDDLE 60000 /* of a body of 75000 bytes */
+#define LATER  15000
+
 static void hides_listed_answers(void **state)
 {
 	struct rig *rig = rig_start(BAD, 2, 2, 503);
@@ -230,6 +233,55 @@ static void serve_silence_once(struct backend *backend, int fd, unsigned n)
 		;
 }
 
+/* Fails the first request in the middle of its body, and is told when the proxy has given that try
+ * up. */
+static void serve_in_the_middle(struct backend *backend, int fd, unsigned n)
+{
+	char *head = mem_new(20000), *body = mem_new(MIDDLE);
+
+	if (n) {
+		serve_flaky(backend, fd, n);
+	} else if (*get_head(fd, head, 20000) && get(fd, body, MIDDLE) == MIDDLE) {
+		put_text(fd, BAD);
+		at_end(fd);
+		atomic_fetch_add(&backend->requests, 1);
+	}
+	free(head);
+	free(body);
+}
+
+/* More comes while no try is under way: it is sent behind what was kept, not instead of it. */
+static void sends_a_body_that_comes_between_tries(void **state)
+{
+	struct flaky flaky = { .answer = BAD };
+	struct backend *backend = backend_start(serve_in_the_middle, &flaky);
+	struct engine *engine = engine_start(1);
+	struct plan_l7 l7 = engine_plan(engine, &backend, 1);
+	struct plan_retry *retry = &l7.rules[0].retry;
+	char *body = mem_new(MIDDLE + LATER);
+	struct answer answer;
+	int fd = dial(engine->port);
+
+	(void)state;
+	retry->attempts = 1;
+	retry->backoff_ms = 500;
+	RIG_APPEND(retry->codes, retry->n_codes, 503);
+	engine_apply(engine, &l7);
+	fill_pattern(body, 0, MIDDLE + LATER);
+	put_text(fd, "PUT /a HTTP/1.1\r\nhost: a\r\ncontent-length: 75000\r\n\r\n");
+	put(fd, body, MIDDLE);
+	while (!atomic_load(&backend->requests))
+		usleep(1000);
+	put(fd, body + MIDDLE, LATER);
+	get_answer(fd, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_int_equal(field_number(answer.head, "\r\nx-got: "), MIDDLE + LATER);
+	close(fd);
+	free(body);
+	engine_stop(engine);
+	backend_stop(backend);
+}
+
 static void hides_tries_that_take_too_long(void **state)
 {
 	struct backend *backend = backend_start(serve_silence_once, NULL);
@@ -320,6 +372,7 @@ int main(void)
 		cmocka_unit_test(hides_refused_connections_for_posts_too),
 		cmocka_unit_test(sends_a_body_again),
 		cmocka_unit_test(does_not_send_a_long_body_again),
+		cmocka_unit_test(sends_a_body_that_comes_between_tries),
 		cmocka_unit_test(hides_tries_that_take_too_long),
 		cmocka_unit_test(ends_tries_with_the_request),
 		cmocka_unit_test(refuses_retries_beyond_the_breaker),
