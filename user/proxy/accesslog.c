@@ -150,7 +150,7 @@ int accesslog_open(int fd, struct accesslog **ret_log)
 	pthread_cond_init(&log->filled, NULL);
 	r = fd < 0 ? 0 : pthread_create(&log->thread, NULL, run, log);
 	if (r) {
-		log->fd = -1;
+		close(TAKE_FD(log->fd));
 		accesslog_close(log);
 		return -r;
 	}

@@ -20,7 +20,7 @@ struct pool_wait {
 	const struct cluster_view *cluster;
 	struct endpoint *endpoint; /* where to, if it can be chosen */
 	bool fresh;		   /* no pooled one */
-	bool careful; /* none that its endpoint has closed by now: what is sent cannot be sent twice */
+	bool careful; /* none that is closed by now: what is sent cannot be sent again */
 	/* It need wait no longer. */
 	void (*granted)(void *arg, enum pool_grant grant, struct upstream *upstream);
 	void *arg;

@@ -255,7 +255,7 @@ static void wait_drained(struct engine *engine)
 static void drains_under_load(void **state)
 {
 	struct backend *backend = backend_start(serve_ok, NULL);
-	struct engine *engine = engine_start_with(2, 2000, &times_default);
+	struct engine *engine = engine_start_with(2, 10000, &times_default);
 	struct load loads[4] = { 0 };
 	int idle;
 

@@ -51,8 +51,9 @@ static void writes_all_there_is(void **state)
 	logline_format(&entry, &out);
 	assert_string_equal(
 		out.buf,
-		"{\"start_time\":\"2023-11-14T22:13:20.123Z\",\"method\":\"GET\",\"path\":\"/a?b=c\","
-		"\"protocol\":\"HTTP/1.1\",\"response_code\":200,\"response_flags\":\"UF,URX\","
+		"{\"start_time\":\"2023-11-14T22:13:20.123Z\",\"method\":\"GET\","
+		"\"path\":\"/a?b=c\",\"protocol\":\"HTTP/1.1\","
+		"\"response_code\":200,\"response_flags\":\"UF,URX\","
 		"\"response_code_details\":\"\",\"bytes_received\":1,"
 		"\"bytes_sent\":18446744073709551615,\"duration\":4,\"duration_us\":4567,"
 		"\"first_byte_us\":1234,\"attempts\":3,\"upstream_host\":\"[2001:db8::1]:2\","
