@@ -145,7 +145,6 @@ static char *take_path(const struct route_filter *filter, const struct route_rul
 		[PATH_FULL] = PLAN_PATH_FULL,
 		[PATH_PREFIX] = PLAN_PATH_PREFIX,
 	};
-	const char *reason;
 	char *normal;
 
 	*ret_change = changes[filter->path_change];
@@ -155,9 +154,9 @@ static char *take_path(const struct route_filter *filter, const struct route_rul
 		return mem_strdup("replacePrefixMatch needs matches of type PathPrefix only");
 	if (filter->path_change == PATH_PREFIX && !*filter->path)
 		return NULL;
-	normal = routepath_normal(filter->path, &reason);
+	normal = routepath_normal(filter->path);
 	if (!normal)
-		return mem_printf("the path %s", reason);
+		return mem_strdup(ROUTEPATH_REFUSED);
 	free(*path);
 	*path = normal;
 	return NULL;

@@ -63,17 +63,16 @@ static bool take_path(const struct place *place, const struct route_match *from,
 		[MATCH_PREFIX] = PLAN_PREFIX,
 		[MATCH_REGEX] = PLAN_REGEX,
 	};
-	const char *reason;
 
 	to->path_type = types[from->path_type];
 	if (from->path_type == MATCH_REGEX) {
 		to->path = mem_strdup(from->path);
 		return check_regex(place, "path.value", from->path);
 	}
-	to->path = routepath_normal(from->path, &reason);
+	to->path = routepath_normal(from->path);
 	if (!to->path) {
 		to->path = mem_strdup("");
-		refuse(place, "path.value", reason);
+		refuse(place, "path.value", ROUTEPATH_REFUSED);
 		return false;
 	}
 	if (from->path_type == MATCH_PREFIX)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths of routes in the form in which the proxy has those of requests (http/target.h). */
+/* Paths of routes in the form in which the proxy has those of requests. */
 #pragma once
 
-/* A new string; NULL: no request has such a path, *ret_reason (static) says why. */
-char *routepath_normal(const char *path, const char **ret_reason);
+/* A new string; NULL: it is what ROUTEPATH_REFUSED says. */
+char *routepath_normal(const char *path);
+#define ROUTEPATH_REFUSED                                                                           \
+	"no request has such a path: it must begin with a slash, escapes must be whole, and there " \
+	"may be no blank, control character, '?', '#', '\\', quote or bracket in it"

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "http/chars.h"
+#include "base/chars.h"
 #include "http/h1_framing.h"
 #include "http/h1_head.h"
 #include "http/target.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "http/chars.h"
+#include "base/chars.h"
 #include "http/h1.h"
 #include "http/h1_head.h"
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "http/chars.h"
+#include "base/chars.h"
 #include "http/h1.h"
 
 /* More than the longest fixed part of a head: first line, Host, framing, Connection, empty line. */

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "http/chars.h"
+#include "base/chars.h"
 
 int h1_framing_length(struct http_text value, uint64_t *ret_length)
 {

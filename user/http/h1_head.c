@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "http/chars.h"
+#include "base/chars.h"
 #include "http/h1_framing.h"
 
 /* Method, spaces and version around a target. */

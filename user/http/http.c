@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "http/chars.h"
+#include "base/chars.h"
 #include "http/message.h"
 
 bool http_text_equal(struct http_text a, struct http_text b)

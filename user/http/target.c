@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Request targets and host names in normal form. The HTTP codecs and matching call it. Invariant:
- * a normal form is its own normal form, and holds nothing that a backend resolves once more.
+ * Request targets and host names in normal form. The HTTP codecs and matching call it.
  */
 #include "http/target.h"
 
@@ -10,7 +9,8 @@
 #include <sys/types.h>
 
 #include "base/addr.h"
-#include "http/chars.h"
+#include "base/chars.h"
+#include "base/urlpath.h"
 
 /* RFC 1035: a name is at most 253 characters in text, a label 63. */
 #define NAME_MAX_LEN  253
@@ -18,139 +18,20 @@
 
 /* ---- paths ---- */
 
-/* What already is in normal form: most paths are. */
-static bool is_plain(struct http_text path)
-{
-	for (size_t i = 0; i < path.len; i++) {
-		if (!chars_is(path.at[i], CHARS_PATH))
-			return false;
-		if (path.at[i] == '/' && i + 1 < path.len &&
-		    (path.at[i + 1] == '/' || path.at[i + 1] == '.'))
-			return false;
-	}
-	return true;
-}
-
-static bool escape_value(const char *at, const char *end, int *ret_value)
-{
-	int high, low;
-
-	if (end - at < 3 || *at != '%')
-		return false;
-	high = chars_hex(at[1]);
-	low = chars_hex(at[2]);
-	if (high < 0 || low < 0)
-		return false;
-	*ret_value = high * 16 + low;
-	return true;
-}
-
-/* One character or escape in normal form: its length in out, 1 or 3. */
-static int put_char(const char **at, const char *end, char *out)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	int value;
-
-	if (chars_is(**at, CHARS_PATH)) {
-		*out = *(*at)++;
-		return 1;
-	}
-	if (!escape_value(*at, end, &value) || value < 0x20 || value == 0x7f)
-		return -EINVAL;
-	*at += 3;
-	if (chars_is((char)value, CHARS_UNRESERVED)) {
-		*out = (char)value;
-		return 1;
-	}
-	out[0] = '%';
-	out[1] = digits[value >> 4];
-	out[2] = digits[value & 15];
-	return 3;
-}
-
-static bool is_dots(const char *at, size_t len)
-{
-	return len && len <= 2 && *at == '.' && at[len - 1] == '.';
-}
-
-static bool is_escape(const char *at, const char *end, const char *escape)
-{
-	return end - at >= 3 && !memcmp(at, escape, 3);
-}
-
-/* A dot segment inside a segment in normal form, seen only by who takes an escaped slash for one,
- * or cuts parameters off (";v=1"). */
-static bool hides_dots(const char *at, const char *end)
-{
-	const char *piece = at;
-	bool slash, divided = false;
-
-	for (; at < end; at++) {
-		slash = is_escape(at, end, "%2F") || is_escape(at, end, "%5C");
-		if (!slash && *at != ';' && !is_escape(at, end, "%3B"))
-			continue;
-		if (piece && is_dots(piece, (size_t)(at - piece)))
-			return true;
-		piece = slash ? at + 3 : NULL;
-		divided = true;
-	}
-	return divided && piece && is_dots(piece, (size_t)(end - piece));
-}
-
-/* Ends the segment [*segment, *out) of a path that begins at root; last: nothing follows. */
-static int end_segment(const char *root, char **segment, char **out, bool last)
-{
-	size_t len = (size_t)(*out - *segment);
-
-	if (hides_dots(*segment, *out))
-		return -EINVAL;
-	if (len == 2 && is_dots(*segment, len)) {
-		/* The segment before goes, too: back to behind the slash in front of it. */
-		if (*segment == root + 1)
-			return -EINVAL;
-		*out = *segment - 1;
-		while ((*out)[-1] != '/')
-			(*out)--;
-	} else if (!len || is_dots(*segment, len)) {
-		*out = *segment;
-	} else if (!last) {
-		*(*out)++ = '/';
-	}
-	*segment = *out;
-	return 0;
-}
-
 int target_normalise(struct http_text path, struct arena *arena, struct http_text *ret_path)
 {
-	const char *at = path.at, *end = at + path.len;
-	char *root, *out, *segment;
-	int n;
+	ssize_t len;
+	char *out;
 
-	if (!path.len || *at != '/')
-		return -EINVAL;
-	if (is_plain(path)) {
+	if (urlpath_is_normal(path.at, path.len)) {
 		*ret_path = path;
 		return 0;
 	}
-	root = arena_alloc(arena, path.len);
-	out = root;
-	*out++ = *at++;
-	segment = out;
-	while (at < end) {
-		if (*at == '/') {
-			at++;
-			if (end_segment(root, &segment, &out, false))
-				return -EINVAL;
-			continue;
-		}
-		n = put_char(&at, end, out);
-		if (n < 0)
-			return n;
-		out += n;
-	}
-	if (end_segment(root, &segment, &out, true))
-		return -EINVAL;
-	*ret_path = (struct http_text){ root, (size_t)(out - root) };
+	out = arena_alloc(arena, URLPATH_ROOM(path.len));
+	len = urlpath_normalise(path.at, path.len, out);
+	if (len < 0)
+		return (int)len;
+	*ret_path = (struct http_text){ out, (size_t)len };
 	return 0;
 }
 
@@ -271,7 +152,7 @@ static struct http_text decode(struct http_text text, struct arena *arena)
 		return text;
 	decoded = out = arena_alloc(arena, text.len);
 	while (at < end) {
-		if (escape_value(at, end, &value)) {
+		if (chars_escape(at, end, &value)) {
 			*out++ = (char)value;
 			at += 3;
 		} else {

@@ -6,13 +6,7 @@
 #pragma once
 #include "http/message.h"
 
-/*
- * The normal form of a path ("/…", without query): escapes of unreserved characters are decoded,
- * others get upper case digits; "." and ".." segments are resolved; repeated slashes become one.
- * An escaped slash or backslash stays as it is. -EINVAL: no leading slash, a broken escape, a
- * control character or NUL (escaped too), a character that no URI has, ".." above the root, or a
- * dot segment that only a backend would see (behind %2F or %5C or '\\', or before ";").
- */
+/* The normal form of base/urlpath.h; in the arena where it differs. -EINVAL. */
 int target_normalise(struct http_text path, struct arena *arena, struct http_text *ret_path);
 
 /*

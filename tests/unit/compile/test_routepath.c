@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths of routes: one form, or a reason why no request has such a path. */
+/* Paths of routes: one form, or none that a request could have. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,12 +24,12 @@ static void test_normal(void **state)
 		{ "/%e4%BD%a0", "/%E4%BD%A0" },
 		{ "/a:b@c;d=1,2!$&'()*+", "/a:b@c;d=1,2!$&'()*+" },
 		{ "/.a/..b/...", "/.a/..b/..." },
+		{ "/a//b/./c/../d|e", "/a/b/d%7Ce" },
 	};
-	const char *reason;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(mem_freep) char *normal = routepath_normal(rows[i].path, &reason);
+		_cleanup_(mem_freep) char *normal = routepath_normal(rows[i].path);
 
 		assert_string_equal(normal, rows[i].normal);
 	}
@@ -38,17 +38,13 @@ static void test_normal(void **state)
 static void test_refused(void **state)
 {
 	static const char *const paths[] = {
-		"",	"a",	"//",	     "/a//b", "/.", "/a/../b", "/%2e%2E/a", "/a/.",  "/a?b",
-		"/a#b", "/a b", "/\xc3\xa9", "/a\nb", "/%", "/%4",     "/%zz",	    "/a\\b", "/a|b",
+		"",	     "a",     "/..", "/%2e%2E/a", "/a?b", "/a#b",  "/a b",
+		"/\xc3\xa9", "/a\nb", "/%",  "/%4",	  "/%zz", "/a\\b",
 	};
-	const char *reason = NULL;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		assert_null(routepath_normal(paths[i], &reason));
-		assert_non_null(reason);
-		reason = NULL;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		assert_null(routepath_normal(paths[i]));
 }
 
 int main(void)

@@ -46,3 +46,5 @@ static inline int chars_hex(char c)
 
 /* The first byte from at on that is not CHARS_VALUE, at most end. */
 const char *chars_value_end(const char *at, const char *end);
+/* "%41" at the beginning of [at, end): its value, 0 to 255. */
+bool chars_escape(const char *at, const char *end, int *ret_value);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The classes, written down a second time as the grammars have them. */
-#include "http/chars.h"
+#include "base/chars.h"
 
-#include "rig.h"
+#include "../http/rig.h"
 
 /* strchr() finds the NUL, too. */
 static bool among(int c, const char *set)

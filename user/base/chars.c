@@ -3,7 +3,7 @@
  * The table of character classes. Parsers and formatters call it. Invariant: a byte that could end
  * a line or a text (CR, LF, NUL) is of no class.
  */
-#include "http/chars.h"
+#include "base/chars.h"
 
 #include <string.h>
 
@@ -75,4 +75,18 @@ const char *chars_value_end(const char *at, const char *end)
 			return at;
 		at++;
 	}
+}
+
+bool chars_escape(const char *at, const char *end, int *ret_value)
+{
+	int high, low;
+
+	if (end - at < 3 || *at != '%')
+		return false;
+	high = chars_hex(at[1]);
+	low = chars_hex(at[2]);
+	if (high < 0 || low < 0)
+		return false;
+	*ret_value = high * 16 + low;
+	return true;
 }
