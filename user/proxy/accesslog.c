@@ -84,11 +84,10 @@ static bool write_all(struct accesslog *log, const char *data, size_t len)
 		size_t want = log->stream && len > PIPE_BUF ? PIPE_BUF : len;
 		ssize_t n;
 
-		if (log->stream && poll(&poller, 1, POLL_MS) <= 0) {
-			if (is_over(log))
-				return false;
+		if (is_over(log))
+			return false;
+		if (log->stream && poll(&poller, 1, POLL_MS) <= 0)
 			continue;
-		}
 		n = write(log->fd, data, want);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
