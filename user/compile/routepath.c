@@ -11,11 +11,25 @@
 #include "base/mem.h"
 #include "base/urlpath.h"
 
+static size_t count_slashes(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
 char *routepath_normal(const char *path)
 {
 	size_t len = strlen(path);
 	_cleanup_(mem_freep) char *normal = mem_array(1, URLPATH_ROOM(len) + 1);
+	ssize_t used = urlpath_normalise(path, len, normal);
 
-	/* The last byte of the array stays zero. */
-	return urlpath_normalise(path, len, normal) < 0 ? NULL : TAKE_PTR(normal);
+	if (used < 0)
+		return NULL;
+	normal[used] = '\0';
+	/* Empty and dot segments are resolved in requests; a route that has them means something
+	 * else than it says. */
+	return count_slashes(normal) == count_slashes(path) ? TAKE_PTR(normal) : NULL;
 }

@@ -5,5 +5,5 @@
 /* A new string; NULL: it is what ROUTEPATH_REFUSED says. */
 char *routepath_normal(const char *path);
 #define ROUTEPATH_REFUSED                                                                           \
-	"no request has such a path: it must begin with a slash, escapes must be whole, and there " \
-	"may be no blank, control character, '?', '#', '\\', quote or bracket in it"
+	"no request has such a path: no slash in front, a broken escape, an empty or dot segment, " \
+	"or a character that needs an escape"

@@ -24,7 +24,7 @@ static void test_normal(void **state)
 		{ "/%e4%BD%a0", "/%E4%BD%A0" },
 		{ "/a:b@c;d=1,2!$&'()*+", "/a:b@c;d=1,2!$&'()*+" },
 		{ "/.a/..b/...", "/.a/..b/..." },
-		{ "/a//b/./c/../d|e", "/a/b/d%7Ce" },
+		{ "/d|e", "/d%7Ce" },
 	};
 
 	(void)state;
@@ -38,8 +38,9 @@ static void test_normal(void **state)
 static void test_refused(void **state)
 {
 	static const char *const paths[] = {
-		"",	     "a",     "/..", "/%2e%2E/a", "/a?b", "/a#b",  "/a b",
-		"/\xc3\xa9", "/a\nb", "/%",  "/%4",	  "/%zz", "/a\\b",
+		"",	     "a",	"/..",	     "/b/..", "//",   "/a//b",
+		"/a/./b",    "/a/../b", "/%2e%2E/a", "/a?b",  "/a#b", "/a b",
+		"/\xc3\xa9", "/a\nb",	"/%",	     "/%4",   "/%zz", "/a\\b",
 	};
 
 	(void)state;
