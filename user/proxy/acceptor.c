@@ -64,7 +64,7 @@ static int take(struct acceptor *acceptor, unsigned max)
 
 		if (fd >= 0) {
 			worker->last_accept = worker_now(worker);
-			worker_count(&worker->counters.accepted);
+			counter_add(&worker->counters.accepted, 1);
 			downstream_accept(worker, fd, &peer);
 			continue;
 		}

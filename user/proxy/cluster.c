@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "proxy/counter.h"
 #include "proxy/outlier.h"
 #include "proxy/registry.h"
 
@@ -100,13 +101,6 @@ static uint32_t limit_of(const struct plan_breaker *breaker, enum cluster_limit 
 	}
 }
 
-/* By the one thread that writes it. */
-static void count(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
-
 bool cluster_begin(const struct cluster_view *view, enum cluster_limit limit, unsigned worker)
 {
 	_Atomic uint32_t *under_way = &view->cluster->under_way[limit];
@@ -114,12 +108,12 @@ bool cluster_begin(const struct cluster_view *view, enum cluster_limit limit, un
 
 	do {
 		if (now >= most) {
-			count(&view->cluster->slots[worker].overflows);
+			counter_add(&view->cluster->slots[worker].overflows, 1);
 			return false;
 		}
 	} while (!atomic_compare_exchange_weak(under_way, &now, now + 1));
 	if (limit == CLUSTER_RETRIES)
-		count(&view->cluster->slots[worker].retried);
+		counter_add(&view->cluster->slots[worker].retried, 1);
 	return true;
 }
 
@@ -177,17 +171,17 @@ static void report_endpoint(const struct endpoint *endpoint, unsigned n_workers,
 	*ret_report = (struct report_endpoint){
 		.addr = endpoint->addr,
 		.port = endpoint->port,
-		.connections = atomic_load(&endpoint->connections),
-		.requests = atomic_load(&endpoint->requests),
 		.ejected_ms = until > now_ms ? (uint32_t)(until - now_ms) : 0,
 		.ejections = atomic_load(&endpoint->ejections),
 	};
 	for (unsigned i = 0; i < n_workers; i++) {
 		const struct endpoint_slot *slot = &endpoint->slots[i];
 
-		ret_report->idle += atomic_load_explicit(&slot->n_idle, memory_order_relaxed);
-		ret_report->ok += atomic_load_explicit(&slot->ok, memory_order_relaxed);
-		ret_report->failed += atomic_load_explicit(&slot->failed, memory_order_relaxed);
+		ret_report->connections += (uint32_t)counter_read(&slot->connections);
+		ret_report->idle += (uint32_t)counter_read(&slot->n_idle);
+		ret_report->requests += (uint32_t)counter_read(&slot->requests);
+		ret_report->ok += counter_read(&slot->ok);
+		ret_report->failed += counter_read(&slot->failed);
 	}
 }
 
@@ -208,9 +202,8 @@ void cluster_report(const struct cluster_view *view, unsigned n_workers, uint64_
 	for (unsigned i = 0; i < n_workers; i++) {
 		const struct cluster_slot *slot = &cluster->slots[i];
 
-		ret_report->overflows +=
-			atomic_load_explicit(&slot->overflows, memory_order_relaxed);
-		ret_report->retried += atomic_load_explicit(&slot->retried, memory_order_relaxed);
+		ret_report->overflows += counter_read(&slot->overflows);
+		ret_report->retried += counter_read(&slot->retried);
 	}
 	for (size_t i = 0; i < view->n_endpoints; i++)
 		report_endpoint(view->endpoints[i], n_workers, now_ms, &ret_report->endpoints[i]);

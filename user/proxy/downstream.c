@@ -59,15 +59,6 @@ static void take_head(struct downstream *downstream);
 
 /* ---- life ---- */
 
-static void add_connections(struct worker *worker, int n)
-{
-	_Atomic uint32_t *counter = &worker->counters.connections;
-
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter, memory_order_relaxed) + (uint32_t)n,
-			      memory_order_relaxed);
-}
-
 static void close_connection(struct downstream *downstream)
 {
 	struct worker *worker = downstream->worker;
@@ -81,7 +72,7 @@ static void close_connection(struct downstream *downstream)
 	inbuf_fini(&downstream->in, worker->io);
 	deadline_fini(&downstream->deadline);
 	free(downstream);
-	add_connections(worker, -1);
+	counter_add(&worker->counters.connections, -1);
 	worker_check_drained(worker);
 }
 
@@ -393,7 +384,7 @@ static void on_deadline(void *arg)
 		return;
 	}
 	if (downstream->phase == HANDSHAKE)
-		worker_count(&downstream->worker->counters.handshake_failures);
+		counter_add(&downstream->worker->counters.handshake_failures, 1);
 	if (downstream->phase == HEAD)
 		refuse(downstream, &late);
 	else
@@ -408,7 +399,7 @@ static void on_handshake(void *arg, int error)
 		idle(downstream);
 		return;
 	}
-	worker_count(&downstream->worker->counters.handshake_failures);
+	counter_add(&downstream->worker->counters.handshake_failures, 1);
 	close_connection(downstream);
 }
 
@@ -432,7 +423,7 @@ static void greet(struct downstream *downstream)
 	}
 	server = view_tls(worker->view, bind);
 	if (!server) {
-		worker_count(&worker->counters.handshake_failures);
+		counter_add(&worker->counters.handshake_failures, 1);
 		close_connection(downstream);
 		return;
 	}
@@ -457,7 +448,7 @@ void downstream_accept(struct worker *worker, int fd, const struct sockaddr_stor
 	if (worker->downstreams)
 		worker->downstreams->prev = downstream;
 	worker->downstreams = downstream;
-	add_connections(worker, 1);
+	counter_add(&worker->counters.connections, 1);
 	if (conn_local(conn, &downstream->local, &downstream->origin.local_port) ||
 	    sockaddr_to_addr(peer, &downstream->origin.addr, &downstream->origin.port))
 		close_connection(downstream);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of an endpoint of a cluster beyond one table: pooled connections, ejection, counts.
- * What must be exact over threads is atomic, the rest is a slot per worker.
+ * Rows of failures must be exact over threads and are atomic, the rest is a slot per worker.
  */
 #pragma once
 #include <stdint.h>
@@ -16,7 +16,8 @@ struct upstream; /* upstream.h: a connection to an endpoint */
 /* A worker's own part: only that worker touches it, but for the counters, which others read. */
 struct endpoint_slot {
 	struct upstream *idle; /* the most recently used first */
-	_Atomic uint32_t n_idle;
+	_Atomic uint64_t n_idle;
+	_Atomic uint64_t connections, requests; /* under way */
 	_Atomic uint64_t ok, failed; /* tries that got an answer below 500, and all others */
 } __attribute__((aligned(CACHE_LINE)));
 
@@ -24,7 +25,6 @@ struct endpoint {
 	struct state state;
 	struct addr addr;
 	uint16_t port;
-	_Atomic uint32_t connections, requests; /* under way, over all workers */
 	/* Ejection: outlier.c's. */
 	_Atomic uint32_t row_5xx, row_gateway, row_local; /* failures in a row */
 	_Atomic uint32_t ejections;			  /* so far */

@@ -242,7 +242,7 @@ void exchange_start(struct exchange *exchange, const struct bind *bind,
 void exchange_refuse(struct exchange *exchange, const struct http_request *request,
 		     const struct h1_error *error)
 {
-	worker_count(&exchange->worker->counters.refused);
+	counter_add(&exchange->worker->counters.refused, 1);
 	if (request)
 		exchange->came = *request;
 	else
@@ -264,7 +264,7 @@ void exchange_on_bad_body(struct exchange *exchange)
 
 	exchange_clear(exchange, EXCHANGE_BODY);
 	exchange->request.reading = false;
-	worker_count(&exchange->worker->counters.refused);
+	counter_add(&exchange->worker->counters.refused, 1);
 	exchange_flag(exchange, ACCESSLOG_DPE, detail);
 	exchange_answer_local(exchange, 400, detail);
 }

@@ -66,11 +66,16 @@ static bool is_safe(struct http_text method)
 	       http_text_equal(method, HTTP_TEXT("OPTIONS"));
 }
 
+static struct endpoint_slot *slot_of(const struct exchange *exchange)
+{
+	return &exchange->endpoint->slots[exchange->worker->index];
+}
+
 /* The endpoint of the try is known for good. */
 static void use(struct exchange *exchange, struct endpoint *endpoint)
 {
 	exchange->endpoint = endpoint;
-	atomic_fetch_add_explicit(&endpoint->requests, 1, memory_order_relaxed);
+	counter_add(&slot_of(exchange)->requests, 1);
 	exchange->upstream_addr = endpoint->addr;
 	exchange->upstream_port = endpoint->port;
 	if (exchange->n_tried < EXCHANGE_TRIED_MAX)
@@ -160,7 +165,7 @@ void exchange_try_end(struct exchange *exchange)
 	exchange_clear(exchange, EXCHANGE_CONTINUE);
 	if (!exchange->endpoint)
 		return;
-	atomic_fetch_sub_explicit(&exchange->endpoint->requests, 1, memory_order_relaxed);
+	counter_add(&slot_of(exchange)->requests, -1);
 	exchange->endpoint = NULL;
 	exchange->upstream = NULL;
 	exchange->request.ready = false;
@@ -191,8 +196,8 @@ void exchange_try_note(struct exchange *exchange, unsigned status)
 
 	if (!endpoint)
 		return;
-	slot = &endpoint->slots[exchange->worker->index];
-	worker_count(status && status < 500 ? &slot->ok : &slot->failed);
+	slot = slot_of(exchange);
+	counter_add(status && status < 500 ? &slot->ok : &slot->failed, 1);
 	outlier_note(exchange->cluster, endpoint, event_of(status), worker_now(exchange->worker));
 }
 

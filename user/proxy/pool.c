@@ -23,14 +23,6 @@ static struct endpoint_slot *slot_of(const struct upstream *upstream)
 	return &upstream->endpoint->slots[upstream->worker->index];
 }
 
-static void add_idle(struct endpoint_slot *slot, int n)
-{
-	atomic_store_explicit(&slot->n_idle,
-			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) +
-				      (uint32_t)n,
-			      memory_order_relaxed);
-}
-
 static void insert(struct upstream *upstream)
 {
 	struct endpoint_slot *slot = slot_of(upstream);
@@ -45,7 +37,7 @@ static void insert(struct upstream *upstream)
 	if (worker->idle)
 		worker->idle->idle_prev = upstream;
 	worker->idle = upstream;
-	add_idle(slot, 1);
+	counter_add(&slot->n_idle, 1);
 }
 
 void pool_remove(struct upstream *upstream)
@@ -64,7 +56,7 @@ void pool_remove(struct upstream *upstream)
 		upstream->idle_next;
 	if (upstream->idle_next)
 		upstream->idle_next->idle_prev = upstream->idle_prev;
-	add_idle(slot, -1);
+	counter_add(&slot->n_idle, -1);
 }
 
 void pool_put(struct upstream *upstream, uint32_t idle_ms)

@@ -236,11 +236,10 @@ static uint64_t now_ms(void)
 
 static void add_counters(struct report *report, const struct worker_counters *counters)
 {
-	report->connections += atomic_load_explicit(&counters->connections, memory_order_relaxed);
-	report->accepted += atomic_load_explicit(&counters->accepted, memory_order_relaxed);
-	report->refused += atomic_load_explicit(&counters->refused, memory_order_relaxed);
-	report->handshake_failures +=
-		atomic_load_explicit(&counters->handshake_failures, memory_order_relaxed);
+	report->connections += (uint32_t)counter_read(&counters->connections);
+	report->accepted += counter_read(&counters->accepted);
+	report->refused += counter_read(&counters->refused);
+	report->handshake_failures += counter_read(&counters->handshake_failures);
 }
 
 void proxy_report(const struct proxy *proxy, struct report *ret_report)

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Rows of counters, one row a worker. Only its worker writes a row, so counting needs no locked
- * instruction: atomic are the counters only for those who read them.
- */
+/* Rows of counters, one row a worker, each in cache lines of its own. */
 #include "proxy/tally.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "proxy/counter.h"
 #include "proxy/registry.h"
 
 #define PER_LINE (CACHE_LINE / sizeof(uint64_t))
@@ -59,11 +57,8 @@ void tally_unref(struct tally *tally)
 
 void tally_count(struct tally *tally, unsigned worker, size_t counter)
 {
-	_Atomic uint64_t *at = &tally->counters[worker * tally->stride + counter];
-
 	assert(worker < tally->n_workers && counter < tally->stride);
-	atomic_store_explicit(at, atomic_load_explicit(at, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
+	counter_add(&tally->counters[worker * tally->stride + counter], 1);
 }
 
 uint64_t tally_sum(const struct tally *tally, size_t counter)
@@ -71,7 +66,6 @@ uint64_t tally_sum(const struct tally *tally, size_t counter)
 	uint64_t sum = 0;
 
 	for (unsigned worker = 0; worker < tally->n_workers; worker++)
-		sum += atomic_load_explicit(&tally->counters[worker * tally->stride + counter],
-					    memory_order_relaxed);
+		sum += counter_read(&tally->counters[worker * tally->stride + counter]);
 	return sum;
 }

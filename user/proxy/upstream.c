@@ -19,6 +19,11 @@ static void on_recv(void *arg, struct io_buf *buf, int error);
 
 /* ---- life ---- */
 
+static struct endpoint_slot *slot_of(const struct upstream *upstream)
+{
+	return &upstream->endpoint->slots[upstream->worker->index];
+}
+
 static void on_connected(void *arg, int error)
 {
 	struct upstream *upstream = arg;
@@ -35,7 +40,7 @@ int upstream_open(struct worker *worker, const struct cluster_view *view, struct
 	upstream->worker = worker;
 	upstream->cluster = cluster_ref(view->cluster);
 	upstream->endpoint = endpoint_ref(endpoint);
-	atomic_fetch_add(&endpoint->connections, 1);
+	counter_add(&slot_of(upstream)->connections, 1);
 	r = conn_connect(worker->io, &endpoint->addr, endpoint->port, on_connected, upstream,
 			 &upstream->conn);
 	if (r) {
@@ -56,7 +61,7 @@ void upstream_close(struct upstream *upstream)
 	pool_remove(upstream);
 	conn_close(upstream->conn);
 	inbuf_fini(&upstream->in, worker->io);
-	atomic_fetch_sub(&upstream->endpoint->connections, 1);
+	counter_add(&slot_of(upstream)->connections, -1);
 	cluster_end(upstream->cluster, CLUSTER_CONNECTIONS);
 	pool_freed(worker, upstream->cluster);
 	endpoint_unref(upstream->endpoint);

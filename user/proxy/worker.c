@@ -43,12 +43,6 @@ struct http_text worker_date(struct worker *worker)
 	return (struct http_text){ worker->date, strlen(worker->date) };
 }
 
-void worker_count(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
-
 static void notify(const struct worker *worker)
 {
 	eventfd_write(worker->group->notify_fd, 1);

@@ -14,6 +14,7 @@
 #include "http/message.h"
 #include "http/regex.h"
 #include "proxy/accesslog.h"
+#include "proxy/counter.h"
 #include "proxy/times.h"
 #include "proxy/view.h"
 
@@ -25,7 +26,7 @@ struct upstream;
 
 /* Written by the worker alone. */
 struct worker_counters {
-	_Atomic uint32_t connections; /* of clients, open */
+	_Atomic uint64_t connections; /* of clients, open */
 	_Atomic uint64_t accepted, refused, handshake_failures;
 };
 
@@ -99,8 +100,6 @@ void worker_post(struct worker *worker, const struct worker_message *message);
 uint64_t worker_now(const struct worker *worker);
 /* The value of a Date field, until the next second. */
 struct http_text worker_date(struct worker *worker);
-/* Adds to a counter of its own. */
-void worker_count(_Atomic uint64_t *counter);
 /* A view whose last user went: the main thread is told when the table is free. */
 void worker_release(struct worker *worker, struct view *view);
 /* Wakes other workers: those that wait for connections, or all of them. */

@@ -243,10 +243,11 @@ static void test_report(void **state)
 	(void)state;
 	rig_init(&rig, 2);
 	endpoint = rig.view.endpoints[1];
-	endpoint->connections = 3;
-	endpoint->requests = 2;
 	endpoint->ejections = 7;
 	endpoint->ejected_until_ms = 1500;
+	endpoint->slots[0].connections = 2;
+	endpoint->slots[3].connections = 1;
+	endpoint->slots[3].requests = 2;
 	endpoint->slots[0].n_idle = 1;
 	endpoint->slots[0].ok = 10;
 	endpoint->slots[5].ok = 5;
