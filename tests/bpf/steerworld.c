@@ -119,7 +119,7 @@ static int ready(const int fds[static WORKERS])
 
 static int take(int listener, const char *text, uint16_t port)
 {
-	struct sockaddr_in6 want = name_of(text, port), is;
+	struct sockaddr_in6 want = name_of(text, port), is = { 0 };
 	socklen_t len = sizeof(is);
 	int fd = accept(listener, NULL, NULL);
 

@@ -9,6 +9,11 @@
 #include "base/chars.h"
 #include "http/message.h"
 
+struct http_text http_text_of(const char *string)
+{
+	return (struct http_text){ string, strlen(string) };
+}
+
 bool http_text_equal(struct http_text a, struct http_text b)
 {
 	return a.len == b.len && (!a.len || !memcmp(a.at, b.at, a.len));
@@ -22,6 +27,13 @@ bool http_text_is(struct http_text a, const char *b)
 		if (chars_lower(a.at[i]) != b[i])
 			return false;
 	return i == a.len && !b[i];
+}
+
+bool http_text_starts(struct http_text text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return text.len >= len && !memcmp(text.at, prefix, len);
 }
 
 /* With a constant length the compiler drops all names that have another. */

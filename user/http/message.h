@@ -19,9 +19,11 @@ struct http_text {
 
 #define HTTP_TEXT(literal) ((struct http_text){ (literal), sizeof(literal) - 1 })
 
+struct http_text http_text_of(const char *string);
 bool http_text_equal(struct http_text a, struct http_text b);
 /* ASCII case does not count; b is in lower case. */
 bool http_text_is(struct http_text a, const char *b);
+bool http_text_starts(struct http_text text, const char *prefix);
 
 /* Fields that somebody here looks for, so that nobody compares names on the request path. */
 #define HTTP_FIELDS(X)                                                                             \

@@ -171,7 +171,7 @@ bool target_query_get(struct http_text query, const char *name, struct arena *ar
 		      struct http_text *ret_value)
 {
 	const char *at = query.at, *end = at + query.len, *next = at, *equals;
-	struct http_text wanted = { name, strlen(name) };
+	struct http_text wanted = http_text_of(name);
 
 	for (; at && next < end; at = next + 1) {
 		next = memchr(at, '&', (size_t)(end - at));

@@ -17,6 +17,7 @@
 #include "http/conn.h"
 #include "proxy/deadline.h"
 #include "proxy/exchange.h"
+#include "proxy/iovec.h"
 #include "proxy/worker.h"
 
 enum phase {
@@ -121,16 +122,6 @@ static void on_sent(void *arg, int error)
 	exchange_on_sent(downstream->exchange, error);
 }
 
-static void push(struct iovec *iov, int *n, const void *data, size_t len)
-{
-	iov[(*n)++] = (struct iovec){ .iov_base = (void *)data, .iov_len = len };
-}
-
-static void push_text(struct iovec *iov, int *n, struct http_text text)
-{
-	push(iov, n, text.at, text.len);
-}
-
 /* What the client's version makes of framing and connection. */
 static void decide(struct downstream *downstream, struct http_response *head)
 {
@@ -158,19 +149,20 @@ static void send_part(void *client, const struct exchange_part *part)
 		head.minor = downstream->minor;
 		if (head.status >= 200)
 			decide(downstream, &head);
-		push_text(iov, &n, h1_format_response(arena, &head));
+		iovec_push_text(iov, &n, h1_format_response(arena, &head));
 	}
 	if (part->content && part->content->len) {
 		if (downstream->chunked)
-			push(iov, &n, downstream->chunk_line,
-			     h1_format_chunk(downstream->chunk_line, downstream->first_chunk,
-					     part->content->len));
+			iovec_push(iov, &n, downstream->chunk_line,
+				   h1_format_chunk(downstream->chunk_line, downstream->first_chunk,
+						   part->content->len));
 		downstream->first_chunk = false;
-		push(iov, &n, part->content->at, part->content->len);
+		iovec_push(iov, &n, part->content->at, part->content->len);
 	}
 	if (part->end && downstream->chunked)
-		push_text(iov, &n,
-			  h1_format_last_chunk(arena, downstream->first_chunk, part->trailers));
+		iovec_push_text(iov, &n,
+				h1_format_last_chunk(arena, downstream->first_chunk,
+						     part->trailers));
 	if (n)
 		conn_send(downstream->conn, iov, n, on_sent, downstream);
 	else

@@ -17,16 +17,6 @@
 /* Room for what is added to most messages. */
 #define SPARE_FIELDS 8
 
-static struct http_text text_of(const char *string)
-{
-	return (struct http_text){ string, strlen(string) };
-}
-
-static bool starts_with(struct http_text text, struct http_text prefix)
-{
-	return text.len >= prefix.len && !memcmp(text.at, prefix.at, prefix.len);
-}
-
 static struct http_fields empty_fields(size_t n, struct arena *arena)
 {
 	size_t cap = n + SPARE_FIELDS;
@@ -42,7 +32,8 @@ static struct http_fields empty_fields(size_t n, struct arena *arena)
 /* Not a rule's to change: the codec writes them, or they end at this hop. */
 static bool is_ours(const char *name)
 {
-	struct http_field field = { .name = text_of(name), .id = http_field_find(text_of(name)) };
+	struct http_field field = { .name = http_text_of(name),
+				    .id = http_field_find(http_text_of(name)) };
 
 	return field.id == HTTP_HOST || field.id == HTTP_CONTENT_LENGTH || hop_is_fixed(&field);
 }
@@ -51,17 +42,17 @@ static void change_fields(struct http_fields *fields, const struct plan_header_c
 			  struct arena *arena)
 {
 	for (size_t i = 0; i < change->n_remove; i++)
-		http_fields_remove(fields, text_of(change->remove[i]));
+		http_fields_remove(fields, http_text_of(change->remove[i]));
 	for (size_t i = 0; i < change->set.n; i++)
-		http_fields_remove(fields, text_of(change->set.items[i].name));
+		http_fields_remove(fields, http_text_of(change->set.items[i].name));
 	for (size_t i = 0; i < change->set.n + change->add.n; i++) {
 		const struct plan_header *header = i < change->set.n
 							   ? &change->set.items[i]
 							   : &change->add.items[i - change->set.n];
 
 		if (!is_ours(header->name))
-			http_fields_add(fields, arena, text_of(header->name),
-					text_of(header->value));
+			http_fields_add(fields, arena, http_text_of(header->name),
+					http_text_of(header->value));
 	}
 }
 
@@ -70,7 +61,7 @@ static void set_authority(struct http_request *request, const char *authority, s
 {
 	struct http_request parsed = *request;
 
-	if (!target_parse_authority(text_of(authority), arena, &parsed))
+	if (!target_parse_authority(http_text_of(authority), arena, &parsed))
 		*request = parsed;
 }
 
@@ -97,9 +88,9 @@ static void change_request(const struct table_hit *hit, struct arena *arena,
 static bool is_strangers(const struct http_field *field)
 {
 	return field->id == HTTP_FORWARDED ||
-	       (starts_with(field->name, HTTP_TEXT("x-forwarded-")) &&
+	       (http_text_starts(field->name, "x-forwarded-") &&
 		field->id != HTTP_X_FORWARDED_FOR) ||
-	       starts_with(field->name, HTTP_TEXT("x-envoy-"));
+	       http_text_starts(field->name, "x-envoy-");
 }
 
 static bool routes_by(const struct plan_match *match, const struct http_field *field)
@@ -218,7 +209,6 @@ void filter_redirect(const struct table_hit *hit, const struct filter_client *cl
 {
 	struct http_response answer = {
 		.status = hit->rule->plan->redirect.status,
-		.reason = redirect_reason(hit->rule->plan->redirect.status),
 		.fields = empty_fields(0, arena),
 		.minor = 1,
 		.keep_alive = true,

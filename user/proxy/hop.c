@@ -9,15 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/chars.h"
 #include "base/mem.h"
-
-/* RFC 9110, 5.6.2. */
-static bool is_token_char(char c)
-{
-	if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
-		return true;
-	return c && strchr("!#$%&'*+-.^_`|~", c);
-}
 
 static bool is_space(char c)
 {
@@ -49,10 +42,7 @@ static int parse_list(struct http_text list, struct hop *hop)
 
 		if (!name.len)
 			continue;
-		for (size_t i = 0; i < name.len; i++)
-			if (!is_token_char(name.at[i]))
-				return -EINVAL;
-		if (hop->n == HOP_MAX)
+		if (!chars_all(name.at, name.len, CHARS_TOKEN) || hop->n == HOP_MAX)
 			return -EINVAL;
 		hop->names[hop->n++] = name;
 	}
@@ -91,13 +81,6 @@ bool hop_is_fixed(const struct http_field *field)
 	}
 }
 
-static bool starts_with(struct http_text text, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return text.len >= len && !memcmp(text.at, prefix, len);
-}
-
 /* Who routes, authenticates, keeps or reads a message relies on these; a name with a dash at its
  * end stands for all that begin so. */
 static bool is_protected(const struct http_field *field)
@@ -113,7 +96,7 @@ static bool is_protected(const struct http_field *field)
 		const char *name = names[i];
 		bool family = name[strlen(name) - 1] == '-';
 
-		if (family ? starts_with(field->name, name) : http_text_is(field->name, name))
+		if (family ? http_text_starts(field->name, name) : http_text_is(field->name, name))
 			return true;
 	}
 	return false;

@@ -69,7 +69,7 @@ static void add_text(struct str *out, const char *key, struct http_text text)
 
 static void add_name(struct str *out, const char *key, const char *name)
 {
-	add_text(out, key, (struct http_text){ name, strlen(name) });
+	add_text(out, key, http_text_of(name));
 }
 
 static void add_number(struct str *out, const char *key, uint64_t number)
@@ -85,15 +85,31 @@ static void add_number(struct str *out, const char *key, uint64_t number)
 	str_add(out, at, (size_t)(digits + sizeof(digits) - at));
 }
 
+/* Once a second: gmtime_r() takes a lock of libc that all workers share. */
+static void add_second(struct str *out, time_t second)
+{
+	static _Thread_local char text[32];
+	static _Thread_local time_t last = -1;
+	struct tm tm;
+
+	if (second != last) {
+		gmtime_r(&second, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		last = second;
+	}
+	add(out, text);
+}
+
 static void add_time(struct str *out, uint64_t us)
 {
-	time_t seconds = (time_t)(us / 1000000);
-	struct tm tm;
-	char text[32];
+	unsigned ms = (unsigned)(us / 1000 % 1000);
+	const char fraction[] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+				  (char)('0' + ms % 10) };
 
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	str_addf(out, "{\"start_time\":\"%s.%03uZ\"", text, (unsigned)(us / 1000 % 1000));
+	add(out, "{\"start_time\":\"");
+	add_second(out, (time_t)(us / 1000000));
+	str_add(out, fraction, sizeof(fraction));
+	add(out, "Z\"");
 }
 
 static void add_path(struct str *out, const struct accesslog_entry *entry)
@@ -129,8 +145,11 @@ static void add_socket(struct str *out, const char *key, const struct addr *addr
 	char text[ADDR_STR_LEN];
 
 	add(out, key);
-	if (!addr_is_zero(addr))
-		str_addf(out, v6 ? "[%s]:%u" : "%s:%u", addr_format(addr, text), port);
+	if (!addr_is_zero(addr)) {
+		add(out, v6 ? "[" : "");
+		add(out, addr_format(addr, text));
+		add_number(out, v6 ? "]:" : ":", port);
+	}
 	add(out, "\"");
 }
 

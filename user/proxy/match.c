@@ -13,14 +13,9 @@
 #include "base/mem.h"
 #include "http/target.h"
 
-static struct http_text text_of(const char *string)
-{
-	return (struct http_text){ string, strlen(string) };
-}
-
 static bool is_text(struct http_text text, const char *string)
 {
-	return http_text_equal(text, text_of(string));
+	return http_text_equal(text, http_text_of(string));
 }
 
 /* Those of a list that are regular expressions, at their indices. */

@@ -39,29 +39,11 @@ struct http_text redirect_location(const struct table_hit *hit, const struct fil
 	char port[8], *text;
 
 	if (*plan->host)
-		host = (struct http_text){ plan->host, strlen(plan->host) };
+		host = http_text_of(plan->host);
 	text = arena_printf(arena, "%s%s%.*s%s%.*s%s%.*s", host.len ? scheme : "",
 			    host.len ? "://" : "", (int)host.len, host.len ? host.at : "",
 			    host.len ? format_port(plan, scheme, client->port, port) : "",
 			    (int)path.len, path.at, query.at ? "?" : "", (int)query.len,
 			    query.at ? query.at : "");
-	return (struct http_text){ text, strlen(text) };
-}
-
-struct http_text redirect_reason(unsigned status)
-{
-	switch (status) {
-	case 301:
-		return HTTP_TEXT("Moved Permanently");
-	case 302:
-		return HTTP_TEXT("Found");
-	case 303:
-		return HTTP_TEXT("See Other");
-	case 307:
-		return HTTP_TEXT("Temporary Redirect");
-	case 308:
-		return HTTP_TEXT("Permanent Redirect");
-	default:
-		return HTTP_TEXT("");
-	}
+	return http_text_of(text);
 }

@@ -6,5 +6,3 @@
 /* The value of Location: absolute, but for a request that names no host. In the arena. */
 struct http_text redirect_location(const struct table_hit *hit, const struct filter_client *client,
 				   const struct http_request *request, struct arena *arena);
-/* "Found"; "" for other statuses than those of redirects. */
-struct http_text redirect_reason(unsigned status);

@@ -43,7 +43,7 @@ struct http_text rewrite_path(enum plan_path_change change, const char *replacem
 {
 	switch (change) {
 	case PLAN_PATH_FULL:
-		return or_root((struct http_text){ replacement, strlen(replacement) });
+		return or_root(http_text_of(replacement));
 	case PLAN_PATH_PREFIX:
 		/* An expression has no prefix; the Gateway API allows the change for prefixes. */
 		if (match->path_type != PLAN_REGEX)

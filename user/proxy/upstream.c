@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "proxy/iovec.h"
 #include "proxy/pool.h"
 #include "proxy/worker.h"
 
@@ -123,16 +124,6 @@ static void on_sent(void *arg, int error)
 	upstream->ops->sent(upstream->arg, error);
 }
 
-static void push(struct iovec *iov, int *n, const void *data, size_t len)
-{
-	iov[(*n)++] = (struct iovec){ .iov_base = (void *)data, .iov_len = len };
-}
-
-static void push_text(struct iovec *iov, int *n, struct http_text text)
-{
-	push(iov, n, text.at, text.len);
-}
-
 static void push_chunk_line(struct upstream *upstream, struct iovec *iov, int *n,
 			    const struct upstream_part *part)
 {
@@ -140,8 +131,8 @@ static void push_chunk_line(struct upstream *upstream, struct iovec *iov, int *n
 
 	for (int i = 0; i < part->n_content; i++)
 		len += part->content[i].iov_len;
-	push(iov, n, upstream->chunk_line,
-	     h1_format_chunk(upstream->chunk_line, upstream->first_chunk, len));
+	iovec_push(iov, n, upstream->chunk_line,
+		   h1_format_chunk(upstream->chunk_line, upstream->first_chunk, len));
 	upstream->first_chunk = false;
 }
 
@@ -154,16 +145,16 @@ void upstream_send(struct upstream *upstream, const struct upstream_part *part)
 	if (part->head) {
 		upstream->chunked = part->head->framing == HTTP_CHUNKED;
 		upstream->first_chunk = true;
-		push_text(iov, &n, h1_format_request(upstream->arena, part->head));
+		iovec_push_text(iov, &n, h1_format_request(upstream->arena, part->head));
 	}
 	if (part->n_content && upstream->chunked)
 		push_chunk_line(upstream, iov, &n, part);
 	for (int i = 0; i < part->n_content; i++)
 		iov[n++] = part->content[i];
 	if (part->end && upstream->chunked)
-		push_text(iov, &n,
-			  h1_format_last_chunk(upstream->arena, upstream->first_chunk,
-					       part->trailers));
+		iovec_push_text(iov, &n,
+				h1_format_last_chunk(upstream->arena, upstream->first_chunk,
+						     part->trailers));
 	upstream->request_done |= part->end;
 	assert(n);
 	conn_send(upstream->conn, iov, n, on_sent, upstream);

@@ -24,6 +24,7 @@
 
 #include "base/mem.h"
 #include "http/conn.h"
+#include "http/tls.h"
 
 struct rig;
 typedef void (*client_fn)(struct rig *rig);

@@ -8,15 +8,15 @@ static const char *const names[] = {
 #undef NAME
 };
 
-static struct http_text text_of(const char *text)
-{
-	return (struct http_text){ text, strlen(text) };
-}
-
 static void test_texts(void **state)
 {
 	(void)state;
 	assert_true(http_text_equal(HTTP_TEXT("ab"), HTTP_TEXT("ab")));
+	assert_true(http_text_equal(HTTP_TEXT("ab"), http_text_of("ab")));
+	assert_true(http_text_starts(HTTP_TEXT("ab"), "ab"));
+	assert_true(http_text_starts(HTTP_TEXT("abc"), "ab"));
+	assert_false(http_text_starts(HTTP_TEXT("a"), "ab"));
+	assert_false(http_text_starts(HTTP_TEXT("Ab"), "ab"));
 	assert_false(http_text_equal(HTTP_TEXT("ab"), HTTP_TEXT("aB")));
 	assert_false(http_text_equal(HTTP_TEXT("ab"), HTTP_TEXT("abc")));
 	assert_true(http_text_equal((struct http_text){ 0 }, HTTP_TEXT("")));
@@ -37,13 +37,13 @@ static void test_known_names(void **state)
 		size_t len = strlen(names[id]);
 		char *other = mem_array(1, len + 2);
 
-		assert_int_equal(http_field_find(text_of(names[id])), id);
+		assert_int_equal(http_field_find(http_text_of(names[id])), id);
 		memcpy(other, names[id], len + 1);
 		other[len - 1] ^= 1;
-		assert_int_not_equal(http_field_find(text_of(other)), id);
+		assert_int_not_equal(http_field_find(http_text_of(other)), id);
 		other[len - 1] ^= 1;
 		other[len] = 'x';
-		assert_int_equal(http_field_find(text_of(other)), HTTP_OTHER);
+		assert_int_equal(http_field_find(http_text_of(other)), HTTP_OTHER);
 		free(other);
 	}
 	assert_int_equal(http_field_find(HTTP_TEXT("")), HTTP_OTHER);
