@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 #define TIMEOUT_S 20
 
@@ -37,13 +38,13 @@ static int connect_to(const char *path, int *ret_fd)
 {
 	_cleanup_(mem_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const struct timeval timeout = { .tv_sec = TIMEOUT_S };
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct sockaddr_un name;
+	int r = sockaddr_from_path(path, &name);
 
+	if (r < 0)
+		return r;
 	if (fd < 0)
 		return -errno;
-	if (strlen(path) >= sizeof(name.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(name.sun_path, path, strlen(path));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) < 0)

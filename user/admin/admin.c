@@ -22,6 +22,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 #define CONNECTIONS_MAX 64
 #define REQUEST_MS	5000
@@ -322,15 +323,14 @@ static int open_unix(struct admin *admin, const char *path)
 {
 	_cleanup_(mem_closep) int fd =
 		socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct sockaddr_un name;
 	int r;
 
 	if (fd < 0)
 		return -errno;
-	if (strlen(path) >= sizeof(name.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(name.sun_path, path, strlen(path));
-	r = clear_path(&name);
+	r = sockaddr_from_path(path, &name);
+	if (!r)
+		r = clear_path(&name);
 	if (r < 0)
 		return r;
 	/* The file takes the descriptor's mode: there is no moment in which others may connect. */

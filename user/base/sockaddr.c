@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* struct addr to struct sockaddr and back: whoever opens or accepts sockets calls it. */
+/* Whoever opens or accepts sockets calls it. */
 #include "base/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 
 /* Where the four bytes of IPv4 stand in a v4-mapped address. */
 #define V4_AT 12
@@ -47,4 +48,15 @@ int sockaddr_to_addr(const struct sockaddr_storage *sockaddr, struct addr *ret_a
 		return 0;
 	}
 	return -EAFNOSUPPORT;
+}
+
+int sockaddr_from_path(const char *path, struct sockaddr_un *ret_sockaddr)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(name.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(name.sun_path, path, strlen(path));
+	*ret_sockaddr = name;
+	return 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses and ports of either family as the system calls take them, and back. */
+/* Addresses and ports, and paths, as the system calls take them, and back. */
 #pragma once
 #include <sys/socket.h>
 
 #include "base/addr.h"
+
+struct sockaddr_un;
 
 /* sockaddr_in for IPv4, sockaddr_in6 for IPv6. Returns its length. */
 socklen_t sockaddr_from_addr(const struct addr *addr, uint16_t port,
@@ -11,3 +13,5 @@ socklen_t sockaddr_from_addr(const struct addr *addr, uint16_t port,
 /* Of a dual-stack socket too, which gives IPv4 v4-mapped. -EAFNOSUPPORT. */
 int sockaddr_to_addr(const struct sockaddr_storage *sockaddr, struct addr *ret_addr,
 		     uint16_t *ret_port);
+/* The name of a socket in the file system. -ENAMETOOLONG. */
+int sockaddr_from_path(const char *path, struct sockaddr_un *ret_sockaddr);

@@ -29,6 +29,10 @@
 #define NOBODY 65534
 #define PROXY  "naru-proxy"
 
+/* What the child keeps beside the first three. */
+#define NARUD_FD   3
+#define PROGRAM_FD 4
+
 struct launcher {
 	int fd;
 	pid_t pid;
@@ -136,13 +140,15 @@ static int leave_behind(struct child *child)
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		return -errno;
-	child->fd = fcntl(child->fd, F_DUPFD_CLOEXEC, 64);
-	child->program = fcntl(child->program, F_DUPFD_CLOEXEC, 64);
-	if (child->fd < 0 || child->program < 0)
+	/* Out of the way first: either may have the other's place. */
+	child->fd = fcntl(child->fd, F_DUPFD, PROGRAM_FD + 1);
+	child->program = fcntl(child->program, F_DUPFD, PROGRAM_FD + 1);
+	if (dup3(child->fd, NARUD_FD, O_CLOEXEC) < 0 ||
+	    dup3(child->program, PROGRAM_FD, O_CLOEXEC) < 0 ||
+	    close_range(PROGRAM_FD + 1, UINT_MAX, 0) < 0)
 		return -errno;
-	for (int fd = STDERR_FILENO + 1; fd < 1024; fd++)
-		if (fd != child->fd && fd != child->program)
-			close(fd);
+	child->fd = NARUD_FD;
+	child->program = PROGRAM_FD;
 	return 0;
 }
 
@@ -275,6 +281,9 @@ void launcher_start(struct launcher *launcher)
 	if (!launcher->uid && !launcher->warned)
 		log_warn("naru-proxy runs as root, if without root's rights: narud may not change "
 			 "the user (CAP_SETUID, CAP_SETGID)");
+	if (launcher->uid == NOBODY && !launcher->warned)
+		log_warn("naru-proxy runs as nobody, as others may who could then take its place: "
+			 "a user " USER " would be better");
 	launcher->warned = true;
 	command(launcher, 0);
 }

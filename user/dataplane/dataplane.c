@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -20,6 +19,7 @@
 #include <naru/counters.h>
 #include <naru/paths.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/netlink.h"
@@ -55,14 +55,6 @@ struct dataplane {
 	struct dataplane_bind *binds;
 	struct dataplane_vip *vip_rows;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- open ---- */
 
@@ -227,7 +219,7 @@ static bool same_pod_ranges(const struct topology *t, const struct plan *plan)
 static int apply_l4(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
 	bool changed;
-	int r = l4_apply(&d->l4, plan, now_ms(), ret_diags, &changed), w = 0;
+	int r = l4_apply(&d->l4, plan, clock_ms(), ret_diags, &changed), w = 0;
 
 	if (changed || d->topology.failed || !same_pod_ranges(&d->topology, plan))
 		w = topology_plan(&d->topology, plan);
@@ -319,7 +311,7 @@ static void settle(struct dataplane *d, uint64_t now)
 
 void dataplane_tick(struct dataplane *d)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	settle(d, now);
 	vips_tick(&d->vips, now);

@@ -14,13 +14,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <naru/paths.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "feed/memory.h"
 #include "feed/peer.h"
 #include "plan/snapshot.h"
@@ -62,14 +63,6 @@ struct feed {
 	void (*done)(void *arg);
 	void *done_arg;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void stop_timer(struct loop_timer **timer)
 {
@@ -265,7 +258,7 @@ static void on_closed(void *arg, struct peer *peer)
 	peer_free(peer);
 	if (was_current) {
 		forget_current(feed);
-		back_off(feed, now_ms() - feed->hello_ms);
+		back_off(feed, clock_ms() - feed->hello_ms);
 		changed(feed);
 	}
 	look_for_end(feed);
@@ -289,7 +282,7 @@ static void take_charge(struct feed *feed, struct peer *peer)
 	feed->current = peer;
 	feed->wanted = true;
 	feed->starting = false;
-	feed->hello_ms = now_ms();
+	feed->hello_ms = clock_ms();
 	stop_timer(&feed->deadline);
 	stop_timer(&feed->restart);
 	stop_timer(&feed->adopting);
@@ -398,13 +391,14 @@ static void on_message(void *arg, struct peer *peer, struct message *message)
 		on_report(feed, message);
 }
 
-static bool may_connect(const struct feed *feed, int fd)
+static bool may_connect(const struct feed *feed, int fd, pid_t *ret_process)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return false;
+	*ret_process = peer.pid;
 	return !peer.uid || peer.uid == geteuid() || peer.uid == feed->config.uid;
 }
 
@@ -423,13 +417,15 @@ static void on_connection(void *arg, unsigned events)
 	const struct peer_handlers handlers = { on_message, on_closed, feed };
 	_cleanup_(mem_closep) int fd = accept4(feed->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct peer *peer;
+	pid_t process;
 
 	(void)events;
-	if (fd < 0 || !may_connect(feed, fd) || count_peers(feed) >= PEERS_MAX)
+	if (fd < 0 || !may_connect(feed, fd, &process) || count_peers(feed) >= PEERS_MAX)
 		return;
 	if (peer_new(feed->config.loop, fd, &handlers, &peer) < 0)
 		return;
 	TAKE_FD(fd);
+	peer->process = process;
 	peer->next = feed->peers;
 	feed->peers = peer;
 }
@@ -456,13 +452,13 @@ static int listen_at(const char *path, int *ret_fd)
 {
 	_cleanup_(mem_closep) int fd =
 		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct sockaddr_un name;
+	int r = sockaddr_from_path(path, &name);
 
+	if (r < 0)
+		return r;
 	if (fd < 0)
 		return -errno;
-	if (strlen(path) >= sizeof(name.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(name.sun_path, path, strlen(path));
 	/* Whoever holds the admin socket of this folder owns this one, too. */
 	unlink(path);
 	/* Proxies have another user: who may connect is seen from where they come. */
@@ -553,9 +549,10 @@ void feed_drain(struct feed *feed, void (*done)(void *arg), void *arg)
 
 void feed_kill(struct feed *feed)
 {
+	/* Not the one it names: that may be anybody's. */
 	for (const struct peer *peer = feed->peers; peer; peer = peer->next)
-		if (peer->pid)
-			feed->config.handlers.kill(feed->config.handlers.arg, peer->pid);
+		if (peer->pid && peer->process)
+			feed->config.handlers.kill(feed->config.handlers.arg, peer->process);
 	if (feed->starting && feed->started)
 		feed->config.handlers.kill(feed->config.handlers.arg, feed->started);
 }

@@ -33,7 +33,8 @@ struct peer {
 	struct peer *next; /* the owner's */
 	struct peer_handlers handlers;
 	struct channel *channel;
-	pid_t pid;		/* 0 before MESSAGE_HELLO */
+	pid_t pid;		/* as it says; 0 before MESSAGE_HELLO */
+	pid_t process;		/* as the kernel says; 0: not to be seen from here */
 	bool draining;		/* it ends */
 	bool outdated;		/* serves until another one is in charge */
 	struct peer_held *held; /* sockets it came with */

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "feed/channel.h"
 #include "feed/memory.h"
 #include "plan/snapshot.h"
@@ -389,13 +390,13 @@ static int connect_to(const char *run_dir, int *ret_fd)
 	_cleanup_(mem_freep) char *path = mem_printf("%s/%s", run_dir, NARU_PROXY_SOCKET);
 	_cleanup_(mem_closep) int fd =
 		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct sockaddr_un name;
+	int r = sockaddr_from_path(path, &name);
 
+	if (r < 0)
+		return r;
 	if (fd < 0)
 		return -errno;
-	if (strlen(path) >= sizeof(name.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(name.sun_path, path, strlen(path));
 	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
 		return -errno;
 	*ret_fd = TAKE_FD(fd);

@@ -12,17 +12,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proxy/exchange_inner.h"
 #include "proxy/filter.h"
 
 #define SPARE_MAX 64
 
-static uint64_t clock_us(clockid_t clock)
+static uint64_t time_of_day_us(void)
 {
 	struct timespec now;
 
-	clock_gettime(clock, &now);
+	clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
@@ -131,8 +132,8 @@ struct exchange *exchange_new(struct worker *worker, const struct exchange_ops *
 	exchange->origin = *origin;
 	exchange->backend = -1;
 	exchange->detail = "";
-	exchange->start_us = clock_us(CLOCK_REALTIME);
-	exchange->began_us = clock_us(CLOCK_MONOTONIC);
+	exchange->start_us = time_of_day_us();
+	exchange->began_us = clock_us();
 	if (worker->view)
 		exchange->view = view_ref(worker->view);
 	return exchange;
@@ -289,7 +290,7 @@ static void write_log(const struct exchange *exchange)
 	const struct http_request *came = &exchange->came;
 	struct accesslog_entry entry = {
 		.start_us = exchange->start_us,
-		.duration_us = clock_us(CLOCK_MONOTONIC) - exchange->began_us,
+		.duration_us = clock_us() - exchange->began_us,
 		.first_byte_us = -1,
 		.method = came->method,
 		.authority = came->authority,

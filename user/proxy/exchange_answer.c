@@ -7,8 +7,8 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proxy/exchange_inner.h"
 #include "proxy/filter.h"
@@ -30,10 +30,7 @@ static void pass(struct exchange *exchange, const struct exchange_part *part)
 
 static void commit(struct exchange *exchange, const struct http_response *response)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	exchange->first_byte_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	exchange->first_byte_us = clock_us();
 	exchange->status = response->status;
 }
 

@@ -10,9 +10,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proxy/registry.h"
 #include "proxy/worker.h"
@@ -226,14 +226,6 @@ bool proxy_drained(const struct proxy *proxy)
 
 /* ---- report ---- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void add_counters(struct report *report, const struct worker_counters *counters)
 {
 	report->connections += (uint32_t)counter_read(&counters->connections);
@@ -253,5 +245,5 @@ void proxy_report(const struct proxy *proxy, struct report *ret_report)
 	for (unsigned i = 0; i < proxy->started; i++)
 		add_counters(ret_report, &proxy->group.workers[i].counters);
 	if (proxy->tables)
-		table_report(proxy->tables->table, now_ms(), ret_report);
+		table_report(proxy->tables->table, clock_ms(), ret_report);
 }

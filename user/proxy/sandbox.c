@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The only user of libseccomp. control.c calls it when all threads run. Invariant: nothing on the
- * list opens a file by its name, starts a program or reaches into another process.
+ * The only user of libseccomp. control.c calls it when all threads run. Invariant: nothing that is
+ * left opens a file by its name, starts a program, reaches into another process, or makes a socket
+ * that strangers could connect to.
  */
 #include "proxy/sandbox.h"
 
@@ -9,7 +10,9 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -18,19 +21,16 @@ static const char *const allowed[] = {
 	/* connections */
 	"accept",
 	"accept4",
-	"bind",
 	"connect",
 	"getpeername",
 	"getsockname",
 	"getsockopt",
-	"listen",
 	"recvfrom",
 	"recvmsg",
 	"sendmsg",
 	"sendto",
 	"setsockopt",
 	"shutdown",
-	"socket",
 	"socketpair",
 	/* descriptors */
 	"close",
@@ -85,12 +85,11 @@ static const char *const allowed[] = {
 	"sched_getaffinity",
 	"sched_yield",
 	"set_robust_list",
-	/* signals; abort() needs tgkill */
+	/* signals */
 	"rt_sigaction",
 	"rt_sigprocmask",
 	"rt_sigreturn",
 	"sigaltstack",
-	"tgkill",
 	/* facts */
 	"clock_getres",
 	"clock_gettime",
@@ -125,12 +124,27 @@ static int add_rules(scmp_filter_ctx filter, uint32_t action, const char *const 
 	return 0;
 }
 
+/* Calls that are fine with some arguments alone. abort() sends itself a signal. */
+static int add_narrow_rules(scmp_filter_ctx filter)
+{
+	static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+	return r;
+}
+
 static int load(scmp_filter_ctx filter)
 {
 	int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 
 	if (!r)
 		r = add_rules(filter, SCMP_ACT_ALLOW, allowed, ARRAY_SIZE(allowed));
+	if (!r)
+		r = add_narrow_rules(filter);
 	if (!r)
 		r = add_rules(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
 	return r ? r : seccomp_load(filter);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include <cmocka.h>
 
@@ -68,12 +69,27 @@ static void other_families_have_no_address(void **state)
 	assert_int_equal(sockaddr_to_addr(&sockaddr, &addr, &port), -EAFNOSUPPORT);
 }
 
+static void paths_must_fit(void **state)
+{
+	struct sockaddr_un name;
+	char path[sizeof(name.sun_path) + 1] = "";
+
+	(void)state;
+	memset(path, 'a', sizeof(name.sun_path));
+	assert_int_equal(sockaddr_from_path(path, &name), -ENAMETOOLONG);
+	path[sizeof(name.sun_path) - 1] = '\0';
+	assert_int_equal(sockaddr_from_path(path, &name), 0);
+	assert_int_equal(name.sun_family, AF_UNIX);
+	assert_string_equal(name.sun_path, path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_families_go_there_and_back),
 		cmocka_unit_test(mapped_addresses_are_ipv4),
 		cmocka_unit_test(other_families_have_no_address),
+		cmocka_unit_test(paths_must_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

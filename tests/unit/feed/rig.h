@@ -45,6 +45,7 @@ struct actor {
 };
 
 struct world {
+	pid_t killed; /* the last one */
 	struct loop *loop;
 	struct feed *feed;
 	struct feed_config config;
@@ -70,8 +71,7 @@ static bool on_start(void *arg)
 
 static void on_kill(void *arg, pid_t pid)
 {
-	(void)arg;
-	(void)pid;
+	((struct world *)arg)->killed = pid;
 }
 
 static bool on_find_key(void *arg, const struct plan_cert *cert, const char **ret_chain,

@@ -207,6 +207,19 @@ static void reports_are_kept(void **state)
 	unmake(world);
 }
 
+/* The actor names some other pid; it is this process that has connected. */
+static void who_is_killed_is_no_matter_of_words(void **state)
+{
+	struct world *world = make(false);
+	struct actor *actor = in_charge(world);
+
+	(void)state;
+	feed_kill(world->feed);
+	assert_int_equal(world->killed, getpid());
+	leave(actor);
+	unmake(world);
+}
+
 static bool has_two_diags(struct world *world, struct actor *actor)
 {
 	struct feed_status status;
@@ -251,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_sent_once),
 		cmocka_unit_test(a_refusal_is_shown),
 		cmocka_unit_test(reports_are_kept),
+		cmocka_unit_test(who_is_killed_is_no_matter_of_words),
 		cmocka_unit_test(what_cannot_be_bound_is_tried_again),
 	};
 

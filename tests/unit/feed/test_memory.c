@@ -80,6 +80,9 @@ static void a_copy_is_bounded(void **state)
 	assert_int_equal(memory_read(pipes[0], 4, &none, &len), -EINVAL);
 	close(pipes[0]);
 	close(pipes[1]);
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(memory_read(fd, SIZE_MAX, &none, &len), -EINVAL);
+	close(fd);
 }
 
 int main(void)

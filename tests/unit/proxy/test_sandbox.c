@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,28 @@ static int start_thread(void)
 	return pthread_create(&thread, NULL, (void *(*)(void *))abort, NULL) ? 0 : 1;
 }
 
+static int open_door(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd >= 0 && listen(fd, 1) < 0 && errno == EPERM ? 0 : 1;
+}
+
+static int speak_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0) < 0 && errno == EPERM ? 0 : 1;
+}
+
+static int signal_parent(void)
+{
+	return syscall(SYS_tgkill, getppid(), getppid(), SIGTERM) < 0 && errno == EPERM ? 0 : 1;
+}
+
+static int give_up(void)
+{
+	abort();
+}
+
 static int start_program(void)
 {
 	execl("/bin/true", "true", NULL);
@@ -82,6 +105,17 @@ static void other_calls_fail(void **state)
 	(void)state;
 	assert_int_equal(run(open_file), 0);
 	assert_int_equal(run(start_thread), 0);
+	assert_int_equal(run(open_door), 0);
+	assert_int_equal(run(speak_netlink), 0);
+	assert_int_equal(run(signal_parent), 0);
+}
+
+static void a_bug_can_end_it(void **state)
+{
+	int status = run(give_up);
+
+	(void)state;
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 static void programs_end_it(void **state)
@@ -141,6 +175,7 @@ int main(void)
 		cmocka_unit_test(what_serving_needs_is_left),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 		cmocka_unit_test(other_calls_fail),
+		cmocka_unit_test(a_bug_can_end_it),
 		cmocka_unit_test(programs_end_it),
 		cmocka_unit_test(all_threads_are_in),
 #endif
