@@ -27,7 +27,7 @@ def test_l4_off(family):
 
 
 def test_port_taken(family):
-    """A port that the host listens on is a condition, not a hijack; when it is free it is served."""
+    """A port that the host listens on is a condition, not a hijack; it is served when free."""
     with edge_made(nodes=1) as edge:
         host = edge.node.host.serve_web(8000, "host")
         edge.put_gateway(gw.listener("http", 8000), addresses=LOOPBACK.values(), name="local")

@@ -11,11 +11,11 @@
 bool urlpath_is_normal(const char *path, size_t len);
 
 /*
- * The normal form of "/…", without query: escapes of unreserved characters are decoded, others get
- * upper case digits, '|' and '^' are escaped; "." and ".." segments are resolved; repeated slashes
- * become one. An escaped slash or backslash stays as it is. Returns the length of what is in out.
- * -EINVAL: no leading slash, a broken escape, a control character or NUL (escaped too), a character
- * that no URL has, ".." above the root, or a dot segment that only a backend would see (behind %2F
- * or %5C, or before ";").
+ * The normal form of "/..." without query. Escapes of unreserved characters are decoded, others get
+ * upper case digits; '|' and '^' are escaped; "." and ".." are resolved; repeated slashes become
+ * one. An escaped slash or backslash stays as it is. Returns the length of what is in out. -EINVAL:
+ * no leading slash, a broken escape, a control character or NUL (escaped too), a character that no
+ * URL has, ".." above the root, or a dot segment that only a backend would see (behind %2F or %5C,
+ * or before ";").
  */
 ssize_t urlpath_normalise(const char *path, size_t len, char *out);

@@ -4,6 +4,6 @@
 
 /* A new string; NULL: it is what ROUTEPATH_REFUSED says. */
 char *routepath_normal(const char *path);
-#define ROUTEPATH_REFUSED                                                                           \
-	"no request has such a path: no slash in front, a broken escape, an empty or dot segment, " \
-	"or a character that needs an escape"
+#define ROUTEPATH_REFUSED                                                                          \
+	"no request has such a path: no slash in front, a broken escape, an empty or dot "         \
+	"segment, or a character that needs an escape"

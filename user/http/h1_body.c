@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/chars.h"
+#include "base/mem.h"
 #include "http/h1.h"
 #include "http/h1_head.h"
 

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/chars.h"
+#include "base/mem.h"
 #include "http/h1_framing.h"
 
 /* Method, spaces and version around a target. */
