@@ -31,7 +31,6 @@ enum kind {
 	KIND_CONNECT,
 	KIND_SEND,
 	KIND_READY,
-	KIND_ACCEPT,
 	KIND_RECV,
 	KIND_MAX, /* of a file */
 	KIND_DEFER = KIND_MAX,
@@ -97,37 +96,6 @@ static ssize_t attempt_ready(struct io_file *file, struct io_op *op)
 	return 0;
 }
 
-/* What accept() reports of a connection that broke while it waited is no failure of the listener
- * (accept(2), "Error handling"). */
-static bool accept_may_go_on(int error)
-{
-	switch (error) {
-	case EAGAIN:
-	case EINTR:
-	case ECONNABORTED:
-	case EPROTO:
-	case ENOPROTOOPT:
-	case ENETDOWN:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-	case EHOSTUNREACH:
-	case ENONET:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static ssize_t attempt_accept(struct io_file *file, struct io_op *op)
-{
-	int fd = accept4(file->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	(void)op;
-	if (fd < 0)
-		return accept_may_go_on(errno) ? NOT_YET : -errno;
-	return fd;
-}
-
 static ssize_t attempt_recv(struct io_file *file, struct io_op *op)
 {
 	struct io_buf *buf = io_buf_new(file->io);
@@ -152,7 +120,6 @@ static const struct {
 	[KIND_CONNECT] = { UV_WRITABLE, attempt_connect },
 	[KIND_SEND] = { UV_WRITABLE, attempt_send },
 	[KIND_READY] = { UV_READABLE, attempt_ready },
-	[KIND_ACCEPT] = { UV_READABLE, attempt_accept },
 	[KIND_RECV] = { UV_READABLE, attempt_recv },
 };
 
@@ -392,12 +359,6 @@ static void wait_or_finish(struct io_op *op, ssize_t result)
 		arm(op->file);
 	else
 		enqueue(op->file->io, op, result);
-}
-
-void io_accept(struct io_file *file, struct io_op *op, io_fn fn)
-{
-	begin(op, fn, file, KIND_ACCEPT);
-	arm(file);
 }
 
 void io_connect(struct io_file *file, struct io_op *op, io_fn fn, const struct sockaddr *addr,

@@ -72,10 +72,8 @@ void io_close(struct io_file *file);
 /* Ends the sending side at once. */
 void io_shutdown(struct io_file *file);
 
-/* One receive, one send (or connect), one accept, one ready may be pending per file at a time. */
+/* One receive, one send (or connect), one ready may be pending per file at a time. */
 
-/* result: a new descriptor, non-blocking and close-on-exec. */
-void io_accept(struct io_file *file, struct io_op *op, io_fn fn);
 /* result: 0. */
 void io_connect(struct io_file *file, struct io_op *op, io_fn fn, const struct sockaddr *addr,
 		socklen_t len);
@@ -84,7 +82,8 @@ void io_connect(struct io_file *file, struct io_op *op, io_fn fn, const struct s
 void io_recv(struct io_file *file, struct io_op *op, io_fn fn);
 /* Sends all of it or fails. The pieces are copied, the bytes are not. result: bytes. */
 void io_send(struct io_file *file, struct io_op *op, io_fn fn, const struct iovec *iov, int n);
-/* Waits until the descriptor is readable, without a buffer. result: 0. */
+/* Waits until the descriptor is readable (a connection can be accepted), without a buffer. result:
+ * 0. */
 void io_ready(struct io_file *file, struct io_op *op, io_fn fn);
 /* Calls back in this turn of the loop, after what runs now. */
 void io_defer(struct io *io, struct io_op *op, io_fn fn);

@@ -18,6 +18,7 @@
 #include <linux/rtnetlink.h>
 
 #include "base/mem.h"
+#include "base/netlink_inner.h"
 
 #define uthash_malloc(size)    mem_new(size)
 #define uthash_free(ptr, size) free(ptr)
@@ -95,7 +96,7 @@ static int socket_open(unsigned groups, int flags, struct mnl_socket **ret_socke
 	return 0;
 }
 
-static int answers(struct mnl_socket *nl, uint32_t seq, mnl_cb_t fn, void *arg)
+int netlink_answers(struct mnl_socket *nl, uint32_t seq, mnl_cb_t fn, void *arg)
 {
 	_cleanup_(mem_freep) char *buf = mem_array(BUFFER_SIZE, 1);
 	int r = MNL_CB_OK;
@@ -128,7 +129,7 @@ static int dump_once(uint16_t type, const void *header, size_t header_len, mnl_c
 	if (mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
 		r = -errno;
 	else
-		r = answers(nl, msg->nlmsg_seq, fn, arg);
+		r = netlink_answers(nl, msg->nlmsg_seq, fn, arg);
 	mnl_socket_close(nl);
 	return r;
 }
@@ -345,7 +346,7 @@ static int change(struct nlmsghdr *msg)
 	if (mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
 		r = -errno;
 	else
-		r = answers(nl, msg->nlmsg_seq, on_done, NULL);
+		r = netlink_answers(nl, msg->nlmsg_seq, on_done, NULL);
 	mnl_socket_close(nl);
 	return r;
 }

@@ -19,8 +19,7 @@
 #include <linux/sock_diag.h>
 
 #include "base/mem.h"
-
-#define BUFFER_SIZE 32768
+#include "base/netlink_inner.h"
 
 /* Everything but sockets that are closed, wait for an old segment, or listen. */
 #define OPEN_STATES (0xfffu & ~(1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT))
@@ -44,21 +43,6 @@ static struct addr read_addr(const struct inet_diag_msg *diag)
 	else
 		memcpy(addr.byte, diag->id.idiag_src, 16);
 	return addr;
-}
-
-static int receive(struct mnl_socket *nl, uint32_t seq, mnl_cb_t fn, void *arg)
-{
-	_cleanup_(mem_freep) char *buf = mem_array(BUFFER_SIZE, 1);
-	int r = MNL_CB_OK;
-
-	while (r > MNL_CB_STOP) {
-		ssize_t len = mnl_socket_recvfrom(nl, buf, BUFFER_SIZE);
-
-		if (len < 0)
-			return -errno;
-		r = mnl_cb_run(buf, (size_t)len, seq, mnl_socket_get_portid(nl), fn, arg);
-	}
-	return r < 0 ? -errno : 0;
 }
 
 static int dump(uint8_t family, uint32_t states, const struct filter *filter, mnl_cb_t fn,
@@ -85,7 +69,7 @@ static int dump(uint8_t family, uint32_t states, const struct filter *filter, mn
 	    mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
 		r = -errno;
 	if (!r)
-		r = receive(nl, msg->nlmsg_seq, fn, arg);
+		r = netlink_answers(nl, msg->nlmsg_seq, fn, arg);
 	mnl_socket_close(nl);
 	return r;
 }

@@ -42,14 +42,11 @@ void conn_start_in(struct conn *conn, io_fn fn, bool wait)
 		io_defer(conn->io, &conn->in, fn);
 }
 
-/* A receive that was taken back may have been asked for anew before its end was told. */
-bool conn_end_in(struct conn *conn, ssize_t result)
+bool conn_end_in(struct conn *conn)
 {
 	conn->receiving = false;
-	if (!conn->closed && result != -ECANCELED)
+	if (!conn->closed)
 		return true;
-	if (!conn->closed && conn->recv_fn)
-		conn->layer->recv(conn);
 	conn_unref(conn);
 	return false;
 }
@@ -71,7 +68,7 @@ static void on_received(struct io_op *op, ssize_t result)
 	struct conn *conn = op->arg;
 	struct io_buf *buf = TAKE_PTR(op->buf);
 
-	if (!conn_end_in(conn, result))
+	if (!conn_end_in(conn))
 		return;
 	conn_received(conn, buf, result < 0 ? (int)result : 0);
 	conn_unref(conn);
@@ -177,20 +174,10 @@ const char *conn_tls_version(const struct conn *conn)
 
 void conn_recv(struct conn *conn, conn_recv_fn fn, void *arg)
 {
-	assert(!conn->recv_fn);
+	assert(!conn->recv_fn && !conn->receiving);
 	conn->recv_fn = fn;
 	conn->recv_arg = arg;
-	/* Else the end of the receive that was taken back starts this one. */
-	if (!conn->receiving)
-		conn->layer->recv(conn);
-}
-
-void conn_recv_cancel(struct conn *conn)
-{
-	if (!conn->recv_fn)
-		return;
-	conn->recv_fn = NULL;
-	io_cancel(&conn->in);
+	conn->layer->recv(conn);
 }
 
 void conn_send(struct conn *conn, const struct iovec *iov, int n, conn_fn fn, void *arg)
@@ -232,16 +219,6 @@ int conn_local(const struct conn *conn, struct addr *ret_addr, uint16_t *ret_por
 	socklen_t len = sizeof(sockaddr);
 
 	if (getsockname(io_fd(conn->file), (struct sockaddr *)&sockaddr, &len) < 0)
-		return -errno;
-	return sockaddr_to_addr(&sockaddr, ret_addr, ret_port);
-}
-
-int conn_peer(const struct conn *conn, struct addr *ret_addr, uint16_t *ret_port)
-{
-	struct sockaddr_storage sockaddr;
-	socklen_t len = sizeof(sockaddr);
-
-	if (getpeername(io_fd(conn->file), (struct sockaddr *)&sockaddr, &len) < 0)
 		return -errno;
 	return sockaddr_to_addr(&sockaddr, ret_addr, ret_port);
 }

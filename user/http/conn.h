@@ -30,8 +30,6 @@ const char *conn_sni(const struct conn *conn);
 const char *conn_tls_version(const struct conn *conn);
 
 void conn_recv(struct conn *conn, conn_recv_fn fn, void *arg);
-/* Takes the pending receive back: its callback does not come. */
-void conn_recv_cancel(struct conn *conn);
 /* All or an error; bytes stay the caller's and in place until the callback. At most IO_SEND_MAX
  * pieces. */
 void conn_send(struct conn *conn, const struct iovec *iov, int n, conn_fn fn, void *arg);
@@ -44,4 +42,3 @@ void conn_close(struct conn *conn);
 
 /* Of the socket. -errno. */
 int conn_local(const struct conn *conn, struct addr *ret_addr, uint16_t *ret_port);
-int conn_peer(const struct conn *conn, struct addr *ret_addr, uint16_t *ret_port);

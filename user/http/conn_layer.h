@@ -33,10 +33,10 @@ struct conn {
 /* Starts the operation in: a receive, or (wait is false) a mere call back. */
 void conn_start_in(struct conn *conn, io_fn fn, bool wait);
 /*
- * The first thing in the callback of in: false when nobody asks for the result, then conn may be
+ * The first thing in the callback of in: false when the connection is closed, then conn may be
  * gone. Otherwise conn stays until conn_unref().
  */
-bool conn_end_in(struct conn *conn, ssize_t result);
+bool conn_end_in(struct conn *conn);
 void conn_unref(struct conn *conn);
 
 /* Tell the user; the last thing that is done with conn before conn_unref(). */

@@ -387,7 +387,7 @@ static void on_in(struct io_op *op, ssize_t result)
 	struct conn_tls *tls = conn->tls;
 	struct io_buf *buf = TAKE_PTR(op->buf);
 
-	if (!conn_end_in(conn, result))
+	if (!conn_end_in(conn))
 		return;
 	if (buf) {
 		tls->in = buf;
@@ -406,7 +406,8 @@ static void on_deferred(struct io_op *op, ssize_t result)
 {
 	struct conn *conn = op->arg;
 
-	if (!conn_end_in(conn, result))
+	(void)result;
+	if (!conn_end_in(conn))
 		return;
 	read_on(conn);
 	conn_unref(conn);
@@ -439,7 +440,8 @@ static void on_no_memory(struct io_op *op, ssize_t result)
 {
 	struct conn *conn = op->arg;
 
-	if (!conn_end_in(conn, result))
+	(void)result;
+	if (!conn_end_in(conn))
 		return;
 	conn_done(conn, -ENOMEM);
 	conn_unref(conn);

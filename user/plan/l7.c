@@ -17,8 +17,11 @@ void l7_fini(struct plan_l7 *l7)
 	*l7 = (struct plan_l7){ 0 };
 }
 
-const char *l7_fingerprint_format(const uint8_t fingerprint[static 32],
-				  char buf[static PLAN_FINGERPRINT_LEN])
+/* Room for a fingerprint in hexadecimal digits. */
+#define FINGERPRINT_LEN 65
+
+static const char *format_fingerprint(const uint8_t fingerprint[static 32],
+				      char buf[static FINGERPRINT_LEN])
 {
 	for (size_t i = 0; i < 32; i++)
 		snprintf(buf + 2 * i, 3, "%02x", fingerprint[i]);
@@ -226,13 +229,13 @@ static void print_vip(const struct plan_vip *vip, FILE *out)
 
 static void print_certs(const struct plan_l7 *l7, FILE *out)
 {
-	char text[PLAN_FINGERPRINT_LEN];
+	char text[FINGERPRINT_LEN];
 
 	if (l7->n_certs)
 		fputc('\n', out);
 	for (size_t i = 0; i < l7->n_certs; i++)
 		fprintf(out, "cert %s %s\n", l7->certs[i].name,
-			l7_fingerprint_format(l7->certs[i].fingerprint, text));
+			format_fingerprint(l7->certs[i].fingerprint, text));
 }
 
 void l7_print(const struct plan_l7 *l7, FILE *out)

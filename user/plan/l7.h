@@ -208,8 +208,3 @@ void l7_fini(struct plan_l7 *l7);
 
 /* The text of `narud --check --print-plan`, behind that of the services. */
 void l7_print(const struct plan_l7 *l7, FILE *out);
-
-/* Room for a fingerprint in hexadecimal digits. */
-#define PLAN_FINGERPRINT_LEN 65
-const char *l7_fingerprint_format(const uint8_t fingerprint[static 32],
-				  char buf[static PLAN_FINGERPRINT_LEN]);
