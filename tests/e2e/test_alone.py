@@ -79,6 +79,9 @@ def test_ordinary_user(family):
             fields = dict(line.split(":\t", 1) for line in file.read().splitlines())
         assert int(fields["CapEff"], 16) == 0 and fields["Seccomp"].strip() == "2"
         assert fields["Uid"].split()[0] == str(USER)
+        for process in (node.narud.pid, pid):
+            # Root's, that is: no core of it is written, and nobody of this user looks inside.
+            assert os.stat(f"/proc/{process}/mem").st_uid == 0
         with open(f"{QUICK_START}/gateway.yaml", encoding="utf-8") as source:
             text = source.read().replace("port: 8080", "port: 8081")
         rig.manifests.write("gateway.yaml", text)

@@ -29,7 +29,7 @@
 #define ADOPT_MS      250  /* after the start: a proxy that lives connects within them */
 #define HELLO_MS      5000 /* from its start until a proxy says hello */
 #define SHORT_LIFE_MS 1000 /* a proxy that dies sooner is restarted later and later */
-#define BACKOFF_MS    50   /* the second time; doubled from then on */
+#define BACKOFF_MS    50   /* the second time; doubled from then on while none serves */
 #define BACKOFF_MAX   1000
 #define BIND_MS	      2000 /* until what could not be bound is tried again */
 #define REPORT_MAX    (16 * 1024 * 1024)
@@ -79,10 +79,13 @@ static void changed(struct feed *feed)
 static void consider(struct feed *feed);
 static void look_for_end(struct feed *feed);
 
-static void back_off(struct feed *feed, uint64_t lived_ms)
+/* served: what kills it again and again comes from outside, where others wait to be served. */
+static void back_off(struct feed *feed, uint64_t lived_ms, bool served)
 {
 	if (lived_ms >= SHORT_LIFE_MS)
 		feed->backoff_ms = 0;
+	if (served && feed->backoff_ms > BACKOFF_MS)
+		feed->backoff_ms = BACKOFF_MS;
 	consider(feed);
 	feed->backoff_ms = feed->backoff_ms ? feed->backoff_ms * 2 : BACKOFF_MS;
 	if (feed->backoff_ms > BACKOFF_MAX)
@@ -96,7 +99,7 @@ static void on_late(void *arg)
 	stop_timer(&feed->deadline);
 	log_warn("naru-proxy does not connect: it is started again");
 	feed->starting = false;
-	back_off(feed, 0);
+	back_off(feed, 0, false);
 	look_for_end(feed);
 }
 
@@ -257,8 +260,10 @@ static void on_closed(void *arg, struct peer *peer)
 	log_info("naru-proxy pid=%d is gone", (int)peer->pid);
 	peer_free(peer);
 	if (was_current) {
+		bool served = feed->acked;
+
 		forget_current(feed);
-		back_off(feed, clock_ms() - feed->hello_ms);
+		back_off(feed, clock_ms() - feed->hello_ms, served);
 		changed(feed);
 	}
 	look_for_end(feed);
@@ -442,7 +447,7 @@ void feed_ended(struct feed *feed, pid_t pid)
 		return;
 	feed->starting = false;
 	stop_timer(&feed->deadline);
-	back_off(feed, 0);
+	back_off(feed, 0, false);
 	look_for_end(feed);
 }
 

@@ -69,6 +69,69 @@ static void a_dead_proxy_is_replaced_with_its_sockets(void **state)
 	unmake(world);
 }
 
+static bool has_snapshot(struct world *world, struct actor *actor)
+{
+	(void)world;
+	return count(actor, MESSAGE_SNAPSHOT) > 0;
+}
+
+static bool has_been_heard(struct world *world, struct actor *actor)
+{
+	struct feed_status status;
+
+	(void)actor;
+	feed_status(world->feed, &status);
+	return status.current;
+}
+
+static bool has_noticed(struct world *world, struct actor *actor)
+{
+	(void)actor;
+	return world->changes > 0;
+}
+
+static void set(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* A proxy that has served, then dies. True if the next one was not started within 100 ms. */
+static bool dies_and_is_late(struct world *world, struct actor *actor)
+{
+	struct loop_timer *limit;
+	bool late = false;
+
+	run_until(world, actor, has_snapshot);
+	say(actor, &(struct message){ .type = MESSAGE_ACK,
+				      .generation = last(actor, MESSAGE_SNAPSHOT)->serial,
+				      .flag = true,
+				      .fd = -1 });
+	run_until(world, actor, has_been_heard);
+	world->changes = world->starts = 0;
+	leave(actor);
+	run_until(world, NULL, has_noticed);
+	/* Begins after the feed's own timer: a slow machine makes this longer, never shorter. */
+	limit = loop_timer_add(world->loop, 100, 0, set, &late);
+	run_until(world, NULL, has_started);
+	loop_timer_remove(limit);
+	return late;
+}
+
+static void however_often_it_dies_the_next_one_comes_soon(void **state)
+{
+	struct world *world = make(false);
+	struct actor *actor = in_charge(world);
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		assert_false(dies_and_is_late(world, actor));
+		actor = enter(world);
+		hello(actor, "1.0", "");
+	}
+	leave(actor);
+	unmake(world);
+}
+
 static void a_proxy_outlives_narud(void **state)
 {
 	struct world *world = make(true);
@@ -249,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dead_proxy_is_replaced_with_its_sockets),
+		cmocka_unit_test(however_often_it_dies_the_next_one_comes_soon),
 		cmocka_unit_test(a_proxy_outlives_narud),
 		cmocka_unit_test(sockets_of_another_kind_are_given_back),
 		cmocka_unit_test(a_second_proxy_is_sent_away),
