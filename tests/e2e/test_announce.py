@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An address that both nodes have by a local route: who asks on the segment gets one answer.
 
-The entries of steer_vip are written by hand, so that the packet path is tested by itself."""
+For the packet path by itself the entries of steer_vip are written by hand; with a Gateway they come
+from its manifest, and a proxy serves on both nodes."""
 import contextlib
 import ipaddress
 import json
@@ -10,8 +11,11 @@ import socket
 import struct
 import time
 
+import gateway as gw
+import objects
 import pytest
 from conftest import made
+from edge import edge_made
 from proc import entered, eventually, run
 from rig import CLIENT, ip
 
@@ -67,15 +71,15 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def arp_request():
+def arp_request(addr):
     """Who has the address? (RFC 826)"""
     return (b"\xff" * 6 + ASKER + struct.pack("!HHHBBH", ETH_P_ARP, 1, 0x0800, 6, 4, 1) + ASKER +
-            socket.inet_aton(CLIENT[4]) + bytes(6) + socket.inet_aton(VIP[4]))
+            socket.inet_aton(CLIENT[4]) + bytes(6) + socket.inet_aton(addr))
 
 
-def solicitation():
+def solicitation(addr):
     """The same for IPv6 (RFC 4861)."""
-    target = socket.inet_pton(socket.AF_INET6, VIP[6])
+    target = socket.inet_pton(socket.AF_INET6, addr)
     src = socket.inet_pton(socket.AF_INET6, CLIENT[6])
     dst = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")[:13] + target[13:]
     body = struct.pack("!BBHI", 135, 0, 0, 0) + target + b"\x01\x01" + ASKER
@@ -85,12 +89,12 @@ def solicitation():
                                                          len(body), 58, 255) + src + dst + body)
 
 
-def is_answer(frame, family):
+def is_answer(frame, addr):
     """True for an answer to one of the questions above."""
-    if family == 4:
-        return frame[20:22] == b"\x00\x02" and frame[28:32] == socket.inet_aton(VIP[4])
+    if ":" not in addr:
+        return frame[20:22] == b"\x00\x02" and frame[28:32] == socket.inet_aton(addr)
     return (frame[20] == 58 and frame[54] == 136 and
-            frame[62:78] == socket.inet_pton(socket.AF_INET6, VIP[6]))
+            frame[62:78] == socket.inet_pton(socket.AF_INET6, addr))
 
 
 @contextlib.contextmanager
@@ -114,11 +118,12 @@ def frames(sock, seconds=0.4):
         yield sock.recv(2048)
 
 
-def ask(rig, family):
+def ask(rig, family, addr=None):
     """Asks the segment; the link addresses that answer, one for each answer."""
+    addr = addr or VIP[family]
     with listening(rig, ETH_P_ARP if family == 4 else ETH_P_IPV6) as sock:
-        sock.send(arp_request() if family == 4 else solicitation())
-        return [frame[6:12].hex(":") for frame in frames(sock) if is_answer(frame, family)]
+        sock.send(arp_request(addr) if family == 4 else solicitation(addr))
+        return [frame[6:12].hex(":") for frame in frames(sock) if is_answer(frame, addr)]
 
 
 def reaches(rig, family):
@@ -186,3 +191,52 @@ def test_no_node_asks_in_its_name(cluster):
         said = [socket.inet_ntoa(frame[28:32]) for frame in frames(heard)
                 if frame[6:12].hex(":") == mac(second) and frame[20:22] == b"\x00\x01"]
     assert second.addr[4] in said and VIP[4] not in said
+
+
+# ---- with a Gateway -----------------------------------------------------------------------------
+
+@pytest.fixture(scope="module", name="gateways")
+def fixture_gateways():
+    """A Gateway with an address on the segment, and a Service with a route of its own."""
+    with edge_made() as edge:
+        edge.put_gateway(addresses=VIP.values(), name="segment")
+        edge.put("segment-route.yaml",
+                 gw.route("segment", gw.rule(edge.v1), parent="segment"),
+                 gw.route("mesh", gw.rule(edge.v1), service=edge.v2))
+        for family in VIP:
+            eventually(lambda f=family: edge.rig.client.ask_web(VIP[f], 80, "-t", 1)["ok"] == 1)
+        yield edge
+
+
+def put_nodes(rig, nodes):
+    """Makes these the cluster's Node objects."""
+    rig.manifests.put("cluster.yaml", objects.namespace(),
+                      *(objects.node(n.name, n.addr.values(), list(n.pod_cidr.values()))
+                        for n in nodes))
+
+
+def test_gateway_has_one_announcer(gateways, family):
+    """One of the nodes that serve it answers, always the same; when its Node object goes another
+    takes over, and when that comes back so does the announcer. All serve it the whole time."""
+    rig, client = gateways.rig, gateways.rig.client
+    macs = {mac(node): node for node in rig.nodes}
+    assert len(macs) == 2
+    [first] = ask(rig, family)
+    assert ask(rig, family) == [first]
+    [other] = [node for node in rig.nodes if node is not macs[first]]
+    put_nodes(rig, [other])
+    try:
+        eventually(lambda: ask(rig, family) == [mac(other)])
+        ip(client.netns, "neigh flush dev eth0")
+        counts = client.ask_web(VIP[family], 80, "-n", 10)
+        assert counts["ok"] == 10 and counts["failed"] == 0, counts
+        assert neighbour(client, VIP[family]) == mac(other)
+    finally:
+        put_nodes(rig, rig.nodes)
+    eventually(lambda: ask(rig, family) == [first])
+
+
+def test_services_are_not_announced(gateways, family):
+    """Nobody answers for a ClusterIP, whether the proxy serves it or packets do."""
+    for service in (gateways.v1, gateways.v2):
+        assert not ask(gateways.rig, family, service.cluster[family])

@@ -131,6 +131,109 @@ def test_matches(edge):
         assert edge.ask(*options)["by"] == {name: 1}, options
 
 
+def test_matches_of_several_conditions(edge):
+    """All conditions of a match must hold; those of several matches are alternatives."""
+    match = {"method": "GET", "headers": [{"name": "A", "value": "1"},
+                                          {"type": "RegularExpression", "name": "b",
+                                           "value": "x.*"}],
+             "queryParams": [{"type": "RegularExpression", "name": "q", "value": "z+"}]}
+    both = gw.rule(edge.v2, match=match)
+    both["matches"].append({"method": "DELETE"})
+    edge.put_route(both, gw.rule(edge.v1))
+    all_of_it = ("-H", "a: 1", "-H", "b: xyz", "--path", "/?q=zz")
+    eventually(lambda: edge.ask(*all_of_it)["by"] == {"v2": 1})
+    edge.settled()
+    for options, name in ((all_of_it, "v2"), (("--method", "DELETE"), "v2"),
+                          (("-H", "a: 1", "--path", "/?q=z"), "v1"),
+                          (("-H", "b: x", "--path", "/?q=z"), "v1"),
+                          (("-H", "a: 1", "-H", "b: x", "--path", "/?q=zy"), "v1"),
+                          ((*all_of_it, "--method", "PUT"), "v1"),
+                          (("-H", "a: 0", *all_of_it), "v1")):
+        assert edge.ask(*options)["by"] == {name: 1}, options
+
+
+def test_share_of_a_broken_backend(edge):
+    """The share of a reference that leads nowhere is answered 500; the rest is served."""
+    edge.put_route(gw.rule(gw.backend(edge.v1, 3), gw.backend("absent", 1)))
+    eventually(lambda: 500 in statuses(edge.ask("-n", 8, "-k")))
+    edge.settled()
+    counts = edge.ask("-n", 400, "-c", 2, "-k")
+    assert counts["failed"] == 0 and abs(counts["statuses"]["500"] - 100) <= 2, counts
+    assert counts["by"] == {"v1": counts["statuses"]["200"]}, counts
+    [found] = edge.node.naructl_json("status")["diagnostics"]
+    assert found["object"] == "HTTPRoute shop/route", found
+    assert found["field"] == "spec.rules[0].backendRefs[1]" and "absent" in found["reason"], found
+
+
+def test_listeners_are_isolated(edge):
+    """A request for a host that a more specific listener has is never served by another's route."""
+    hosts = {"any": None, "wild": "*.example.com", "wilder": "*.foo.example.com",
+             "exact": "abc.foo.example.com"}
+    edge.put_gateway(*(gw.listener(name, 80, hostname=host) for name, host in hosts.items()))
+    edge.put("isolated.yaml", *(gw.route(name, gw.rule(edge.v1, path=f"/{name}"), section=name)
+                                for name in hosts))
+    edge.rig.manifests.remove("route.yaml")
+    try:
+        edge.settled("--host", "example.org", "--path", "/any")
+        for host, own in (("example.org", "any"), ("a.example.com", "wild"),
+                          ("a.foo.example.com", "wilder"), ("abc.foo.example.com", "exact")):
+            taken = [name for name in hosts if edge.ask("--host", host, "--path", f"/{name}")["ok"]]
+            assert taken == [own], host
+    finally:
+        edge.rig.manifests.remove("isolated.yaml")
+
+
+def test_attached_by_name_and_port(edge):
+    """A route is served where its parentRef says, and nowhere else."""
+    def at(name, service, **where):
+        made = gw.route(name, gw.rule(service))
+        made["spec"]["parentRefs"][0].update(where)
+        return made
+
+    edge.put_gateway(gw.listener("one", 80), gw.listener("two", 8080), gw.listener("three", 9090))
+    edge.put("attached.yaml", at("by-name", edge.v1, sectionName="one"),
+             at("by-port", edge.v2, port=8080))
+    edge.rig.manifests.remove("route.yaml")
+    try:
+        edge.settled(port=8080)
+        assert edge.ask("-n", 5)["by"] == {"v1": 5}
+        assert edge.ask("-n", 5, port=8080)["by"] == {"v2": 5}
+        assert statuses(edge.ask(port=9090)) == {404}
+    finally:
+        edge.rig.manifests.remove("attached.yaml")
+
+
+def test_permit_of_another_namespace(edge):
+    """A backend of another namespace is reached while a ReferenceGrant there allows it."""
+    pod = edge.pods["v2"][0]
+    edge.put("other.yaml",
+             {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "far",
+                                                                  "namespace": "other"},
+              "spec": {"clusterIP": "None", "ports": [{"port": 80, "targetPort": 8080}]}},
+             {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+              "metadata": {"name": "far", "namespace": "other",
+                           "labels": {"kubernetes.io/service-name": "far"}},
+              "ports": [{"port": 8080}], "endpoints": [{"addresses": [pod.addr[4]]}]})
+    grant = {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant",
+             "metadata": {"name": "shop", "namespace": "other"},
+             "spec": {"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute",
+                                "namespace": "shop"}],
+                      "to": [{"group": "", "kind": "Service", "name": "far"}]}}
+    edge.put_route(gw.rule({**gw.backend("far"), "namespace": "other"}))
+    try:
+        edge.settled(status=500)
+        [found] = edge.node.naructl_json("status")["diagnostics"]
+        assert "ReferenceGrant" in found["reason"], found
+        edge.put("grant.yaml", grant)
+        edge.settled()
+        assert edge.ask("-n", 5)["by"] == {"v2": 5}
+        edge.rig.manifests.remove("grant.yaml")
+        edge.settled(status=500)
+    finally:
+        edge.put_route(gw.rule(edge.v1))
+        edge.rig.manifests.remove("other.yaml")
+
+
 def test_filters(edge):
     """Header changes, rewrites and redirects; the path that is matched is the path that is sent."""
     edge.put_route(

@@ -81,6 +81,53 @@ def test_retries_run_out(edge):
     assert entry["attempts"] == 3 and "URX" in entry["response_flags"], entry
 
 
+def alone(edge, *rules):
+    """Routes to the one pod of v2, in force; the number of the request that it got last."""
+    edge.put_route(*rules, gw.rule(edge.v2, path="/count"))
+    edge.settled("--path", "/count")
+    return edge.told("--path", "/count")["request"]
+
+
+def tries(edge, before):
+    """How many requests v2's pod got since, but the one that asks."""
+    return edge.told("--path", "/count")["request"] - before - 1
+
+
+def only(edge, path):
+    """The one access log entry of a path."""
+    [entry] = eventually(lambda: logged(edge, path))
+    return entry
+
+
+def test_tries_are_counted_alike(edge):
+    """The backend sees as many requests as the access log says, for what is listed and what not."""
+    policy = {"codes": [503, 500], "attempts": 3, "backoff": "20ms"}
+    before = alone(edge, gw.rule(edge.v2, path="/alike", retry=policy))
+    for name, status, options, expected, flags in (
+            ("listed", 500, (), 4, "URX"), ("other", 502, (), 1, "-"),
+            ("put", 503, ("--method", "PUT", "--body", 10), 4, "URX"),
+            ("post", 503, ("--method", "POST", "--body", 10), 1, "-")):
+        path = f"/alike/{name}"
+        counts = edge.ask("--path", path, "-H", f"x-do: status={status}", *options)
+        assert statuses(counts) == {status}, (name, counts)
+        entry = only(edge, path)
+        assert (entry["attempts"], entry["response_flags"]) == (expected, flags), entry
+        assert tries(edge, before) == expected, name
+        before += expected + 1
+
+
+def test_request_timeout_spans_tries(edge):
+    """timeouts.request covers all tries and the waits between them; no try begins after it."""
+    policy = {"codes": [503], "attempts": 50, "backoff": "100ms"}
+    before = alone(edge, gw.rule(edge.v2, path="/span", retry=policy,
+                                 timeouts={"request": "700ms"}))
+    counts = edge.ask("--path", "/span/1", "-H", "x-do: status=503")
+    assert statuses(counts) == {504}, counts
+    entry = only(edge, "/span/1")
+    assert entry["response_flags"] == "UT" and 700 <= entry["duration"] + 2, entry
+    assert 2 <= entry["attempts"] < 7 and tries(edge, before) == entry["attempts"], entry
+
+
 def test_no_connection(edge):
     """Endpoints that refuse: 503, flag UF; a retry finds the one that lives."""
     edge.put_route(gw.rule(edge.v1, path="/half", retry={"attempts": 2, "backoff": "5ms"}))
@@ -112,6 +159,51 @@ def test_breaker(edge):
     assert row["cluster"].startswith("shop/v1:"), row
     assert row["connections"]["limit"] == 2 and row["pending"]["limit"] == 1, row
     assert row["overflows"] == 5, row
+
+
+def test_request_limit(edge):
+    """http2MaxRequests bounds requests under way, in HTTP/1.1 too."""
+    edge.put("policy.yaml", gw.destination_rule(edge.v1, connectionPool={
+        "http": {"http2MaxRequests": 3}}))
+    edge.put_route(gw.rule(edge.v1, path="/busy"))
+    edge.settled("--path", "/busy/warm")
+    counts = edge.ask("--path", "/busy/1", "-n", 8, "-c", 8, "-H", "x-do: delay=1500")
+    assert counts["statuses"] == {"200": 3, "503": 5}, counts
+    entries = eventually(lambda: len(logged(edge, "/busy/1")) == 8 and logged(edge, "/busy/1"))
+    assert sum(entry["response_flags"] == "UO" for entry in entries) == 5, entries
+
+
+def test_retry_limit(edge):
+    """maxRetries bounds retries under way: beyond it the answer of the first try is passed on."""
+    edge.put("policy.yaml", gw.destination_rule(edge.v1, connectionPool={
+        "http": {"maxRetries": 1}}))
+    edge.put_route(gw.rule(edge.v1, path="/once", retry={"codes": [503], "attempts": 1,
+                                                         "backoff": "1s"}))
+    edge.settled("--path", "/once/warm")
+    counts = edge.ask("--path", "/once/1", "-n", 6, "-c", 6, "-H", "x-do: status=503 delay=300")
+    assert statuses(counts) == {503}, counts
+    entries = eventually(lambda: len(logged(edge, "/once/1")) == 6 and logged(edge, "/once/1"))
+    told = sorted((entry["attempts"], entry["response_flags"]) for entry in entries)
+    assert told == [(1, "UO")] * 5 + [(2, "URX")], told
+
+
+def test_requests_of_a_connection(edge):
+    """maxRequestsPerConnection: then another one is opened, and no request fails by that."""
+    edge.put("policy.yaml", gw.destination_rule(edge.v2, connectionPool={
+        "http": {"maxRequestsPerConnection": 3}}))
+    alone(edge)
+    told = [edge.told("--path", "/count") for _ in range(20)]
+    assert max(answer["nth"] for answer in told) == 3, told
+    assert len({answer["connection"] for answer in told}) >= 20 // 3, told
+
+
+def test_expression_at_its_limit(edge):
+    """A pattern that runs out of steps is a 500 with a flag, not a request that does not match."""
+    edge.put_route(gw.rule(edge.v2, path="/x(a+)+$", kind="RegularExpression"), gw.rule(edge.v1))
+    edge.settled()
+    path = f"/x{'a' * 60}!"
+    assert statuses(edge.ask("--path", path)) == {500}
+    assert only(edge, path)["response_flags"] == "RLX"
 
 
 def test_outlier(edge):

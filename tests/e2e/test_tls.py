@@ -5,13 +5,13 @@ import ssl
 import gateway as gw
 import pytest
 from edge import HOST, VIP, edge_made
-from proc import entered, eventually
+from proc import built, entered, eventually, run
 
 
 @pytest.fixture(scope="module", name="edge")
 def fixture_edge():
     """A rig with a HTTPS listener for two names."""
-    with edge_made(nodes=1) as edge:
+    with edge_made(nodes=1, narud_options=("--log-level", "debug")) as edge:
         edge.folder = edge.rig.directory
         for name, hosts in (("shop", (HOST,)), ("wild", ("*.example.org",))):
             chain, key = gw.make_certificate(edge.folder, name, *hosts)
@@ -81,6 +81,25 @@ def test_broken_secret(edge):
     assert found[0]["level"] == "error", found
     assert served(edge, "a.example.org") == before
     assert "PRIVATE" not in edge.node.log()
+
+
+def test_keys_are_told_nobody(edge):
+    """No line of a key, as PEM or as the Secret has it, in the log, the plan or what naructl
+    tells."""
+    told = {"log": edge.node.log()}
+    done = run([built("narud"), "--manifests", edge.rig.manifests.directory, "--check",
+                "--print-plan", "--log-level", "debug"], check=False)
+    told["check"] = done.stdout + done.stderr
+    for view in ("plan", "status", "listeners", "routes", "backends"):
+        told[view] = edge.node.naructl(view, "-o", "json", check=False).stdout
+    for name in ("shop", "wild"):
+        with open(f"{edge.folder}/{name}.key", encoding="ascii") as file:
+            lines = file.read().strip().splitlines()[1:-1]
+        secret = gw.secret_of(name, f"{edge.folder}/{name}.crt", f"{edge.folder}/{name}.key")
+        lines += [secret["data"]["tls.key"][at:at + 40] for at in (0, 60, 120)]
+        for where, text in told.items():
+            assert len(text) > 10, where
+            assert not [line for line in lines if line in text], where
 
 
 def test_plain_on_tls(edge):

@@ -5,7 +5,7 @@
 usage: web.py --name NAME --port PORT [--bind ADDR]     prints "ready" when it listens
 
 An answer is 200 with a JSON body: name, method, target, headers (as pairs) and body_bytes of the
-request, connection (its number) and nth (of that connection). A request field `x-do` changes that;
+request, request and connection (their numbers) and nth (of that connection). A request field `x-do` changes that;
 its words are separated by spaces and may be limited to one server by a leading "NAME:":
   status=N        answer N             delay=MS      wait before answering
   bytes=N         a body of N bytes    chunked       send the body in chunks
@@ -122,13 +122,11 @@ class Connection:
                 done[key] = value
         return done
 
-    def body_of(self, orders, method, target, fields, size):
+    def body_of(self, orders, told):
         """The body that is asked for."""
         if "bytes" in orders:
             count = int(orders["bytes"])
             return (b"0123456789abcdef" * (count // 16 + 1))[:count]
-        told = {"name": self.server.name, "method": method, "target": target, "headers": fields,
-                "body_bytes": size, "connection": self.number, "nth": self.nth}
         return json.dumps(told).encode() + b"\n"
 
     def send_body(self, body, orders):
@@ -150,12 +148,15 @@ class Connection:
         """One request."""
         method, target, fields = self.read_head()
         self.nth += 1
-        orders = self.orders(dict(fields).get("x-do", ""), self.server.count_request())
+        request = self.server.count_request()
+        orders = self.orders(dict(fields).get("x-do", ""), request)
         size = self.read_body(fields)
         time.sleep(int(orders.get("delay", 0)) / 1000)
         if "close" in orders:
             raise Closed
-        body = self.body_of(orders, method, target, fields, size)
+        body = self.body_of(orders, {
+            "name": self.server.name, "method": method, "target": target, "headers": fields,
+            "body_bytes": size, "request": request, "connection": self.number, "nth": self.nth})
         length = f"content-length: {len(body)}"
         if "chunked" in orders:
             length = "transfer-encoding: chunked"
