@@ -17,6 +17,7 @@ import re
 import statistics
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(TOP, "harness")]
@@ -223,6 +224,8 @@ def main():
                 samples[name].append(bench.measure(name, options.seconds, options.connections))
     finally:
         bench.remove()
+    print(f"Linux {os.uname().release}, {os.cpu_count()} CPUs, "
+          f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC")
     print(f"{options.rounds} rounds of {options.seconds} s, {options.connections} connections "
           f"kept, 1 KB, {ROUTES} routes, one thread\n")
     print("| proxy | median CPU us a request | minimum | requests/s | median / HAProxy |\n"

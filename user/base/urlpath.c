@@ -42,7 +42,7 @@ static int put_char(const char **at, const char *end, char *out)
 		return 1;
 	}
 	if (is_bare(**at)) {
-		value = *(*at)++;
+		value = (unsigned char)*(*at)++;
 	} else {
 		if (!chars_escape(*at, end, &value) || value < 0x20 || value == 0x7f)
 			return -EINVAL;
