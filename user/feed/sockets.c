@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "plan/plan.h"
 
 #define BACKLOG 4096
@@ -43,27 +44,17 @@ static socklen_t name_of(const struct addr *addr, uint16_t port, bool v4, union 
 /* Both wildcards are the zero address. -EINVAL: not a TCP socket that listens. */
 static int name_from(int fd, struct addr *ret_addr, uint16_t *ret_port)
 {
-	union name name = { 0 };
+	struct sockaddr_storage name;
 	socklen_t len = sizeof(name), size = sizeof(int);
 	int listening = 0, protocol = 0;
+	struct addr addr;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening ||
 	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ||
-	    protocol != IPPROTO_TCP || getsockname(fd, &name.any, &len) < 0)
+	    protocol != IPPROTO_TCP || getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
+	    sockaddr_to_addr(&name, &addr, ret_port) < 0)
 		return -EINVAL;
-	*ret_addr = (struct addr){ 0 };
-	if (name.any.sa_family == AF_INET6) {
-		memcpy(ret_addr->byte, &name.v6.sin6_addr, 16);
-		*ret_port = ntohs(name.v6.sin6_port);
-		return 0;
-	}
-	if (name.any.sa_family != AF_INET)
-		return -EINVAL;
-	*ret_port = ntohs(name.v4.sin_port);
-	if (name.v4.sin_addr.s_addr == INADDR_ANY)
-		return 0;
-	ret_addr->byte[10] = ret_addr->byte[11] = 0xff;
-	memcpy(ret_addr->byte + 12, &name.v4.sin_addr, 4);
+	*ret_addr = addr_is_zero(&addr) ? (struct addr){ 0 } : addr;
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #pragma once
 #include <sys/types.h>
 
-#include "http/message.h"
+#include "http/http.h"
 
 struct h1_limits {
 	size_t head_bytes; /* of a whole head; at most IO_BUF_SIZE makes sense */

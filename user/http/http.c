@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Texts, fields and statuses of HTTP messages (message.h). Codecs, filters and matching call it.
+ * Texts, fields and statuses of HTTP messages. Codecs, filters and matching call it.
  * Invariant: names of fields are in lower case, and a field's id is that of its name.
  */
+#include "http/http.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "base/chars.h"
-#include "http/message.h"
 
 struct http_text http_text_of(const char *string)
 {

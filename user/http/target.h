@@ -4,7 +4,7 @@
  * path that is matched is the path that is sent.
  */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 
 /* The normal form of base/urlpath.h; in the arena where it differs. -EINVAL. */
 int target_normalise(struct http_text path, struct arena *arena, struct http_text *ret_path);

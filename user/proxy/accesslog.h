@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "http/message.h"
+#include "http/http.h"
 
 /* Envoy's flags, by the names that its users grep for. */
 #define ACCESSLOG_FLAGS(X)                                                                         \

@@ -4,7 +4,7 @@
  * hop-by-hop fields go, X-Forwarded-* are ours to set. Pure functions on messages.
  */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 #include "proxy/table.h"
 
 struct filter_client {

@@ -4,7 +4,7 @@
  * that the Connection field nominates. A peer may not nominate away what others rely on (F12).
  */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 
 /* More names in Connection fields are refused: nobody has a use for them. */
 #define HOP_MAX 32

@@ -5,7 +5,7 @@
  * one; filled once, then read by all threads.
  */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 #include "proxy/textmap.h"
 
 struct hostmap {

@@ -3,7 +3,7 @@
 #pragma once
 #include <sys/uio.h>
 
-#include "http/message.h"
+#include "http/http.h"
 
 static inline void iovec_push(struct iovec *iov, int *n, const void *data, size_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A match as one table has it: the plan's, with its regular expressions compiled. */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 #include "http/regex.h"
 #include "plan/l7.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ids by which a request is found again in the logs of all it went through. */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 
 /* A new one: 128 random bits in hexadecimal digits. Any thread. */
 struct http_text requestid_new(struct arena *arena);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http/message.h"
+#include "http/http.h"
 #include "plan/l7.h"
 
 enum retry_cause {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Paths as rewrites and redirects of the Gateway API make them of a request's. */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 #include "plan/l7.h"
 
 /* match: the one that took the request; it says what the prefix is. Never "", never "//" at the

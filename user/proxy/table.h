@@ -5,7 +5,7 @@
  * outlives it (clusters, splits, counts) it only points to.
  */
 #pragma once
-#include "http/message.h"
+#include "http/http.h"
 #include "http/regex.h"
 #include "proxy/cluster.h"
 #include "proxy/hostmap.h"

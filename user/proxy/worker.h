@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/io.h"
-#include "http/message.h"
+#include "http/http.h"
 #include "http/regex.h"
 #include "proxy/accesslog.h"
 #include "proxy/counter.h"

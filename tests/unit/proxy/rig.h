@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "http/message.h"
+#include "http/http.h"
 #include "plan/l7.h"
 
 /* With room for one more item. */
