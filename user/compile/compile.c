@@ -19,13 +19,16 @@
 #include "compile/services.h"
 #include "compile/slices.h"
 
-static void take_node(const struct model *model, struct plan *plan)
+static void take_node(const struct model *model, bool l4, struct plan *plan)
 {
 	const struct node *node =
 		(const struct node *)model_get(model, OBJECT_NODE, "", plan->node);
 	_cleanup_(mem_freep) char *name = NULL;
 
 	if (!node) {
+		/* Only packets of services need to know where pods are. */
+		if (!l4 || !plan->n_services)
+			return;
 		name = mem_printf("%s %s", object_kind_name(OBJECT_NODE), plan->node);
 		diag_report(&plan->diags, DIAG_WARNING, &(struct diag_where){ .object = name },
 			    "no such object: the pod ranges of this node are unknown");
@@ -76,13 +79,13 @@ struct plan *compile(struct model *model, const struct compile_config *config)
 
 	plan->generation = model_generation(model);
 	plan->node = mem_strdup(config->node_name);
-	take_node(model, plan);
 	slices_init(&slices, model, config->loopback_endpoints);
 	slices_check(&slices, model, &plan->diags);
 	services_draft(model, &slices, &drafts);
 	frontends_grant(&drafts);
 	layer7_compile(model, config, &slices, &drafts, plan);
 	take_drafts(&drafts, &slices, plan);
+	take_node(model, config->l4, plan);
 	diag_sort(&plan->diags);
 	return plan;
 }

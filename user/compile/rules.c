@@ -105,6 +105,11 @@ static struct plan_rule make_rule(struct layer7 *l7, const struct http_route *ro
 
 	filters_take(l7, route, index, &rule);
 	take_backends(l7, route, index, &rule, keep);
+	if (!rule.n_backends && !rule.redirect.status && !rule.answer) {
+		snprintf(field, sizeof(field), "spec.rules[%zu].backendRefs", index);
+		problem_add(l7->diags, DIAG_WARNING, &route->object, field,
+			    "none, and no redirect: requests of this rule are answered 500");
+	}
 	take_retry(from, &rule.retry);
 	if (from->persistence) {
 		snprintf(field, sizeof(field), "spec.rules[%zu].sessionPersistence", index);
