@@ -63,9 +63,10 @@ static int report(const struct manifests *manifests, const struct plan *plan,
 	if (options->print_plan)
 		plan_print(plan, stdout);
 	else
-		printf("services %zu, objects of other kinds skipped %zu, errors %zu, "
-		       "warnings %zu\n",
-		       plan->n_services, manifests_skipped(manifests), errors, n - errors);
+		printf("services %zu, listeners %zu, rules of routes %zu, "
+		       "objects of other kinds skipped %zu, errors %zu, warnings %zu\n",
+		       plan->n_services, plan->l7.n_listeners, plan->l7.n_rules,
+		       manifests_skipped(manifests), errors, n - errors);
 	if (fflush(stdout) || ferror(stdout))
 		return log_err(-EIO, "standard output");
 	return errors ? -EBADMSG : 0;

@@ -143,8 +143,9 @@ def test_check_mode(cluster):
             "--check", "--print-plan"]
     done = run(argv)
     assert "shop/web:web-tcp" in done.stdout and "10.244.1.2" in done.stdout
-    assert re.fullmatch(r"services [1-9]\d*, objects of other kinds skipped 0, errors 0, "
-                        r"warnings 0\n", run(argv[:-1]).stdout)
+    assert re.fullmatch(r"services [1-9]\d*, listeners \d+, rules of routes \d+, "
+                        r"objects of other kinds skipped 0, errors 0, warnings 0\n",
+                        run(argv[:-1]).stdout)
     cluster.manifests.write("broken.yaml", "kind: Service\nspec: {ports: [unclosed\n")
     try:
         done = run(argv, check=False)

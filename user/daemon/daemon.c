@@ -376,7 +376,7 @@ void daemon_run(struct daemon *daemon)
 		 daemon->plan->n_services, daemon->l4 ? "on" : "off", daemon->plan->l7.n_binds,
 		 daemon->dataplane ? "bpf" : "sockets");
 	loop_run(daemon->loop);
-	log_info("ends; the kernel's state stays in place");
+	log_info(daemon->dataplane ? "ends; the kernel's state stays in place" : "ends");
 }
 
 void daemon_close(struct daemon *daemon)

@@ -80,7 +80,8 @@ static void __attribute__((noreturn)) run_proxy(const struct child *child)
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 	execveat(child->program, "", argv, environ, AT_EMPTY_PATH);
-	log_err(-errno, "%s", child->path);
+	log_err(-errno, "%s, which uid %u must be able to execute", child->path,
+		(unsigned)getuid());
 	_exit(127);
 }
 
