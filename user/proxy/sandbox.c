@@ -124,17 +124,23 @@ static int add_rules(scmp_filter_ctx filter, uint32_t action, const char *const 
 	return 0;
 }
 
-/* Calls that are fine with some arguments alone. abort() sends itself a signal. */
+static int allow_first(scmp_filter_ctx filter, int number, scmp_datum_t argument)
+{
+	const struct scmp_arg_cmp first = { .op = SCMP_CMP_EQ, .datum_a = argument };
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &first);
+}
+
+/* Calls that are fine with some first arguments alone. abort() sends itself a signal. */
 static int add_narrow_rules(scmp_filter_ctx filter)
 {
-	static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	int r = allow_first(filter, SCMP_SYS(tgkill), (scmp_datum_t)getpid());
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
-	return r;
+	if (!r)
+		r = allow_first(filter, SCMP_SYS(socket), AF_INET);
+	if (!r)
+		r = allow_first(filter, SCMP_SYS(socket), AF_INET6);
+	return r ? r : allow_first(filter, SCMP_SYS(socket), AF_UNIX);
 }
 
 static int load(scmp_filter_ctx filter)
