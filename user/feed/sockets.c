@@ -54,7 +54,9 @@ static int name_from(int fd, struct addr *ret_addr, uint16_t *ret_port)
 	    protocol != IPPROTO_TCP || getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
 	    sockaddr_to_addr(&name, &addr, ret_port) < 0)
 		return -EINVAL;
-	*ret_addr = addr_is_zero(&addr) ? (struct addr){ 0 } : addr;
+	if (addr_is_zero(&addr))
+		addr = (struct addr){ 0 };
+	*ret_addr = addr;
 	return 0;
 }
 
