@@ -5,8 +5,9 @@
 usage: web.py --name NAME --port PORT [--bind ADDR]     prints "ready" when it listens
 
 An answer is 200 with a JSON body: name, method, target, headers (as pairs) and body_bytes of the
-request, request and connection (their numbers) and nth (of that connection). A request field `x-do` changes that;
-its words are separated by spaces and may be limited to one server by a leading "NAME:":
+request, request and connection (their numbers) and nth (of that connection). A request field
+`x-do` changes that; its words are separated by spaces and may be limited to one server by a leading
+"NAME:":
   status=N        answer N             delay=MS      wait before answering
   bytes=N         a body of N bytes    chunked       send the body in chunks
   close           close without an answer            cut           close in the middle of the body
