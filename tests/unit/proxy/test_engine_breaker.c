@@ -119,7 +119,9 @@ static void refuses_requests_beyond_the_limit(void **state)
 	/* Closed again: all are served. */
 	assert_int_equal(ask(rig->engine, GET_A, &answer), 200);
 	assert_int_equal(counts(rig).overflows, 1);
-	assert_int_equal(counts(rig).requests, 0);
+	/* A client has its answer a little before the exchange is over. */
+	while (counts(rig).requests)
+		usleep(500);
 	rig_stop(rig);
 }
 
