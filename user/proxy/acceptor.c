@@ -2,7 +2,8 @@
 /*
  * Accepting. Readiness comes from the loop one socket at a time, so that no connection is taken
  * from the kernel's queue that this process would not answer if it died; then a few more are taken
- * in the same turn. Out of descriptors, a listener pauses instead of spinning.
+ * in the same turn. Out of descriptors, a listener pauses instead of spinning, and idle connections
+ * are closed.
  */
 #include "proxy/acceptor.h"
 
@@ -95,6 +96,9 @@ static void on_ready(struct io_op *op, ssize_t result)
 	if (!acceptor->exhausted)
 		log_err(r, "accepting on listener %u pauses", acceptor->id);
 	acceptor->exhausted = true;
+	/* Who says nothing makes room for who does. */
+	if (is_exhausted(-r))
+		downstream_close_idle(acceptor->worker, acceptor->worker->times->shed_ms);
 	if (!acceptor->pause)
 		acceptor->pause = io_timer_new(acceptor->worker->io, rearm, acceptor);
 	io_timer_start(acceptor->pause, acceptor->worker->times->pause_ms);

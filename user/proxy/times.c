@@ -11,5 +11,6 @@ const struct times times_default = {
 	.continue_ms = 1000,
 	.linger_ms = 2000,
 	.pause_ms = 100,
+	.shed_ms = 1000,
 	.quiet_ms = 1000,
 };

@@ -13,6 +13,7 @@ struct times {
 	uint32_t continue_ms;	/* for an endpoint to say 100 Continue, then we do */
 	uint32_t linger_ms;	/* for a client to read our last words */
 	uint32_t pause_ms;	/* of accepting when the process is out of descriptors */
+	uint32_t shed_ms;	/* between requests, when the process is out of descriptors */
 	uint32_t quiet_ms;	/* without a new client until a draining listener is closed */
 };
 
