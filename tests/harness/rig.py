@@ -12,6 +12,7 @@ takes all of it away, leaks() tells what is left. Each node forwards with connec
 drops what it finds invalid, and with strict reverse path filtering.
 """
 import atexit
+import contextlib
 import glob
 import json
 import os
@@ -392,14 +393,27 @@ class Rig:
     def leaks(self):
         """What of this rig is still there."""
         return ([f"process {pid}" for pid, born in self.processes if start_time(pid) == born] +
+                [f"process {pid}" for pid, _ in strays(self.directory)] +
                 [path for path in (self.bpffs, self.directory) if os.path.exists(path)] +
                 [path for path in self.cgroups if os.path.exists(path)] +
                 glob.glob(f"/run/netns/{self.id}-*"))
 
 
+def strays(directory):
+    """Processes that were given a rig's folder: a naru-proxy outlives its narud."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if f"\0{directory}/".encode() in file.read():
+                pid = int(path.split("/")[2])
+                found.append((pid, start_time(pid)))
+    return [process for process in found if process[1] is not None]
+
+
 def remove(rig_id, directory, processes, namespaces, cgroups):
     """Ends the processes, then removes pins, namespaces, cgroups and files of a rig."""
     kill_all([tuple(p) for p in processes])
+    kill_all(strays(directory))
     shutil.rmtree(f"{BPFFS}/{rig_id}", ignore_errors=True)
     for netns in namespaces:
         if os.path.exists(f"/run/netns/{netns}"):
