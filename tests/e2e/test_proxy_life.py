@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deaths and ends of proxy and narud under load, with counted results."""
+import contextlib
+import ctypes
 import os
 import signal
+import socket
 import time
 
 import gateway as gw
 import pytest
 from edge import VIP, edge_made
-from proc import eventually, start_time
+from proc import entered, eventually, libc, start_time
+
+# Of <sys/ptrace.h> and <linux/wait.h>; Python has no names for them.
+PTRACE_DETACH = 17
+PTRACE_SEIZE = 0x4206
+PTRACE_INTERRUPT = 0x4207
+WALL = 0x40000000
 
 
 @pytest.fixture(scope="module", name="edge")
 def fixture_edge():
     """One node: both of its programs will die."""
-    with edge_made(nodes=1, narud_options=("--drain-time", "10")) as edge:
+    with edge_made(nodes=1, narud_options=("--drain-time", "10", "--l7-threads", "2")) as edge:
         yield edge
 
 
@@ -110,6 +119,85 @@ def test_narud_terminated(edge):
     assert edge.ask("-t", 2)["ok"] == 0
     edge.node.start_narud()
     edge.settled()
+
+
+def test_drain_time_is_the_limit(edge):
+    """SIGTERM: who is answered meanwhile is told that the connection closes, who idles is closed,
+    and what is not done in time is cut."""
+    request = b"GET / HTTP/1.1\r\nhost: a\r\nx-do: delay=%d\r\n\r\n"
+    edge.node.stop_narud()
+    edge.node.start_narud("--drain-time", "3")
+    edge.settled()
+    with entered(edge.rig.client.netns):
+        idle, kept, slow = (socket.create_connection((VIP[4], 80), timeout=20) for _ in range(3))
+    with idle, kept, slow:
+        for sock in (idle, kept):
+            sock.sendall(request % 0)
+            assert b"\r\nconnection:" not in sock.recv(65536).lower()
+        slow.sendall(request % 60000)
+        time.sleep(0.3)
+        edge.node.narud.send_signal(signal.SIGTERM)
+        kept.sendall(request % 300)
+        assert b"\r\nconnection: close\r\n" in kept.recv(65536).lower()
+        assert kept.recv(1) == b"" and idle.recv(1) == b"" and slow.recv(65536) == b""
+    assert edge.node.narud.wait(timeout=20) == 0
+    edge.node.start_narud()
+    edge.settled()
+
+
+def refused(edge, family):
+    """True when new connections are."""
+    errors = edge.ask("-t", 1, family=family)["errors"]
+    return any("refused" in error for error in errors)
+
+
+def problems(edge):
+    """What status finds wrong, as one text."""
+    return " ".join(edge.node.naructl_json("status")["problems"])
+
+
+def test_silent_proxy(edge):
+    """A proxy that stands still gets no new connections: they are refused and not left to wait.
+    When it goes on, so does everything."""
+    pid = proxy_pid(edge)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for family in VIP:
+            eventually(lambda f=family: refused(edge, f))
+        assert "no sign of life" in problems(edge)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for family in VIP:
+        edge.settled(family=family)
+    assert not problems(edge) and proxy_pid(edge) == pid
+
+
+@contextlib.contextmanager
+def halted(thread):
+    """One thread stands still for the time of the with statement."""
+    def trace(request):
+        if libc.ptrace(ctypes.c_long(request), ctypes.c_long(thread), None, None):
+            raise OSError(ctypes.get_errno(), f"ptrace {request:#x}")
+
+    trace(PTRACE_SEIZE)
+    try:
+        trace(PTRACE_INTERRUPT)
+        os.waitpid(thread, WALL)
+        yield
+    finally:
+        trace(PTRACE_DETACH)
+
+
+def test_silent_worker(edge):
+    """A thread that stands still gets no new connections: the other one serves all."""
+    threads = sorted(map(int, os.listdir(f"/proc/{proxy_pid(edge)}/task")))
+    # The main thread comes first, the workers come last.
+    with halted(threads[-1]):
+        eventually(lambda: "1 of its threads" in problems(edge))
+        for family in VIP:
+            counts = edge.ask("-n", 40, "-t", 3, family=family)
+            assert counts["ok"] == 40 and counts["failed"] == 0, counts
+    eventually(lambda: not problems(edge))
 
 
 @pytest.mark.slow

@@ -33,6 +33,12 @@ void status_l7_problems(struct json *json, const struct daemon *daemon,
 		json_printf(json, NULL, "narud is ending");
 	else if (status.wanted && !status.pid)
 		json_printf(json, NULL, "no naru-proxy is running: Gateways are not served");
+	if (status.silent)
+		json_printf(json, NULL, "naru-proxy gives no sign of life: new connections are %s",
+			    status.steered ? "refused" : "not taken");
+	else if (status.stalled)
+		json_printf(json, NULL, "naru-proxy: %zu of its threads give no sign of life",
+			    status.stalled);
 	if (*status.refusal)
 		json_printf(json, NULL, "naru-proxy refuses the newest plan: %s", status.refusal);
 	for (size_t i = 0; i < status.diags->n; i++)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
+#include "daemon/edge.h"
 #include "daemon/metrics.h"
 #include "daemon/status.h"
 #include "daemon/views_l7.h"
@@ -240,12 +241,18 @@ static int show_metrics(void *arg, struct str *ret_body)
 static int show_health(void *arg, struct str *ret_body)
 {
 	const struct daemon *daemon = arg;
-	const char *text = daemon->stopping	 ? "narud is ending"
-			   : daemon->applied < 0 ? "the plan is not in force"
-						 : "ok";
+	struct feed_status proxy;
+	const char *problem = NULL;
 
-	str_addf(ret_body, "%s\n", text);
-	return daemon->stopping || daemon->applied < 0 ? 503 : 200;
+	edge_status(daemon->edge, &proxy);
+	if (daemon->stopping)
+		problem = "narud is ending";
+	else if (daemon->applied < 0)
+		problem = "the plan is not in force";
+	else if (proxy.silent)
+		problem = "naru-proxy gives no sign of life";
+	str_addf(ret_body, "%s\n", problem ? problem : "ok");
+	return problem ? 503 : 200;
 }
 
 #define JSON "application/json"

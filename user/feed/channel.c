@@ -10,9 +10,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 #define QUEUE_MAX  (64 * 1024 * 1024) /* bytes */
 #define BURST	   64		      /* messages taken in one turn of the loop */
@@ -245,6 +248,27 @@ static void on_ready(void *arg, unsigned events)
 }
 
 /* ---- start and end ------------------------------------------------------------------------- */
+
+int channel_listen(const char *path, int backlog, int *ret_fd)
+{
+	_cleanup_(mem_closep) int fd =
+		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un name;
+	int r = sockaddr_from_path(path, &name);
+
+	if (r < 0)
+		return r;
+	if (fd < 0)
+		return -errno;
+	/* Whoever holds the admin socket of this folder owns this one, too. */
+	unlink(path);
+	/* Proxies have another user: who may connect is seen from where they come. */
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 || chmod(path, 0666) < 0 ||
+	    listen(fd, backlog) < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
 
 int channel_open(struct loop *loop, int fd, const struct channel_handlers *handlers,
 		 struct channel **ret_channel)

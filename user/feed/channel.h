@@ -20,6 +20,9 @@ struct channel_handlers {
 	void *arg;
 };
 
+/* A listening socket at a path, in place of what is there. -errno. */
+int channel_listen(const char *path, int backlog, int *ret_fd);
+
 /* Takes over a connected SOCK_SEQPACKET socket. Handlers are copied. -EIO: it cannot be watched. */
 int channel_open(struct loop *loop, int fd, const struct channel_handlers *handlers,
 		 struct channel **ret_channel);

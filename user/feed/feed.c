@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <naru/paths.h>
@@ -21,9 +19,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sockaddr.h"
+#include "feed/channel.h"
 #include "feed/memory.h"
 #include "feed/peer.h"
+#include "feed/pulse.h"
 #include "plan/snapshot.h"
 
 #define ADOPT_MS      250  /* after the start: a proxy that lives connects within them */
@@ -44,6 +43,7 @@ struct feed {
 	struct peer *peers, *current;
 	struct sockets sockets;
 	bool led; /* connections are led to them as they are */
+	struct pulse pulse;
 	struct diag_list diags;
 	struct peer_snapshot snapshot;
 	uint64_t first_serial;
@@ -127,22 +127,45 @@ static void consider(struct feed *feed)
 
 /* ---- sockets and snapshot ------------------------------------------------------------------ */
 
+/* Leads connections to the workers that take them. */
+static void lead_on(const struct feed *feed)
+{
+	const struct sockets *sockets = &feed->sockets;
+	_cleanup_(mem_freep) int *fds = mem_array(sockets->n, sizeof(*fds));
+
+	for (size_t i = 0; i < sockets->n; i++)
+		fds[i] = pulse_allows(&feed->pulse, sockets->items[i].worker) ? sockets->items[i].fd
+									      : -1;
+	feed->config.handlers.sockets(feed->config.handlers.arg, fds, sockets->n);
+}
+
 static void lead(struct feed *feed)
 {
-	struct sockets *sockets = &feed->sockets;
-	_cleanup_(mem_freep) int *fds = NULL;
 	int r;
 
 	if (feed->led)
 		return;
-	r = sockets_steer(sockets, feed->config.threads);
+	r = sockets_steer(&feed->sockets, feed->config.threads);
 	if (r < 0)
 		log_err(r, "sockets for naru-proxy");
 	feed->led = !r;
-	fds = mem_array(sockets->n, sizeof(*fds));
-	for (size_t i = 0; i < sockets->n; i++)
-		fds[i] = sockets->items[i].fd;
-	feed->config.handlers.sockets(feed->config.handlers.arg, fds, sockets->n);
+	lead_on(feed);
+}
+
+/* Others than before give signs of life. */
+static void on_pulse(void *arg)
+{
+	struct feed *feed = arg;
+	size_t stalled = pulse_stalled(&feed->pulse, feed->config.threads);
+
+	if (feed->current && stalled)
+		log_warn("naru-proxy pid=%d: %zu of %u threads give no sign of life",
+			 (int)feed->current->pid, stalled, feed->config.threads);
+	else if (feed->current)
+		log_info("naru-proxy pid=%d is alive again", (int)feed->current->pid);
+	if (feed->led && !feed->draining)
+		lead_on(feed);
+	changed(feed);
 }
 
 static void on_rebind(void *arg);
@@ -241,6 +264,8 @@ static void look_for_end(struct feed *feed)
 static void forget_current(struct feed *feed)
 {
 	feed->current = NULL;
+	if (pulse_stop(&feed->pulse))
+		on_pulse(feed);
 	feed->acked = 0;
 	report_fini(&feed->report);
 	feed->reported = false;
@@ -291,6 +316,7 @@ static void take_charge(struct feed *feed, struct peer *peer)
 	stop_timer(&feed->deadline);
 	stop_timer(&feed->restart);
 	stop_timer(&feed->adopting);
+	pulse_start(&feed->pulse, feed->config.loop, on_pulse, feed);
 	send_settings(feed, peer);
 	sync_all(feed);
 	for (struct peer *other = feed->peers; other; other = other->next)
@@ -366,6 +392,8 @@ static void on_report(struct feed *feed, const struct message *message)
 	report_fini(&feed->report);
 	feed->report = report;
 	feed->reported = true;
+	if (pulse_beat(&feed->pulse, &report))
+		on_pulse(feed);
 }
 
 static void on_draining(struct feed *feed, struct peer *peer)
@@ -453,27 +481,6 @@ void feed_ended(struct feed *feed, pid_t pid)
 
 /* ---- start and end ------------------------------------------------------------------------- */
 
-static int listen_at(const char *path, int *ret_fd)
-{
-	_cleanup_(mem_closep) int fd =
-		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_un name;
-	int r = sockaddr_from_path(path, &name);
-
-	if (r < 0)
-		return r;
-	if (fd < 0)
-		return -errno;
-	/* Whoever holds the admin socket of this folder owns this one, too. */
-	unlink(path);
-	/* Proxies have another user: who may connect is seen from where they come. */
-	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 || chmod(path, 0666) < 0 ||
-	    listen(fd, PEERS_MAX) < 0)
-		return -errno;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
 int feed_open(const struct feed_config *config, struct feed **ret_feed)
 {
 	struct feed *feed = mem_new(sizeof(*feed));
@@ -490,7 +497,7 @@ int feed_open(const struct feed_config *config, struct feed **ret_feed)
 	(void)!getrandom(&first, sizeof(first), GRND_NONBLOCK);
 	feed->sockets.next_id = first & INT32_MAX;
 	feed->first_serial = ((uint64_t)first << 24) + 1;
-	r = listen_at(feed->path, &feed->fd);
+	r = channel_listen(feed->path, PEERS_MAX, &feed->fd);
 	if (!r) {
 		feed->accepting =
 			loop_fd_add(config->loop, feed->fd, LOOP_READ, on_connection, feed);
@@ -515,6 +522,7 @@ void feed_close(struct feed *feed)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
 		stop_timer(timers[i]);
+	pulse_stop(&feed->pulse);
 	loop_fd_remove(feed->accepting);
 	if (feed->fd >= 0) {
 		close(feed->fd);
@@ -572,6 +580,8 @@ void feed_status(const struct feed *feed, struct feed_status *ret_status)
 		.pid = feed->current ? feed->current->pid : 0,
 		.generation = feed->acked_generation,
 		.current = current,
+		.silent = feed->pulse.silent,
+		.stalled = pulse_stalled(&feed->pulse, feed->config.threads),
 		.refusal = feed->refusal,
 		.starts = feed->starts,
 		.report = feed->reported ? &feed->report : NULL,

@@ -77,6 +77,8 @@ struct feed_status {
 	pid_t pid;		       /* of the proxy in charge, 0: none */
 	uint64_t generation;	       /* newest that it serves */
 	bool current;		       /* that is the newest applied one */
+	bool silent;		       /* it gives no sign of life */
+	size_t stalled;		       /* threads of it that give none */
 	const char *refusal;	       /* why it does not serve the newest, "" */
 	unsigned starts;	       /* so far */
 	const struct report *report;   /* the last one, NULL: none yet */

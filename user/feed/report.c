@@ -82,6 +82,7 @@ void report_encode(const struct report *report, struct str *out)
 	bytes_put_u32(out, (uint32_t)report->n_listeners);
 	for (size_t i = 0; i < report->n_listeners; i++)
 		put_listener(out, &report->listeners[i]);
+	bytes_put_data(out, report->stalled, sizeof(report->stalled));
 }
 
 /* ---- in ------------------------------------------------------------------------------------ */
@@ -155,6 +156,7 @@ static void get_report(struct bytes *in, struct report *report)
 	report->listeners = mem_array(report->n_listeners, sizeof(*report->listeners));
 	for (size_t i = 0; i < report->n_listeners; i++)
 		get_listener(in, &report->listeners[i]);
+	bytes_get_data(in, report->stalled, sizeof(report->stalled));
 }
 
 int report_decode(const void *data, size_t len, struct report *ret_report)

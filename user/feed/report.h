@@ -45,6 +45,8 @@ struct report_listener {
 	uint64_t not_found; /* no rule took it */
 };
 
+#define REPORT_WORKERS_MAX 256 /* threads of a proxy */
+
 struct report {
 	uint64_t generation; /* in force in all threads */
 	bool draining;
@@ -60,7 +62,18 @@ struct report {
 	size_t n_rules;
 	struct report_listener *listeners;
 	size_t n_listeners;
+	uint8_t stalled[REPORT_WORKERS_MAX / 8]; /* a bit a thread: no sign of life for a second */
 };
+
+static inline void report_set_stalled(uint8_t *stalled, unsigned worker)
+{
+	stalled[worker / 8] |= (uint8_t)(1u << worker % 8);
+}
+
+static inline bool report_is_stalled(const uint8_t *stalled, unsigned worker)
+{
+	return stalled[worker / 8] >> worker % 8 & 1;
+}
 
 void report_encode(const struct report *report, struct str *out);
 /* -EBADMSG. *ret_report is for report_fini(). */

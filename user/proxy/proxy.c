@@ -17,6 +17,9 @@
 #include "proxy/registry.h"
 #include "proxy/worker.h"
 
+/* A worker that has not ticked for so long stands still. */
+#define STALLED_MS 1000
+
 struct proxy {
 	struct worker_group group;
 	unsigned started;
@@ -236,14 +239,21 @@ static void add_counters(struct report *report, const struct worker_counters *co
 
 void proxy_report(const struct proxy *proxy, struct report *ret_report)
 {
+	uint64_t now = clock_ms();
+
 	*ret_report = (struct report){
 		.generation = proxy->generation,
 		.draining = proxy->draining,
 		.threads = proxy->started,
 		.log_dropped = accesslog_dropped(proxy->group.log),
 	};
-	for (unsigned i = 0; i < proxy->started; i++)
-		add_counters(ret_report, &proxy->group.workers[i].counters);
+	for (unsigned i = 0; i < proxy->started; i++) {
+		const struct worker *worker = &proxy->group.workers[i];
+
+		add_counters(ret_report, &worker->counters);
+		if (i < REPORT_WORKERS_MAX && now - atomic_load(&worker->beat_ms) > STALLED_MS)
+			report_set_stalled(ret_report->stalled, i);
+	}
 	if (proxy->tables)
-		table_report(proxy->tables->table, clock_ms(), ret_report);
+		table_report(proxy->tables->table, now, ret_report);
 }

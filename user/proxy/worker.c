@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "proxy/acceptor.h"
 #include "proxy/downstream.h"
@@ -171,6 +172,7 @@ static void on_tick(void *arg)
 {
 	struct worker *worker = arg;
 
+	atomic_store(&worker->beat_ms, clock_ms());
 	accesslog_flush(worker->log);
 	pool_sweep(worker);
 	if (worker->draining_since)
@@ -231,6 +233,7 @@ int worker_start(struct worker_group *group, unsigned index)
 	worker->group = group;
 	worker->index = index;
 	worker->times = group->times;
+	atomic_store(&worker->beat_ms, clock_ms());
 	worker->last_message = &worker->inbox;
 	pthread_mutex_init(&worker->lock, NULL);
 	worker->log = accesslog_writer_new(group->log);

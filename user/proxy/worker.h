@@ -65,6 +65,7 @@ struct worker {
 	pthread_mutex_t lock;
 	struct worker_message *inbox, **last_message;
 	_Atomic uint64_t applied; /* serial of the table in force */
+	_Atomic uint64_t beat_ms; /* clock_ms() at the last tick: a sign of life */
 	_Atomic bool drained;
 	_Atomic bool waiting; /* requests wait for connections */
 	struct worker_counters counters;

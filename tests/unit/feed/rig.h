@@ -51,7 +51,7 @@ struct world {
 	struct feed_config config;
 	char dir[32];
 	unsigned starts, changes, keys, done;
-	size_t n_led, leads;
+	size_t n_led, n_out, leads; /* sockets; of them without a worker that takes connections */
 	uint16_t ports[2];
 	struct plan_bind binds[2];
 	struct plan_cert certs[1];
@@ -90,8 +90,10 @@ static void on_sockets(void *arg, const int *fds, size_t n)
 {
 	struct world *world = arg;
 
-	(void)fds;
 	world->n_led = n;
+	world->n_out = 0;
+	for (size_t i = 0; i < n; i++)
+		world->n_out += fds[i] < 0;
 	world->leads++;
 }
 

@@ -308,6 +308,93 @@ static void who_says_no_hello_is_not_heard(void **state)
 	unmake(world);
 }
 
+/* ---- signs of life ------------------------------------------------------------------------- */
+
+static void report_stalled(struct actor *actor, unsigned worker)
+{
+	struct message message = { .type = MESSAGE_REPORT };
+	_cleanup_(str_fini) struct str bytes = { 0 };
+	struct report report = { .threads = 2 };
+
+	if (worker < 2)
+		report_set_stalled(report.stalled, worker);
+	report_encode(&report, &bytes);
+	assert_int_equal(memory_seal(bytes.buf, bytes.len, &message.fd), 0);
+	say(actor, &message);
+	close(message.fd);
+}
+
+static bool all_out(struct world *world, struct actor *actor)
+{
+	(void)actor;
+	return world->n_out == 2;
+}
+
+static bool one_out(struct world *world, struct actor *actor)
+{
+	(void)actor;
+	return world->n_out == 1;
+}
+
+static bool none_out(struct world *world, struct actor *actor)
+{
+	(void)actor;
+	return !world->n_out;
+}
+
+static bool is_silent(const struct world *world)
+{
+	struct feed_status status;
+
+	feed_status(world->feed, &status);
+	return status.silent;
+}
+
+static void a_worker_without_a_sign_of_life_gets_no_connections(void **state)
+{
+	struct world *world = make(true);
+	struct actor *actor = in_charge(world);
+
+	(void)state;
+	report_stalled(actor, 1);
+	run_until(world, actor, one_out);
+	assert_false(is_silent(world));
+	report_stalled(actor, 2);
+	run_until(world, actor, none_out);
+	leave(actor);
+	unmake(world);
+}
+
+static void neither_does_a_silent_proxy(void **state)
+{
+	struct world *world = make(true);
+	struct actor *actor = in_charge(world);
+
+	(void)state;
+	assert_false(is_silent(world));
+	run_until(world, actor, all_out);
+	assert_true(is_silent(world));
+	report_stalled(actor, 2);
+	run_until(world, actor, none_out);
+	assert_false(is_silent(world));
+	leave(actor);
+	unmake(world);
+}
+
+/* The next one finds them in the queues. */
+static void connections_wait_for_the_successor_of_a_silent_one(void **state)
+{
+	struct world *world = make(true);
+	struct actor *actor = in_charge(world);
+
+	(void)state;
+	run_until(world, actor, all_out);
+	leave(actor);
+	run_until(world, NULL, none_out);
+	assert_false(is_silent(world));
+	unmake(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +409,9 @@ int main(void)
 		cmocka_unit_test(a_drain_ends_with_the_proxy),
 		cmocka_unit_test(a_drain_of_nobody_ends_at_once),
 		cmocka_unit_test(who_says_no_hello_is_not_heard),
+		cmocka_unit_test(a_worker_without_a_sign_of_life_gets_no_connections),
+		cmocka_unit_test(neither_does_a_silent_proxy),
+		cmocka_unit_test(connections_wait_for_the_successor_of_a_silent_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,7 @@ static struct report sample(void)
 		.n_rules = 2,
 		.listeners = listeners,
 		.n_listeners = 1,
+		.stalled = { 1, [31] = 128 },
 	};
 }
 
