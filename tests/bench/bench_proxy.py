@@ -14,6 +14,7 @@ import argparse
 import glob
 import os
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -24,6 +25,7 @@ sys.path[:0] = [os.path.join(TOP, "harness")]
 
 import gateway as gw  # pylint: disable=wrong-import-position
 from objects import Manifests, namespace  # pylint: disable=wrong-import-position
+from rig import BPFFS  # pylint: disable=wrong-import-position
 from proc import (  # pylint: disable=wrong-import-position
     Place,
     built,
@@ -85,6 +87,8 @@ class Bench:
         self.scratch = tempfile.TemporaryDirectory(prefix="naru-bench-")
         self.directory = self.scratch.name
         self.roots = {}
+        self.bpffs = f"{BPFFS}/{self.netns}"
+        os.mkdir(self.bpffs)
         run(["ip", "netns", "add", self.netns])
         run(["ip", "-n", self.netns, "link", "set", "lo", "up"])
         for addr in BACKENDS:
@@ -160,7 +164,7 @@ class Bench:
                       *(gw.route(f"r{n}", gw.rule(gw.backend("app")),
                                  hostnames=[f"r{n}.example.com"]) for n in range(ROUTES)))
         self.start("naru", [built("narud"), "--manifests", manifests.directory, "--l4", "off",
-                            "--run-dir", f"{self.directory}/run", "--bpffs", "/sys/fs/bpf",
+                            "--run-dir", f"{self.directory}/run", "--bpffs", self.bpffs,
                             "--l7-threads", "1", "--access-log", "off"])
 
     def serves(self, port):
@@ -197,6 +201,7 @@ class Bench:
         kill_all([(process.pid, born) for process, born in self.processes])
         for process, _ in self.processes:
             process.wait()
+        shutil.rmtree(self.bpffs)
         run(["ip", "netns", "delete", self.netns])
         self.scratch.cleanup()
 
