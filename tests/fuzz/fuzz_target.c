@@ -28,7 +28,7 @@ static void try_path(struct http_text text, struct arena *arena)
 	http_require(r == 0 || r == -EINVAL);
 	if (r)
 		return;
-	http_require(path.len && path.len <= text.len && *path.at == '/');
+	http_require(path.len && path.len <= 3 * text.len && *path.at == '/');
 	http_require(!has(path, "//") && !has(path, "/./") && !has(path, "/../"));
 	http_require(!ends(path, "/.") && !ends(path, "/.."));
 	http_require(!has(path, "/..;") && !has(path, "/.;") && !has(path, "/..%2F"));
