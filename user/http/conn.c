@@ -213,6 +213,11 @@ void conn_close(struct conn *conn)
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
+int conn_fd(const struct conn *conn)
+{
+	return io_fd(conn->file);
+}
+
 int conn_local(const struct conn *conn, struct addr *ret_addr, uint16_t *ret_port)
 {
 	struct sockaddr_storage sockaddr;

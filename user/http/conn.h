@@ -40,5 +40,7 @@ void conn_shutdown(struct conn *conn);
 /* NULL is legal. */
 void conn_close(struct conn *conn);
 
+/* The socket's. */
+int conn_fd(const struct conn *conn);
 /* Of the socket. -errno. */
 int conn_local(const struct conn *conn, struct addr *ret_addr, uint16_t *ret_port);

@@ -2,8 +2,8 @@
 /*
  * Accepting. Readiness comes from the loop one socket at a time, so that no connection is taken
  * from the kernel's queue that this process would not answer if it died; then a few more are taken
- * in the same turn. Out of descriptors, a listener pauses instead of spinning, and idle connections
- * are closed.
+ * in the same turn. When clients have their share of descriptors, a listener pauses instead of
+ * spinning, and idle connections are closed.
  */
 #include "proxy/acceptor.h"
 
@@ -52,7 +52,8 @@ static bool is_exhausted(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* Takes up to max connections. 0: more may wait; -EAGAIN: none does; -EMFILE and the like. */
+/* Takes up to max connections. 0: more may wait; -EAGAIN: none does; -EMFILE and the like, also
+ * when clients have their share. */
 static int take(struct acceptor *acceptor, unsigned max)
 {
 	struct worker *worker = acceptor->worker;
@@ -60,9 +61,12 @@ static int take(struct acceptor *acceptor, unsigned max)
 	for (unsigned i = 0; i < max; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
-		int fd = accept4(io_fd(acceptor->file), (struct sockaddr *)&peer, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
 
+		if (counter_read(&worker->counters.connections) >= worker->group->shares.clients)
+			return -EMFILE;
+		fd = accept4(io_fd(acceptor->file), (struct sockaddr *)&peer, &len,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			worker->last_accept = worker_now(worker);
 			counter_add(&worker->counters.accepted, 1);

@@ -93,9 +93,17 @@ static void open_connection(struct exchange *exchange, struct endpoint *endpoint
 	static const struct exchange_failure failure = { RETRY_CONNECT, 503, ACCESSLOG_UF,
 							 "connect_failure" };
 	struct upstream *upstream;
+	int r;
 
 	use(exchange, endpoint);
-	if (upstream_open(exchange->worker, exchange->cluster, endpoint, &upstream)) {
+	r = upstream_open(exchange->worker, exchange->cluster, endpoint, &upstream);
+	if (r == -EMFILE || r == -ENFILE) {
+		/* The endpoint has no part in it, and another one would fare no better. */
+		exchange_flag(exchange, ACCESSLOG_UO, "out_of_descriptors");
+		exchange_answer_local(exchange, 503, "out of descriptors");
+		return;
+	}
+	if (r) {
 		exchange_try_fail(exchange, &failure);
 		return;
 	}

@@ -80,6 +80,7 @@ int proxy_start(const struct proxy_config *config, struct proxy **ret_proxy)
 
 	proxy->group.drain_ms = config->drain_ms;
 	proxy->group.times = config->times ? config->times : &times_default;
+	proxy->group.shares = descriptors_of_process(config->threads);
 	proxy->group.workers = mem_aligned(CACHE_LINE, size);
 	proxy->registry = registry_new(config->threads);
 	proxy->group.notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -44,6 +44,8 @@ int upstream_open(struct worker *worker, const struct cluster_view *view, struct
 	counter_add(&slot_of(upstream)->connections, 1);
 	r = conn_connect(worker->io, &endpoint->addr, endpoint->port, on_connected, upstream,
 			 &upstream->conn);
+	if (!r && conn_fd(upstream->conn) >= (int)worker->group->shares.endpoints)
+		r = -EMFILE;
 	if (r) {
 		upstream_close(upstream);
 		return r;

@@ -15,6 +15,7 @@
 #include "http/regex.h"
 #include "proxy/accesslog.h"
 #include "proxy/counter.h"
+#include "proxy/descriptors.h"
 #include "proxy/times.h"
 #include "proxy/view.h"
 
@@ -35,6 +36,7 @@ struct worker_group {
 	struct worker *workers;
 	unsigned n;
 	const struct times *times;
+	struct descriptors_shares shares;
 	struct accesslog *log;
 	uint32_t drain_ms;
 	int notify_fd; /* an eventfd: the main thread has something to look at */
