@@ -11,6 +11,21 @@ MAP_HASH(node_addr, struct naru_addr, struct naru_node_addr, NARU_NODE_ADDRS_MAX
 MAP_HASH(flow4, struct naru_flow4_key, struct naru_flow4, NARU_FLOWS_MAX, 0);
 MAP_HASH(flow6, struct naru_flow6_key, struct naru_flow6, NARU_FLOWS_MAX, 0);
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__type(key, struct naru_range_key);
+	__type(value, __u8);
+	__uint(max_entries, NARU_RANGES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} source_range SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct naru_affinity_key);
+	__type(value, struct naru_affinity);
+	__uint(max_entries, NARU_AFFINITY_MAX);
+} affinity SEC(".maps");
+
 MAP_ARRAY(lut, BPF_MAP_TYPE_ARRAY, struct naru_lut_block, NARU_LUT_BLOCKS, 0);
 MAP_ARRAY(ep_list, BPF_MAP_TYPE_ARRAY, struct naru_list_block, NARU_LIST_BLOCKS, 0);
 MAP_ARRAY(filter, BPF_MAP_TYPE_ARRAY, struct naru_filter, 1, BPF_F_MMAPABLE);

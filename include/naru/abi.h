@@ -16,22 +16,27 @@
 
 #include <naru/limits.h>
 
-#define NARU_ABI_VERSION 2
+#define NARU_ABI_VERSION 3
 
 /* ---- services: touched by first packets only --------------------------------------------- */
 
 enum naru_proto {
 	NARU_TCP = 6,
 	NARU_UDP = 17,
+	NARU_SCTP = 132,
 };
 
 enum naru_frontend_kind {
 	NARU_CLUSTER_IP = 1,
 	NARU_NODE_PORT,
 	NARU_LOAD_BALANCER,
+	NARU_EXTERNAL_IP,
+	NARU_HOST_PORT, /* a port of this node that belongs to one pod */
+	NARU_NO_PORT,	/* a ClusterIP's ports that no service has: refused */
 };
 
-/* `svc`: a NodePort has the address :: (any address of the node). */
+/* `svc`: a NodePort or hostPort has the address :: (any address of the node); NARU_NO_PORT has port
+ * and protocol 0, and of its value nothing but the kind. */
 struct naru_svc_key {
 	__u8 addr[16];
 	__u16 port;
@@ -59,6 +64,30 @@ struct naru_svc {
 	enum naru_frontend_kind kind;
 	struct naru_set external; /* for clients outside */
 	struct naru_set internal; /* for pods and sockets of this node */
+	__u32 affinity;	  /* ticks without a new flow after which a client's endpoint is forgotten;
+			 * 0: every flow is spread */
+	__u8 ranged;	  /* 1: only for clients in `source_range` */
+	__u8 ranged_node; /* 1: sockets of the node itself are such clients */
+	__u8 pad[2];
+};
+
+/* `source_range`, an LPM trie: which clients may use a ranged frontend. */
+struct naru_range_key {
+	__u32 prefixlen; /* 32 for `svc`, then that of the address: an IPv4 /24 is 32 + 120 */
+	__u32 svc;	 /* id in `svc_name` */
+	__u8 addr[16];
+};
+
+/* `affinity`, an LRU map: who is forgotten too early is only spread anew. */
+struct naru_affinity_key {
+	__u8 client[16]; /* zero: the node's own sockets */
+	__u32 svc;	 /* id in `svc_name` */
+};
+
+struct naru_affinity {
+	__u32 ep;    /* id in `endpoint` */
+	__u32 index; /* where it was in the set's list */
+	__u32 seen;  /* tick of the last new flow */
 };
 
 struct naru_svc_name {
@@ -172,13 +201,15 @@ struct naru_flow6 {
 
 /* ---- node --------------------------------------------------------------------------------- */
 
-/* `node_addr`: every address that answers NodePorts. */
+/* `node_addr`: every address of the node that others can reach. */
 struct naru_addr {
 	__u8 addr[16];
 };
 
 struct naru_node_addr {
 	__u32 ifindex;
+	__u8 node_port; /* 1: NodePorts are served here (--nodeport-addresses); hostPorts always */
+	__u8 pad[3];
 };
 
 enum naru_device_class {
@@ -202,8 +233,9 @@ struct naru_device {
 
 /*
  * `filter`: "certainly not ours" without a hash. Bit n of ports is port n; bit n of addrs is set
- * when an address with naru_addr_bit() == n may match. [0] TCP, [1] UDP. Bits are set before the
- * first write that needs them and cleared only when neither plan nor any flow needs them.
+ * when an address with naru_addr_bit() == n may match. [0] TCP and SCTP, [1] UDP. Bits are set
+ * before the first write that needs them and cleared only when neither plan nor any flow needs
+ * them.
  */
 #define NARU_FILTER_WORDS 2048
 
@@ -215,6 +247,7 @@ struct naru_filter_half {
 struct naru_filter {
 	struct naru_filter_half front; /* destination at NARU_INGRESS: frontends, node addresses */
 	struct naru_filter_half back;  /* source at NARU_EGRESS: endpoints */
+	__u32 closed[NARU_FILTER_WORDS]; /* addresses whose every port is ours (NARU_NO_PORT) */
 };
 
 /* `state`: what changes while programs run. */
@@ -285,7 +318,9 @@ struct naru_config {
 
 _Static_assert(sizeof(struct naru_svc_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_set) == 20, "abi");
-_Static_assert(sizeof(struct naru_svc) == 48, "abi");
+_Static_assert(sizeof(struct naru_svc) == 56, "abi");
+_Static_assert(sizeof(struct naru_range_key) == 24, "abi");
+_Static_assert(sizeof(struct naru_affinity_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_svc_name) == NARU_NAME_LEN + 8, "abi");
 _Static_assert(sizeof(struct naru_lut_block) == 64, "abi");
 _Static_assert(sizeof(struct naru_list_block) == 64, "abi");

@@ -10,6 +10,7 @@
 #define NARU_DROPS(X)                                                                              \
 	X(NO_LOCAL_ENDPOINT, no_local_endpoint,                                                    \
 	  "the Local policy allows no endpoint of this node")                                      \
+	X(SOURCE_RANGE, source_range, "the client is in none of the service's source ranges")      \
 	X(FLOWS_FULL, flows_full, "the flow map is full: new flow refused")                        \
 	X(SNAT_EXHAUSTED, snat_exhausted, "no free source port towards this endpoint")             \
 	X(NO_ROUTE, no_route, "the routing table has no way to the next hop")                      \

@@ -9,6 +9,8 @@
 #define NARU_SERVICES_MAX   65536  /* service ports (one family each) in `svc_name` */
 #define NARU_ENDPOINTS_MAX  131072 /* distinct address, port, protocol triples in `endpoint` */
 #define NARU_FLOWS_MAX	    262144 /* entries of each flow map; a flow has two */
+#define NARU_RANGES_MAX	    65536  /* source ranges of all services */
+#define NARU_AFFINITY_MAX   65536  /* clients with an endpoint of their own */
 #define NARU_DEVICES_MAX    4096
 #define NARU_NODE_ADDRS_MAX 1024
 #define NARU_BINDS_MAX	    4096 /* addresses and ports of the proxy */

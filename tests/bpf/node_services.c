@@ -192,7 +192,10 @@ static void fill_node(void)
 		put("device", &ifindex, &device);
 	}
 	for (size_t i = 0; i < sizeof(node_addresses) / sizeof(*node_addresses); i++) {
-		struct naru_node_addr value = { .ifindex = world_ifindex(i ? NIC1 : NIC0) };
+		struct naru_node_addr value = {
+			.ifindex = world_ifindex(i ? NIC1 : NIC0),
+			.node_port = 1,
+		};
 		struct naru_addr addr;
 
 		world_mapped(node_addresses[i], AF_INET, addr.addr);

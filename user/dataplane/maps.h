@@ -22,6 +22,8 @@
 	X(flow4)                                                                                   \
 	X(flow6)                                                                                   \
 	X(node_addr)                                                                               \
+	X(source_range)                                                                            \
+	X(affinity)                                                                                \
 	X(filter)                                                                                  \
 	X(state)
 

@@ -248,7 +248,7 @@ static size_t unique(struct netlink_addr *addrs, size_t n)
 
 static int write_addr(const struct topology *t, const struct netlink_addr *addr)
 {
-	struct naru_node_addr value = { .ifindex = addr->ifindex };
+	struct naru_node_addr value = { .ifindex = addr->ifindex, .node_port = 1 };
 
 	return bpf_map_update_elem(t->load->maps.node_addr, addr->addr.byte, &value, BPF_ANY);
 }

@@ -16,6 +16,13 @@ static void service_fini(struct plan_service *service)
 	free(service->frontends);
 	free(service->cluster.endpoints);
 	free(service->local.endpoints);
+	free(service->ranges);
+}
+
+static void health_fini(struct plan_health *health)
+{
+	free(health->namespace);
+	free(health->name);
 }
 
 void plan_free(struct plan *plan)
@@ -25,6 +32,13 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->n_services; i++)
 		service_fini(&plan->services[i]);
 	free(plan->services);
+	free(plan->closed);
+	for (size_t i = 0; i < plan->n_healths; i++)
+		health_fini(&plan->healths[i]);
+	free(plan->healths);
+	for (size_t i = 0; i < plan->n_unbalanced; i++)
+		free(plan->unbalanced[i]);
+	free(plan->unbalanced);
 	l7_fini(&plan->l7);
 	free(plan->pod_cidrs);
 	free(plan->node);
@@ -66,9 +80,9 @@ int plan_service_compare(const struct plan_service *a, const struct plan_service
 const char *plan_kind_name(enum plan_kind kind)
 {
 	static const char *const names[] = {
-		[PLAN_CLUSTER_IP] = "cluster-ip",
-		[PLAN_NODE_PORT] = "node-port",
-		[PLAN_LOAD_BALANCER] = "load-balancer",
+		[PLAN_CLUSTER_IP] = "cluster-ip",	[PLAN_NODE_PORT] = "node-port",
+		[PLAN_LOAD_BALANCER] = "load-balancer", [PLAN_EXTERNAL_IP] = "external-ip",
+		[PLAN_HOST_PORT] = "host-port",
 	};
 
 	return names[kind];
@@ -76,7 +90,7 @@ const char *plan_kind_name(enum plan_kind kind)
 
 const char *plan_proto_name(uint8_t proto)
 {
-	return proto == 6 ? "tcp" : "udp";
+	return proto == 6 ? "tcp" : proto == 17 ? "udp" : "sctp";
 }
 
 const char *plan_policy_name(enum plan_policy policy)
@@ -121,11 +135,17 @@ static void print_service(const struct plan_service *service, FILE *out)
 	for (size_t i = 0; i < service->n_frontends; i++) {
 		const struct plan_frontend *f = &service->frontends[i];
 
-		fprintf(out, "  %s %s external=%s internal=%s\n", plan_kind_name(f->kind),
+		fprintf(out, "  %s %s external=%s internal=%s%s\n", plan_kind_name(f->kind),
 			plan_socket_format(&f->addr, f->port, text), plan_policy_name(f->external),
-			plan_policy_name(f->internal));
+			plan_policy_name(f->internal), f->ranged ? " ranged" : "");
 		local |= f->external == PLAN_LOCAL || f->internal == PLAN_LOCAL;
 	}
+	if (service->affinity_s)
+		fprintf(out, "  affinity %u s\n", service->affinity_s);
+	for (size_t i = 0; i < service->n_ranges; i++)
+		fprintf(out, "  source range %s\n", cidr_format(&service->ranges[i], text));
+	if (service->ranged_node)
+		fprintf(out, "  source range of this node\n");
 	print_set("cluster", &service->cluster, out);
 	if (local)
 		print_set("local", &service->local, out);
@@ -140,5 +160,12 @@ void plan_print(const struct plan *plan, FILE *out)
 		fprintf(out, "pod-cidr %s\n", cidr_format(&plan->pod_cidrs[i], text));
 	for (size_t i = 0; i < plan->n_services; i++)
 		print_service(&plan->services[i], out);
+	for (size_t i = 0; i < plan->n_closed; i++)
+		fprintf(out, "\nclosed %s\n", addr_format(&plan->closed[i], text));
+	for (size_t i = 0; i < plan->n_healths; i++)
+		fprintf(out, "\nhealth %s/%s port %u local %zu\n", plan->healths[i].namespace,
+			plan->healths[i].name, plan->healths[i].port, plan->healths[i].local_ready);
+	for (size_t i = 0; i < plan->n_unbalanced; i++)
+		fprintf(out, "\nunbalanced pod %s\n", plan->unbalanced[i]);
 	l7_print(&plan->l7, out);
 }

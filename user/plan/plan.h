@@ -20,6 +20,8 @@ enum plan_kind {
 	PLAN_CLUSTER_IP = 1,
 	PLAN_NODE_PORT,
 	PLAN_LOAD_BALANCER,
+	PLAN_EXTERNAL_IP,
+	PLAN_HOST_PORT,
 };
 
 /* Which of the service's two sets a class of clients uses. */
@@ -30,21 +32,36 @@ enum plan_policy {
 
 struct plan_frontend {
 	enum plan_kind kind;
-	struct addr addr; /* all zero for a NodePort */
+	struct addr addr; /* all zero for a NodePort, and a hostPort without hostIP */
 	uint16_t port;
 	enum plan_policy external; /* clients outside the node */
 	enum plan_policy internal; /* pods and sockets of this node */
+	bool ranged;		   /* only for clients in the service's source ranges */
 };
 
-/* One port of one Service in one family. */
+/* One port of one Service in one family, or a hostPort. */
 struct plan_service {
-	char *name;	/* namespace/name:port, with the port's name or else its number */
-	uint8_t proto;	/* 6 or 17 */
-	uint8_t family; /* 4 or 6 */
+	/* namespace/name:port, with the port's name or else its number; of a hostPort
+	 * namespace/pod/name:port. */
+	char *name;
+	uint8_t proto;			 /* 6, 17 or 132 */
+	uint8_t family;			 /* 4 or 6 */
 	struct plan_frontend *frontends; /* sorted by kind, address, port */
 	size_t n_frontends;
 	struct plan_set cluster; /* E1 of kube-proxy's rules */
 	struct plan_set local;	 /* E2; filled only when some frontend uses it */
+	uint32_t affinity_s;	 /* ClientIP affinity's time-out; 0: none */
+	struct cidr *ranges;	 /* loadBalancerSourceRanges of this family, sorted */
+	size_t n_ranges;
+	bool ranged_node; /* an address of this node is in one of them */
+};
+
+/* A Service with a healthCheckNodePort. */
+struct plan_health {
+	char *namespace;
+	char *name;
+	uint16_t port;
+	size_t local_ready; /* endpoints of this node, over all ports and families */
 };
 
 struct plan {
@@ -54,6 +71,12 @@ struct plan {
 	size_t n_pod_cidrs;
 	struct plan_service *services; /* sorted by name, proto, family */
 	size_t n_services;
+	struct addr *closed; /* ClusterIPs whose ports without a service refuse; sorted */
+	size_t n_closed;
+	struct plan_health *healths; /* sorted by namespace, name */
+	size_t n_healths;
+	char **unbalanced; /* UIDs of this node's pods whose sockets are not translated; sorted */
+	size_t n_unbalanced;
 	struct plan_l7 l7;
 	struct diag_list diags; /* what is wrong with single objects, sorted */
 };
