@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS termination with Secrets: names, hot change; what is wrong with one harms it alone."""
+import os
+import resource
+import signal
 import ssl
 
 import gateway as gw
@@ -100,6 +103,23 @@ def test_keys_are_told_nobody(edge):
         for where, text in told.items():
             assert len(text) > 10, where
             assert not [line for line in lines if line in text], where
+
+
+def test_keys_are_in_no_core(edge):
+    """narud and proxy hold keys when they crash, and the kernel writes no core of them, however
+    large one might be."""
+    node = edge.node
+    edge.settled()
+    pid = node.naructl_json("status")["l7"]["proxy"]["pid"]
+    # A file of its user, were it one that may be dumped.
+    assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+    resource.prlimit(node.narud.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+    os.kill(node.narud.pid, signal.SIGABRT)
+    end = os.waitid(os.P_PID, node.narud.pid, os.WEXITED | os.WNOWAIT)
+    assert (end.si_code, end.si_status) == (os.CLD_KILLED, signal.SIGABRT), end
+    node.narud.wait()
+    node.start_narud()
+    edge.settled()
 
 
 def test_plain_on_tls(edge):
