@@ -88,6 +88,41 @@ def test_other_protocol(mesh, family):
         eventually(lambda p=place: answers(p, mesh.v1, family))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_ports(mesh, kind, family):
+    """A Service with two ports: the one that the route names is the proxy's, the other stays with
+    packets; a port that the Service has not is closed, whatever the host listens on."""
+    place, addr = mesh.clients[kind], mesh.v1.front("ClusterIP", family)[0]
+    two = mesh.v1.service()
+    two["spec"]["ports"].append({"name": "more", "port": 81, "targetPort": 8081})
+    slices = [mesh.v1.slice(4), mesh.v1.slice(6)]
+    for each in slices:
+        each["ports"].append({"name": "more", "protocol": "TCP", "port": 8081})
+    server = mesh.nodes[0].host.serve(2222, "sshd")
+    mesh.manifests.put("v1.yaml", two)
+    mesh.manifests.put("v1-slices.yaml", *slices)
+    try:
+        eventually(lambda: place.ask_web(addr, 81, "-t", 1)["by"] == {"v1": 1})
+        kept = place.start_web(addr, 81, "-n", 0, "-k", "-i", 5).wait_up()
+        mesh.manifests.put("mesh.yaml", gw.route("mesh", gw.rule(mesh.web2), service=mesh.v1))
+        eventually(lambda: by(place, mesh.v1, family)["by"] == {"v2": 1})
+        counts = place.ask_web(addr, 81, "-n", 10, "--show")
+        assert counts["by"] == {"v1": 10}, counts
+        # Nobody has told the backend about a client: no proxy was there.
+        assert "x-forwarded-for" not in counts["answer"]["body"], counts
+        assert mesh.nodes[0].host.ask("127.0.0.1", 2222)["ok"] == 1
+        assert place.ask(addr, 2222, "-t", 700)["ok"] == 0
+        counts = kept.stop()
+        assert counts["failed"] == 0 and counts["connections"] == 1, counts
+    finally:
+        mesh.manifests.remove("mesh.yaml")
+        mesh.v1.write()
+        mesh.v1.set(*mesh.v1.endpoints)
+        server.kill()
+        server.wait()
+    eventually(lambda: answers(place, mesh.v1, family))
+
+
 def test_two_services_side_by_side(mesh, family):
     """A route for one Service leaves others alone."""
     mesh.manifests.put("mesh.yaml", gw.route("mesh", gw.rule(mesh.web2), service=mesh.web))
