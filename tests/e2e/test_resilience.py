@@ -2,11 +2,14 @@
 """Timeouts, retries, the circuit breaker and ejection: what the client sees, what the backends saw
 and what the access log says agree."""
 import json
+import socket
+import struct
+import time
 
 import gateway as gw
 import pytest
-from edge import edge_made, statuses
-from proc import eventually
+from edge import HOST, VIP, edge_made, statuses
+from proc import entered, eventually
 
 
 @pytest.fixture(scope="module", name="edge")
@@ -56,7 +59,7 @@ def test_backend_timeout_and_retry(edge):
 
 def test_retry_hides_a_flaky_backend(edge):
     """Every second answer of each pod is a 503: with retries nobody sees one, without everybody
-    does; a POST whose request was sent is not tried again unless its status is listed."""
+    does."""
     edge.put_route(gw.rule(edge.v1, path="/kept", retry={"codes": [503], "attempts": 4,
                                                          "backoff": "5ms"}),
                    gw.rule(edge.v1, path="/bare"))
@@ -116,6 +119,30 @@ def test_tries_are_counted_alike(edge):
         before += expected + 1
 
 
+def test_time_limit_of_each_try(edge):
+    """timeouts.backendRequest cuts every try of its own: the backend sees them all, the client the
+    504 of the last one."""
+    before = alone(edge, gw.rule(edge.v2, path="/each", timeouts={"backendRequest": "200ms"},
+                                 retry={"attempts": 2, "backoff": "5ms"}))
+    counts = edge.ask("--path", "/each/1", "-H", "x-do: delay=2000")
+    assert statuses(counts) == {504}, counts
+    entry = only(edge, "/each/1")
+    assert entry["attempts"] == 3 and "UT" in entry["response_flags"].split(","), entry
+    assert 600 <= entry["duration"] + 3 < 2000, entry
+    assert tries(edge, before) == 3
+
+
+def test_wait_between_tries(edge):
+    """retry.backoff is the least time between tries, twice as long each time."""
+    before = alone(edge, gw.rule(edge.v2, path="/wait", retry={"codes": [503], "attempts": 2,
+                                                               "backoff": "150ms"}))
+    counts = edge.ask("--path", "/wait/1", "-H", "x-do: status=503")
+    assert statuses(counts) == {503}, counts
+    entry = only(edge, "/wait/1")
+    assert entry["attempts"] == 3 and entry["duration"] + 3 >= 450, entry
+    assert tries(edge, before) == 3
+
+
 def test_request_timeout_spans_tries(edge):
     """timeouts.request covers all tries and the waits between them; no try begins after it."""
     policy = {"codes": [503], "attempts": 50, "backoff": "100ms"}
@@ -140,6 +167,37 @@ def test_no_connection(edge):
         assert statuses(counts) == {200}, counts
     finally:
         edge.servers["v1a"] = edge.pods["v1"][0].serve_web(8080, "v1")
+
+
+def test_flags_of_failures(edge):
+    """What the proxy answers by itself has a flag that says why: no route, no endpoint, no
+    connection; and so has a request whose client went away."""
+    edge.put_route(gw.rule(edge.v1, path="/flags"), gw.rule(edge.v2, path="/bare"),
+                   gw.rule(edge.v1, path="/"), hostnames=[HOST])
+    edge.settled("--path", "/bare")
+    assert statuses(edge.ask("--path", "/flags/nr", "--host", "no.example.com")) == {404}
+    with entered(edge.rig.client.netns):
+        sock = socket.create_connection((VIP[4], 80), timeout=10)
+    with sock:
+        sock.sendall(f"GET /flags/dc HTTP/1.1\r\nhost: {HOST}\r\nx-do: delay=1500\r\n\r\n"
+                     .encode())
+        time.sleep(0.3)
+        # A reset, not the end of a client that still waits for its answer.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    edge.servers["v2"].kill()
+    edge.servers["v2"].wait()
+    try:
+        assert statuses(edge.ask("--path", "/bare/uf")) == {503}
+        edge.v2.set()
+        eventually(lambda: statuses(edge.ask("--path", "/bare/uh")) == {503} and
+                   any(e["response_flags"] == "UH" for e in logged(edge, "/bare/uh")))
+    finally:
+        edge.servers["v2"] = edge.pods["v2"][0].serve_web(8080, "v2")
+        edge.v2.set(*(edge.rig.endpoint(pod) for pod in edge.pods["v2"]))
+    for path, code, flags in (("/flags/nr", 404, "NR"), ("/bare/uf", 503, "UF"),
+                              ("/flags/dc", 0, "DC")):
+        entry = only(edge, path)
+        assert (entry["response_code"], entry["response_flags"]) == (code, flags), entry
 
 
 def test_breaker(edge):
