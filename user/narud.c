@@ -100,8 +100,6 @@ static int serve(const struct options *options, const char *node_name)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* Decoders leave pieces of keys in memory that they have given back: not for a core. */
-	prctl(PR_SET_DUMPABLE, 0);
 	r = daemon_open(&daemon, options, node_name);
 	if (!r)
 		daemon_run(&daemon);
@@ -124,6 +122,8 @@ static int run(const struct options *options)
 		return EXIT_SUCCESS;
 	}
 	log_set_level((enum log_level)options->log_level);
+	/* Decoders leave pieces of keys in memory that they have given back: not for a core. */
+	prctl(PR_SET_DUMPABLE, 0);
 	r = options->check ? check(options, node_name) : serve(options, node_name);
 	if (r == -EBUSY || r == -EADDRINUSE)
 		return EX_TEMPFAIL;

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS termination with Secrets: names, hot change; what is wrong with one harms it alone."""
+import fcntl
 import os
 import resource
 import signal
 import ssl
+import subprocess
 
 import gateway as gw
 import pytest
@@ -105,6 +107,12 @@ def test_keys_are_told_nobody(edge):
             assert not [line for line in lines if line in text], where
 
 
+def wait_channel(pid):
+    """Where in the kernel a process waits."""
+    with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
+        return file.read()
+
+
 def test_keys_are_in_no_core(edge):
     """narud and proxy hold keys when they crash, and the kernel writes no core of them, however
     large one might be."""
@@ -120,6 +128,23 @@ def test_keys_are_in_no_core(edge):
     node.narud.wait()
     node.start_narud()
     edge.settled()
+
+
+def test_check_leaves_no_core(edge, tmp_path):
+    """Nor of narud --check, which reads the same objects."""
+    reading, writing = os.pipe()
+    os.write(writing, bytes(fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)))
+    argv = ["prlimit", "--core=unlimited", built("narud"), "--check", "--print-plan",
+            "--manifests", edge.rig.manifests.directory]
+    # It has read all when it waits for somebody to read what it writes.
+    with subprocess.Popen(argv, stdout=writing, stderr=subprocess.DEVNULL, cwd=tmp_path) as check:
+        eventually(lambda: "pipe_write" in wait_channel(check.pid))
+        check.send_signal(signal.SIGABRT)
+        end = os.waitid(os.P_PID, check.pid, os.WEXITED | os.WNOWAIT)
+    os.close(reading)
+    os.close(writing)
+    assert (end.si_code, end.si_status) == (os.CLD_KILLED, signal.SIGABRT), end
+    assert not os.listdir(tmp_path)
 
 
 def test_plain_on_tls(edge):
