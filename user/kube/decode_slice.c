@@ -4,6 +4,7 @@
  * nothing is said, serving as ready is, not terminating. kind.c has the row.
  */
 #include "base/mem.h"
+#include "kube/duration.h"
 #include "kube/field.h"
 #include "kube/kind.h"
 
@@ -95,8 +96,16 @@ static const struct decode_field label_fields[] = {
 	{ 0 },
 };
 
+static const struct decode_field annotation_fields[] = {
+	{ .name = "endpoints.kubernetes.io/last-change-trigger-time",
+	  .fn = duration_moment,
+	  .offset = SLICE(trigger_us) },
+	{ 0 },
+};
+
 static const struct decode_field metadata_fields[] = {
 	{ .name = "labels", .fn = decode_object, .arg = label_fields },
+	{ .name = "annotations", .fn = decode_object, .arg = annotation_fields },
 	{ 0 },
 };
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <json-c/json.h>
+
 #include "base/mem.h"
 #include "kube/field.h"
 
@@ -210,9 +212,23 @@ static bool take_offset(const char **p, int *ret_minutes)
 	return true;
 }
 
-static bool parse_timestamp(const char *p, int64_t *ret_seconds)
+/* The digits of a fraction, as millionths; more than six are cut off. */
+static bool take_millionths(const char **p, uint32_t *ret_micro)
+{
+	size_t digits = strspn(*p, "0123456789");
+	uint32_t micro = 0;
+
+	for (size_t i = 0; i < 6; i++)
+		micro = micro * 10 + (i < digits ? (uint32_t)((*p)[i] - '0') : 0);
+	*p += digits;
+	*ret_micro = micro;
+	return digits > 0;
+}
+
+static bool parse_timestamp(const char *p, int64_t *ret_seconds, uint32_t *ret_micro)
 {
 	struct tm tm = { 0 };
+	uint32_t micro = 0;
 	int offset;
 
 	if (!take_number(&p, 4, 0, 9999, &tm.tm_year) || !take_char(&p, "-") ||
@@ -222,18 +238,14 @@ static bool parse_timestamp(const char *p, int64_t *ret_seconds)
 	    !take_number(&p, 2, 0, 59, &tm.tm_min) || !take_char(&p, ":") ||
 	    !take_number(&p, 2, 0, 60, &tm.tm_sec))
 		return false;
-	if (take_char(&p, ".")) {
-		size_t digits = strspn(p, "0123456789");
-
-		if (!digits)
-			return false;
-		p += digits;
-	}
+	if (take_char(&p, ".") && !take_millionths(&p, &micro))
+		return false;
 	if (!take_offset(&p, &offset) || *p)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	*ret_seconds = timegm(&tm) - offset * 60;
+	*ret_micro = micro;
 	return true;
 }
 
@@ -242,12 +254,27 @@ void duration_timestamp(struct decode *d, const struct decode_field *field,
 {
 	const char *text = value ? field_text(d, value) : NULL;
 	int64_t seconds;
+	uint32_t micro;
 
 	(void)field;
 	if (!text)
 		return;
-	if (parse_timestamp(text, &seconds))
+	if (parse_timestamp(text, &seconds, &micro))
 		*(int64_t *)target = seconds;
 	else
 		decode_expected(d, "a time such as 2026-01-31T12:00:00Z", value);
+}
+
+void duration_moment(struct decode *d, const struct decode_field *field, struct json_object *value,
+		     void *target)
+{
+	const char *text =
+		json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+	int64_t seconds;
+	uint32_t micro;
+
+	(void)d;
+	(void)field;
+	if (parse_timestamp(text, &seconds, &micro) && seconds > 0)
+		*(int64_t *)target = seconds * 1000000 + micro;
 }

@@ -17,3 +17,7 @@ void duration_istio(struct decode *d, const struct decode_field *field, struct j
 /* int64_t: "2026-01-31T12:00:00Z" (RFC 3339) as seconds since 1970. Left alone when absent. */
 void duration_timestamp(struct decode *d, const struct decode_field *field,
 			struct json_object *value, void *target);
+/* int64_t: the same with its fraction as microseconds, of an annotation that is for measuring only:
+ * what is no time counts as absent. */
+void duration_moment(struct decode *d, const struct decode_field *field, struct json_object *value,
+		     void *target);

@@ -16,6 +16,7 @@ struct kind_set {
 	const struct object **sorted;
 	size_t cap;
 	bool stale;
+	uint64_t changes;
 };
 
 struct model {
@@ -78,6 +79,13 @@ static const struct object **find_sorted(struct kind_set *set, const struct obje
 	return NULL;
 }
 
+/* Returns the new generation. */
+static uint64_t count_change(struct model *model, struct kind_set *set)
+{
+	set->changes++;
+	return ++model->generation;
+}
+
 bool model_put(struct model *model, struct object *object)
 {
 	struct kind_set *set = &model->kinds[object->kind];
@@ -88,6 +96,7 @@ bool model_put(struct model *model, struct object *object)
 	if (slot) {
 		former = *slot;
 		changed = !object_equal(former, object);
+		object->generation = former->generation;
 		if (!set->stale)
 			*find_sorted(set, object) = object;
 		*slot = object;
@@ -98,7 +107,8 @@ bool model_put(struct model *model, struct object *object)
 		set->n++;
 		set->stale = true;
 	}
-	model->generation += changed;
+	if (changed)
+		object->generation = count_change(model, set);
 	return changed;
 }
 
@@ -117,7 +127,7 @@ bool model_remove(struct model *model, enum object_kind kind, const char *namesp
 	object_free(object);
 	set->n--;
 	set->stale = true;
-	model->generation++;
+	count_change(model, set);
 	return true;
 }
 
@@ -161,4 +171,9 @@ size_t model_list(struct model *model, enum object_kind kind,
 uint64_t model_generation(const struct model *model)
 {
 	return model->generation;
+}
+
+uint64_t model_changes(const struct model *model, enum object_kind kind)
+{
+	return model->kinds[kind].changes;
 }

@@ -34,3 +34,6 @@ size_t model_list(struct model *model, enum object_kind kind,
 
 /* Goes up by one with every change of content. */
 uint64_t model_generation(const struct model *model);
+
+/* The same of one kind: how many changes there were so far. */
+uint64_t model_changes(const struct model *model, enum object_kind kind);

@@ -56,11 +56,9 @@ static const struct member slice_port[] = {
 };
 
 static const struct member slice[] = {
-	TEXT(endpoint_slice, service),
-	PLAIN(endpoint_slice, family),
-	LIST(endpoint_slice, endpoints, slice_endpoint),
-	LIST(endpoint_slice, ports, slice_port),
-	{ 0 },
+	TEXT(endpoint_slice, service),		 PLAIN(endpoint_slice, family),
+	PLAIN(endpoint_slice, trigger_us),	 LIST(endpoint_slice, endpoints, slice_endpoint),
+	LIST(endpoint_slice, ports, slice_port), { 0 },
 };
 
 static const struct member node[] = {

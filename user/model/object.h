@@ -39,6 +39,7 @@ struct object {
 	char *namespace;      /* "" for objects of the cluster */
 	char *name;
 	struct origin origin;
+	uint64_t generation; /* of the model, when the content last changed; set by the model */
 };
 
 enum l4_proto {
@@ -111,6 +112,9 @@ struct endpoint_slice {
 	struct object object;
 	char *service; /* label kubernetes.io/service-name, "" when absent */
 	int family;    /* 4, 6, or 0 for addressType FQDN */
+	/* annotation endpoints.kubernetes.io/last-change-trigger-time in microseconds since 1970,
+	 * 0 when absent */
+	int64_t trigger_us;
 	struct slice_endpoint *endpoints;
 	size_t n_endpoints;
 	struct slice_port *ports;

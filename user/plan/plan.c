@@ -155,7 +155,7 @@ void plan_print(const struct plan *plan, FILE *out)
 {
 	char text[ADDR_STR_LEN];
 
-	fprintf(out, "node %s\n", plan->node);
+	fprintf(out, "node %s%s\n", plan->node, plan->node_leaving ? " leaving" : "");
 	for (size_t i = 0; i < plan->n_pod_cidrs; i++)
 		fprintf(out, "pod-cidr %s\n", cidr_format(&plan->pod_cidrs[i], text));
 	for (size_t i = 0; i < plan->n_services; i++)

@@ -67,6 +67,7 @@ struct plan_health {
 struct plan {
 	uint64_t generation;	/* of the model it was compiled from */
 	char *node;		/* this node's name */
+	bool node_leaving;	/* it is being deleted, or the autoscaler is about to remove it */
 	struct cidr *pod_cidrs; /* of this node */
 	size_t n_pod_cidrs;
 	struct plan_service *services; /* sorted by name, proto, family */

@@ -161,6 +161,38 @@ static void timestamps(void **state)
 	}
 }
 
+/* For measuring only: what cannot be read is nobody's error. */
+static void moments(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us;
+	} rows[] = {
+		{ "2026-11-22T14:00:34Z", 1795356034000000 },
+		{ "2026-11-22T14:00:34.5Z", 1795356034500000 },
+		{ "2026-11-22T14:00:34.999999999Z", 1795356034999999 },
+		{ "2026-11-22T14:00:34.000001+00:00", 1795356034000001 },
+		{ "2026-11-22T14:00:34.Z", -1 },
+		{ "1969-11-22T14:00:34Z", -1 },
+		{ "soon", -1 },
+		{ "", -1 },
+		{ NULL, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct json_object *value = rows[i].text ? json_object_new_string(rows[i].text)
+							 : json_object_new_int(5);
+		struct decode d = { .file = "f", .object = "o" };
+		int64_t us = -1;
+
+		duration_moment(&d, NULL, value, &us);
+		assert_int_equal(us, rows[i].us);
+		assert_int_equal(d.errors, 0);
+		json_object_put(value);
+	}
+}
+
 static void absent_and_wrong_types_change_nothing(void **state)
 {
 	static const decode_fn fns[] = { duration_gateway, duration_istio, duration_timestamp };
@@ -189,6 +221,7 @@ int main(void)
 		cmocka_unit_test(gateway_durations),
 		cmocka_unit_test(istio_durations),
 		cmocka_unit_test(timestamps),
+		cmocka_unit_test(moments),
 		cmocka_unit_test(absent_and_wrong_types_change_nothing),
 	};
 

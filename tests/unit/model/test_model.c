@@ -45,6 +45,26 @@ static void a_put_replaces_and_tells_of_changes(void **state)
 	assert_ptr_equal(model_get(model, OBJECT_SERVICE, "default", "a"), moved);
 	assert_true(model_put(model, make_service("a", SERVICE_NODE_PORT)));
 	assert_int_equal(model_generation(model), 2);
+	assert_int_equal(model_changes(model, OBJECT_SERVICE), 2);
+	assert_int_equal(model_changes(model, OBJECT_NODE), 0);
+	model_free(model);
+}
+
+/* An object carries the generation in which it was changed last. */
+static void objects_know_their_generation(void **state)
+{
+	struct model *model = model_new();
+
+	(void)state;
+	model_put(model, make_service("a", SERVICE_CLUSTER_IP));
+	model_put(model, make_service("b", SERVICE_CLUSTER_IP));
+	model_put(model, make_service("a", SERVICE_CLUSTER_IP));
+	assert_int_equal(model_get(model, OBJECT_SERVICE, "default", "a")->generation, 1);
+	assert_int_equal(model_get(model, OBJECT_SERVICE, "default", "b")->generation, 2);
+	model_put(model, make_service("a", SERVICE_NODE_PORT));
+	assert_int_equal(model_get(model, OBJECT_SERVICE, "default", "a")->generation, 3);
+	model_remove(model, OBJECT_SERVICE, "default", "b");
+	assert_int_equal(model_changes(model, OBJECT_SERVICE), 4);
 	model_free(model);
 }
 
@@ -121,6 +141,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_put_replaces_and_tells_of_changes),
+		cmocka_unit_test(objects_know_their_generation),
 		cmocka_unit_test(a_removed_object_is_gone),
 		cmocka_unit_test(lists_are_sorted_by_namespace_and_name),
 		cmocka_unit_test(many_objects_are_found_again),

@@ -98,6 +98,7 @@ static void every_field_of_a_slice_counts(void **state)
 	assert_true(object_equal(&a->object, &b->object));
 	DIFFERS(service, (char[]){ "t" });
 	DIFFERS(family, 4);
+	DIFFERS(trigger_us, 1);
 	DIFFERS(n_endpoints, 0);
 	DIFFERS(endpoints[0].n_addrs, 0);
 	DIFFERS(endpoints[0].addrs[0].byte[3], 1);
