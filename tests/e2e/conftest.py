@@ -15,12 +15,12 @@ import rig as rigs  # noqa: E402  pylint: disable=wrong-import-position
 from proc import eventually  # noqa: E402  pylint: disable=wrong-import-position
 
 rigs.raise_on_signals()
-
-
+pytest_plugins = ["statements"]
 
 def pytest_configure(config):
-    """What make check leaves to make check-slow."""
+    """What make check leaves to make check-slow, and what the table of statements is made of."""
     config.addinivalue_line("markers", "slow: takes minutes; run by make check-slow only")
+    config.addinivalue_line("markers", "statement(name, title, differs): see statements.py")
 
 
 # A protocol of the matrix: options of the client program.

@@ -40,6 +40,7 @@ static struct {
 	bool udp;	   /* -u */
 	bool unconnected;  /* -x: sendto() and recvfrom() */
 	bool mapped;	   /* -m: IPv4 through an IPv6 socket */
+	bool full;	   /* -f: peers with their ports */
 	unsigned n;	   /* -n: requests of each thread, lines of stream; 0: until SIGTERM */
 	unsigned threads;  /* -c */
 	int timeout_ms;	   /* -t */
@@ -90,7 +91,8 @@ static void count_success(const char *server, char *peer, char *local)
 {
 	unsigned servers;
 
-	cut_port(peer);
+	if (!opt.full)
+		cut_port(peer);
 	pthread_mutex_lock(&lock);
 	if (ok_count++ == 0)
 		puts("up");
@@ -323,7 +325,7 @@ static body_fn parse(int argc, char **argv)
 	} modes[] = { { "who", run_who }, { "hold", run_hold }, { "stream", run_stream } };
 	int c;
 
-	while ((c = getopt(argc, argv, "uxmn:c:t:i:s:p:")) != -1) {
+	while ((c = getopt(argc, argv, "uxmfn:c:t:i:s:p:")) != -1) {
 		unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -335,6 +337,9 @@ static body_fn parse(int argc, char **argv)
 			break;
 		case 'm':
 			opt.mapped = true;
+			break;
+		case 'f':
+			opt.full = true;
 			break;
 		case 'n':
 			opt.n = (unsigned)value;
@@ -376,8 +381,9 @@ int main(int argc, char **argv)
 	pthread_t thread[256];
 
 	if (!body) {
-		fprintf(stderr, "usage: client [-u|-x] [-m] [-n N] [-c THREADS] [-t MS] [-i US] "
-				"[-s ADDR] [-p PORT] who|hold|stream ADDR PORT\n");
+		fprintf(stderr,
+			"usage: client [-u|-x] [-m] [-f] [-n N] [-c THREADS] [-t MS] [-i US] "
+			"[-s ADDR] [-p PORT] who|hold|stream ADDR PORT\n");
 		return 2;
 	}
 	sigaction(SIGTERM, &term, NULL);

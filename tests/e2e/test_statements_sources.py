@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements M: whom the endpoint sees. See statements.py."""
+import collections
+
+import pytest
+from statements import INSIDE, KINDS, OUTSIDE, PROTOS, statement
+
+EXTERNAL_LOCAL = {"externalTrafficPolicy": "Local"}
+KEPT = ("an address of outside is also kept when the endpoint is on the node that the client asked: "
+        "answers pass there anyway, and the application learns who asks")
+
+
+def seen(path, service, kind, family, *options, n=8):
+    """The addresses that the endpoints see, without ports."""
+    counts = path.ask(service, kind, family, *options, n=n)
+    assert counts["failed"] == 0, counts
+    return set(counts["peers"])
+
+
+def own(path, family):
+    """Addresses of node 1 on its way to other nodes."""
+    return {path.address(path.node, family)}
+
+
+@statement("M1", "a pod's address is kept; to a ClusterIP from outside the node's is used",
+           differs=KEPT)
+@PROTOS
+def test_m1_cluster_ip(path, family, proto):
+    """By what the endpoint sees: the pod, the node, or for outside clients the node unless the
+    endpoint is on it."""
+    near, far = path.service(path.near[0]), path.service(path.far[0])
+    path.becomes({"near1"}, near, "ClusterIP", family, *proto)
+    path.becomes({"far1"}, far, "ClusterIP", family, *proto)
+    client = {path.address(path.place, family)}
+    if path.name == "node":
+        assert seen(path, far, "ClusterIP", family, *proto) == own(path, family)
+    elif path.inside:
+        assert seen(path, near, "ClusterIP", family, *proto) == client
+        assert seen(path, far, "ClusterIP", family, *proto) == client
+    else:
+        assert seen(path, near, "ClusterIP", family, *proto) == client
+        assert seen(path, far, "ClusterIP", family, *proto) == own(path, family)
+
+
+@statement("M2", "external traffic: the node's address under Cluster, the client's under Local",
+           OUTSIDE, differs=KEPT)
+@pytest.mark.parametrize("kind", ("NodePort", "LoadBalancer"))
+@PROTOS
+def test_m2_external(path, kind, family, proto):
+    """A client outside, under both policies."""
+    cluster, local = path.service(path.far[0]), path.service(path.near[0], **EXTERNAL_LOCAL)
+    path.becomes({"far1"}, cluster, kind, family, *proto)
+    path.becomes({"near1"}, local, kind, family, *proto)
+    assert seen(path, cluster, kind, family, *proto) == own(path, family)
+    assert seen(path, local, kind, family, *proto) == {path.address(path.place, family)}
+
+
+@statement("M3", "a pod that reaches itself sees the node's address", ("pod-packets",))
+@pytest.mark.parametrize("kind", KINDS)
+@PROTOS
+def test_m3_hairpin(path, kind, family, proto):
+    """By every frontend. (By sockets the connection never leaves the pod and has its address.)"""
+    path.rig.bare.node = path.node
+    service = path.service(path.rig.bare)
+    path.becomes({"bare"}, service, kind, family, *proto)
+    gateway = path.address(path.node.gateway[family], family)
+    assert seen(path, service, kind, family, *proto) <= own(path, family) | {gateway}
+
+
+@statement("M4", "the node's source ports cannot be guessed from the client's", OUTSIDE)
+def test_m4_source_ports(path, family):
+    """Consecutive client ports: what the endpoint sees neither follows nor repeats them."""
+    service = path.service(path.far[0])
+    path.becomes({"far1"}, service, "NodePort", family)
+    addr, port = path.front(service, "NodePort", family)
+    with_ports = []
+    for number in range(45000, 45032):
+        counts = path.place.ask(addr, port, "-s", path.place.addr[family], "-p", number, "-f")
+        assert counts["failed"] == 0, counts
+        with_ports += [int(peer.rpartition(":")[2]) for peer in counts["peers"]]
+    steps = collections.Counter(b - a for a, b in zip(with_ports, with_ports[1:]))
+    assert len(set(with_ports)) == 32 and steps.most_common(1)[0][1] < 8, with_ports
+
+
+@statement("M6", "segments that connection tracking would call invalid reset nothing",
+           (*INSIDE[2:], *OUTSIDE))
+def test_m6_nothing_invalid(path, family):
+    """Large transfers over every road: no segment is invalid to the node's own tracking."""
+    for pod in (path.near[0], path.far[0]):
+        service = path.service(pod)
+        path.becomes({pod.name}, service, "LoadBalancer", family)
+        counts = path.place.ask(*path.front(service, "LoadBalancer", family), mode="stream",
+                                n=16384)
+        assert counts["failed"] == 0 and counts["ok"] == 16384, counts
+    assert path.node.ct_count("invalid") == 0
