@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where servers listen: ports, and one file. admin.c calls it, and what in daemon/ has ports. */
+#include "admin/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/sockaddr.h"
+
+#define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+int socket_parse(const char *text, struct addr *ret_addr, uint16_t *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	char host[ADDR_STR_LEN], *end;
+	unsigned long port;
+
+	if (len && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	if (!len || len >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
+		return -EINVAL;
+	memcpy(host, text, len);
+	host[len] = 0;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > UINT16_MAX)
+		return -EINVAL;
+	*ret_port = (uint16_t)port;
+	return addr_parse(host, ret_addr);
+}
+
+static int set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int socket_tcp(const struct addr *addr, uint16_t port, int *ret_fd)
+{
+	_cleanup_(mem_closep) int fd = -1;
+	struct sockaddr_storage name;
+	socklen_t len = sockaddr_from_addr(addr, port, &name);
+	int r;
+
+	fd = socket(name.ss_family, TYPE, 0);
+	if (fd < 0)
+		return -errno;
+	r = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (!r && name.ss_family == AF_INET6)
+		r = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	if (!r && bind(fd, (struct sockaddr *)&name, len) < 0)
+		r = -errno;
+	if (!r)
+		*ret_fd = TAKE_FD(fd);
+	return r;
+}
+
+int socket_tcp_any(uint16_t port, int *ret_fd)
+{
+	static const struct addr any6, any4 = { .byte = { [10] = 0xff, [11] = 0xff } };
+	int r = socket_tcp(&any6, port, ret_fd);
+
+	return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL ? socket_tcp(&any4, port, ret_fd) : r;
+}
+
+/* Is somebody behind the socket file? 0: no, and the file is gone now. */
+static int clear_path(const struct sockaddr_un *name)
+{
+	_cleanup_(mem_closep) int fd = socket(AF_UNIX, TYPE, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (lstat(name->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	if (!connect(fd, (const struct sockaddr *)name, sizeof(*name)) || errno == EAGAIN)
+		return -EADDRINUSE;
+	if (errno != ECONNREFUSED)
+		return -errno;
+	return unlink(name->sun_path) < 0 ? -errno : 0;
+}
+
+int socket_unix(const char *path, int *ret_fd)
+{
+	_cleanup_(mem_closep) int fd = socket(AF_UNIX, TYPE, 0);
+	struct sockaddr_un name;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = sockaddr_from_path(path, &name);
+	if (!r)
+		r = clear_path(&name);
+	if (r < 0)
+		return r;
+	/* The file takes the descriptor's mode: there is no moment in which others may connect. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
