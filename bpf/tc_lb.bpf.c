@@ -32,9 +32,10 @@ static __always_inline int process_ingress(struct __sk_buff *ctx, const int af)
 	if (parse(ctx, &p, af) != PKT_OK)
 		return TC_ACT_UNSPEC;
 	verdict = ingress(ctx, &p, &first, af);
-	if (first == FIRST_REJECT)
-		return reject(ctx, &p, af);
-	return verdict;
+	if (first != FIRST_REJECT)
+		return observe_verdict(ctx, &p.t, NARU_INGRESS, verdict, af);
+	observe_verdict(ctx, &p.t, NARU_INGRESS, CTX_DROP, af);
+	return reject(ctx, &p, af);
 }
 
 static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
@@ -50,6 +51,7 @@ static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
 	if (!value || stale(&p, NARU_EGRESS, value, now, af))
 		return TC_ACT_UNSPEC;
 	flow_note(flow_core(value, af), &p, now);
+	stat_packet(ctx, flow_core(value, af), af);
 	return rewrite(ctx, &p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : TC_ACT_UNSPEC;
 }
 

@@ -15,7 +15,7 @@ static __always_inline int process(struct xdp_md *ctx, const int af)
 
 	if (pkt_parse(ctx_data(ctx), ctx_end(ctx), &p, af) != PKT_OK)
 		return XDP_PASS;
-	return ingress(ctx, &p, &first, af);
+	return observe_verdict(ctx, &p.t, NARU_INGRESS, ingress(ctx, &p, &first, af), af);
 }
 
 SEC("xdp.frags")

@@ -24,6 +24,12 @@ static __always_inline void *ctx_end(const CTX *ctx)
 	return CTX_LOAD(ctx, data_end);
 }
 
+/* Of the network packet. */
+static __always_inline __u32 ctx_bytes(const CTX *ctx, const int af __attribute__((unused)))
+{
+	return (__u32)(long)CTX_LOAD(ctx, len) - PKT_L3;
+}
+
 static __always_inline __u32 ctx_ifindex(const CTX *ctx)
 {
 	return (long)CTX_LOAD(ctx, ifindex);

@@ -31,11 +31,12 @@ struct first {
 	struct naru_flow f;
 	__u32 hash;
 	__u32 now;
+	__u32 made;	       /* 1: by this packet, not by another CPU's */
 	struct tuple reply;    /* the endpoint's answer, and */
 	struct tuple reply_to; /* what the client shall see of it */
 	struct naru_flow reply_f;
 	struct naru_flow4 value4; /* their padding stays zero */
-	struct naru_flow6 value6;
+	struct naru_flow6 value6; /* in the end, the client's entry */
 };
 
 struct {
@@ -260,6 +261,7 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 	r = first_put_client(t, new, af);
 	if (!r) {
 		count(NARU_C_FLOW_NEW);
+		new->made = 1;
 		return FIRST_MADE;
 	}
 	/* After EEXIST another CPU was faster: its entry is as good, and without source translation
@@ -289,6 +291,7 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 	if (!CTX_IS_XDP && !pod && ctx_is_others(ctx, &new->f))
 		return FIRST_PASS;
 	set = pod ? &service->internal : &service->external;
+	trace_service(service, set, pod);
 	if (!set->count) {
 		if (CTX_IS_XDP)
 			return FIRST_PASS;
@@ -297,6 +300,7 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 	}
 	__builtin_memset(&new->f, 0, sizeof(new->f));
 	new->now = now;
+	new->made = 0;
 	new->hash = hash_tuple(t, cfg.hash_seed, af);
 	new->f.svc = service->id;
 	ep = service_choose(set, new->hash, &new->f.ep);

@@ -64,6 +64,8 @@ static __always_inline void *flow_lookup(const struct tuple *t, __u8 hook, const
 static __always_inline long flow_update(const struct tuple *t, __u8 hook, const void *value,
 					__u64 flags, const int af)
 {
+	if (cfg.dry_run)
+		return flags == BPF_NOEXIST && flow_lookup(t, hook, af) ? -FLOW_EEXIST : 0;
 	if (af == AF_INET) {
 		struct naru_flow4_key key;
 
@@ -79,6 +81,8 @@ static __always_inline long flow_update(const struct tuple *t, __u8 hook, const 
 
 static __always_inline void flow_delete(const struct tuple *t, __u8 hook, const int af)
 {
+	if (cfg.dry_run)
+		return;
 	if (af == AF_INET) {
 		struct naru_flow4_key key;
 
@@ -210,7 +214,7 @@ static __always_inline __u32 flow_reclaim(__u32 now, const int af)
 	struct reclaim r = { .now = now };
 	__u32 last;
 
-	if (!s)
+	if (!s || cfg.dry_run)
 		return 0;
 	last = s->reclaim_tick;
 	if (last == now || !__sync_bool_compare_and_swap(&s->reclaim_tick, last, now))

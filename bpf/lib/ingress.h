@@ -6,7 +6,9 @@
 #pragma once
 #include "filter.h"
 #include "first.h"
+#include "observe.h"
 #include "stale.h"
+#include "stat.h"
 
 /* Real subprograms: first packets shall not cost established ones registers and cache. */
 static __noinline int ingress_first4(CTX *ctx, const struct tuple *t, __u32 now)
@@ -64,6 +66,7 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 	if (p->ttl <= 1)
 		return ingress_drop(NARU_C_TTL);
 	flow_note(f, p, now);
+	stat_packet(ctx, f, af);
 	if (rewrite(ctx, p, value, 1, af))
 		return ingress_drop(NARU_C_REWRITE);
 #if !CTX_IS_XDP
@@ -87,9 +90,31 @@ static __always_inline int ingress_hairpin(CTX *ctx, const struct pkt *p, void *
 					   const int af)
 {
 	flow_note(flow_core(value, af), p, now);
+	stat_packet(ctx, flow_core(value, af), af);
 	if (rewrite(ctx, p, value, 0, af) || rewrite_swap_macs(ctx))
 		return ingress_drop(NARU_C_REWRITE);
 	return ctx_redirect(ctx, ctx_ifindex(ctx));
+}
+
+/* The entry to act upon; in a dry run a copy that may be written to, made from what the first
+ * packet left in `scratch` when there is no entry. */
+static __always_inline void *ingress_entry(void *value, const int af)
+{
+	struct first *new;
+	__u32 zero = 0;
+	void *copy;
+
+	if (!cfg.dry_run)
+		return value;
+	new = bpf_map_lookup_elem(&scratch, &zero);
+	if (!new)
+		return NULL;
+	copy = af == AF_INET ? (void *)&new->value4 : &new->value6;
+	if (value)
+		__builtin_memcpy(copy, value,
+				 af == AF_INET ? sizeof(new->value4) : sizeof(new->value6));
+	trace_flow(flow_core(copy, af), FLOW_ENTRY_ADDRS(copy), af);
+	return copy;
 }
 
 static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *value, __u32 now,
@@ -104,6 +129,7 @@ static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *valu
 	if (f->road == NARU_HAIRPIN)
 		return ingress_hairpin(ctx, p, value, now, af);
 	flow_note(f, p, now);
+	stat_packet(ctx, f, af);
 	return rewrite(ctx, p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : CTX_PASS;
 }
 
@@ -119,20 +145,34 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 	void *value;
 
 	*ret_first = FIRST_PASS;
-	if (!filter_ingress(&p->t, af))
+	if (!filter_ingress(&p->t, af)) {
+		trace_seen(NARU_TRACE_FILTERED);
 		return CTX_PASS;
+	}
 	now = now_tick();
 	value = flow_lookup(&p->t, NARU_INGRESS, af);
-	if (value && stale(p, NARU_INGRESS, value, now, af))
+	if (value && stale(p, NARU_INGRESS, value, now, af)) {
+		trace_seen(NARU_TRACE_STALE);
 		value = NULL;
-	if (value)
-		return ingress_act(ctx, p, value, now, af);
-	if (p->t.proto == NARU_TCP && !pkt_is_syn(p))
+	}
+	if (value) {
+		trace_seen(NARU_TRACE_HIT);
+		return ingress_act(ctx, p, ingress_entry(value, af), now, af);
+	}
+	trace_seen(NARU_TRACE_MISS);
+	if (p->t.proto == NARU_TCP && !pkt_is_syn(p)) {
+		trace_seen(NARU_TRACE_NO_SYN);
 		return CTX_PASS;
+	}
 	r = ingress_first(ctx, &p->t, now, af);
 	*ret_first = r;
 	if (r != FIRST_MADE)
 		return r == FIRST_DROP ? CTX_DROP : CTX_PASS;
-	value = flow_lookup(&p->t, NARU_INGRESS, af);
+	trace_seen(NARU_TRACE_MADE);
+	if (af == AF_INET)
+		observe_flow4(ctx, &p->t);
+	else
+		observe_flow6(ctx, &p->t);
+	value = ingress_entry(cfg.dry_run ? NULL : flow_lookup(&p->t, NARU_INGRESS, af), af);
 	return value ? ingress_act(ctx, p, value, now, af) : ingress_drop(NARU_C_FLOWS_FULL);
 }

@@ -30,6 +30,7 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	else
 		__builtin_memcpy(fib.ipv6_dst, daddr, 16);
 	r = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	trace_nexthop(r, fib.ifindex);
 	if (r == BPF_FIB_LKUP_RET_NOT_FWDED)
 		return NEXTHOP_LOCAL;
 	/* The answer to "too big for the device" is whole otherwise; the device judges sizes. */

@@ -36,7 +36,7 @@ static __always_inline struct naru_endpoint *service_choose(const struct naru_se
 	struct naru_list_block *list;
 	struct naru_lut_block *block;
 	struct naru_endpoint *ep = NULL;
-	__u32 index = 0, slot, key;
+	__u32 index = 0, slot = 0, key;
 
 	if (set->lut_len) {
 		slot = hash % set->lut_len;
@@ -51,7 +51,9 @@ static __always_inline struct naru_endpoint *service_choose(const struct naru_se
 		*ret_id = list->id[index % NARU_LIST_SLOTS];
 		ep = bpf_map_lookup_elem(&endpoint, ret_id);
 	}
-	if (!ep)
+	if (ep)
+		trace_choice(hash, slot, index, *ret_id);
+	else
 		count(NARU_C_NO_ENDPOINT_ENTRY);
 	return ep;
 }

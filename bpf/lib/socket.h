@@ -6,6 +6,7 @@
 #pragma once
 #include "filter.h"
 #include "hash.h"
+#include "observe.h"
 #include "service.h"
 
 #define ECONNREFUSED 111
@@ -57,8 +58,12 @@ static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
 	s->peer[slot].vip_port = vip_port;
 }
 
-static __always_inline int socket_refuse(const struct naru_set *set)
+static __always_inline int socket_refuse(const struct naru_svc *service, const __u8 vip_addr[16],
+					 const struct socket_peer *to)
 {
+	const struct naru_set *set = &service->internal;
+
+	observe_socket(service->id, to->proto, vip_addr, to->port, NULL);
 	count(NARU_C_SOCK_REFUSED);
 	bpf_set_retval(set->on_empty == NARU_REJECT ? -ECONNREFUSED : -EHOSTUNREACH);
 	return 0;
@@ -84,15 +89,16 @@ static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket
 	service = service_find(to->addr, to->port, to->proto, af);
 	if (!service)
 		return 1;
+	pkt_map_addr(vip_addr, to->addr, af);
 	if (!service->internal.count)
-		return socket_refuse(&service->internal);
+		return socket_refuse(service, vip_addr, to);
 	ep = service_choose(&service->internal,
 			    hash_word(hash_word(cfg.hash_seed, bpf_get_socket_cookie(ctx)), 0) >>
 				    32,
 			    &id);
 	if (!ep)
 		return 1;
-	pkt_map_addr(vip_addr, to->addr, af);
+	observe_socket(service->id, to->proto, vip_addr, to->port, ep);
 	socket_remember(ctx, ep, vip_addr, to->port);
 	service_endpoint_addr(ep, to->addr, af);
 	to->port = ep->port;

@@ -114,6 +114,22 @@ struct naru_endpoint {
 	__u8 local; /* 1: on this node */
 };
 
+/*
+ * `svc_stat`, one element a CPU, by id in `svc_name`: what went by this node's packet path. A
+ * packet that the kernel has merged from several is one. Ids from NARU_STATS_MAX on are not counted.
+ */
+struct naru_svc_stat {
+	__u64 packets[2]; /* to the endpoints, from them */
+	__u64 bytes[2];	  /* of network packets */
+	__u64 flows;	  /* begun, sockets included */
+};
+
+/* `svc_drop`: packets and socket operations that were dropped or refused, as __u64. */
+struct naru_svc_drop {
+	__u32 svc;
+	__u32 reason; /* enum naru_counter */
+};
+
 /* ---- flows -------------------------------------------------------------------------------- */
 
 /* Part of a flow's key: the same tuple may have to be treated in one direction only. */
@@ -254,11 +270,7 @@ struct naru_filter {
 struct naru_state {
 	__u32 nh_gen;	    /* low 16 bits count route, neighbour and link changes; never 0 */
 	__u32 reclaim_tick; /* tick of the last in-kernel reclaim of a full flow map */
-};
-
-struct naru_meta {
-	__u32 abi_version;
-	__u32 tick_shift;
+	__u32 watched;	    /* tick up to which somebody wants `events` */
 };
 
 /* ---- sockets ------------------------------------------------------------------------------ */
@@ -312,8 +324,87 @@ struct naru_config {
 	__u16 snat_min;	  /* --snat-ports */
 	__u16 snat_max;
 	__u8 bypass_netfilter;
-	__u8 pad[3];
+	__u8 dry_run; /* no map is written, and `trace` tells what was decided */
+	__u8 pad[2];
 	__u32 csum6_flags; /* more flags for bpf_l4_csum_replace on IPv6, if the kernel has any */
+};
+
+/* Of the programs that are attached. */
+struct naru_meta {
+	__u32 abi_version;
+	__u32 tick_shift;
+	struct naru_config config;
+};
+
+/* ---- seeing ------------------------------------------------------------------------------- */
+
+enum naru_event_kind {
+	NARU_EVENT_FLOW = 1, /* a flow began */
+	NARU_EVENT_SOCKET,   /* a socket was translated */
+	NARU_EVENT_DROP,     /* a packet was dropped or refused */
+	NARU_EVENT_REFUSED,  /* a socket was refused */
+};
+
+/* `events`, a ring buffer: written while `state` says that somebody watches. Of sockets, the
+ * client's end is not known. */
+struct naru_event {
+	enum naru_event_kind kind;
+	__u32 svc; /* 0: no service */
+	__u8 client[16];
+	__u8 addr[16];	   /* what the client dials */
+	__u8 endpoint[16]; /* and the next two: of flows and translated sockets */
+	__u8 snat[16];	   /* zero: the client's address is kept */
+	__u16 client_port;
+	__u16 port;
+	__u16 endpoint_port;
+	__u16 snat_port;
+	__u8 proto;
+	__u8 road;   /* enum naru_road */
+	__u8 reason; /* enum naru_counter, of drops */
+	__u8 pad;
+	__u32 ifindex; /* where the packet was, 0: a socket */
+	__u64 time_ns; /* bpf_ktime_get_ns() */
+};
+
+/* What a step of a dry run has decided. */
+#define NARU_TRACE_FILTERED 0x0001 /* certainly not ours */
+#define NARU_TRACE_HIT	    0x0002 /* the flow is known */
+#define NARU_TRACE_MISS	    0x0004
+#define NARU_TRACE_STALE    0x0008 /* it was known, but is over */
+#define NARU_TRACE_NO_SYN   0x0010 /* no flow, and the segment opens none */
+#define NARU_TRACE_SERVICE  0x0020 /* svc, kind, internal, set are there */
+#define NARU_TRACE_CHOSEN   0x0040 /* hash, slot, index, ep are there */
+#define NARU_TRACE_STUCK    0x0080 /* ep is there: affinity's */
+#define NARU_TRACE_MADE	    0x0100 /* a flow would begin */
+#define NARU_TRACE_FLOW	    0x0200 /* what follows ep is there */
+#define NARU_TRACE_NEXTHOP  0x0400 /* nexthop is there */
+#define NARU_TRACE_ASK	    0x0800 /* the kernel's neighbour code finds the link address */
+#define NARU_TRACE_REASON   0x1000 /* reason is there */
+#define NARU_TRACE_RANGED   0x2000 /* source ranges were looked at */
+
+/* `trace`, one element a CPU, of every object its own: svc and reason are those of the last first
+ * packet and drop, all else is written in dry runs only. */
+struct naru_trace {
+	__u32 svc;
+	__u32 reason;	/* enum naru_counter */
+	__u32 seen;	/* NARU_TRACE_* */
+	__u32 kind;	/* enum naru_frontend_kind */
+	__u32 internal; /* 1: the client is a pod or socket of this node */
+	struct naru_set set;
+	__u32 hash;
+	__u32 slot;  /* of the table */
+	__u32 index; /* in the list */
+	__u32 ep;
+	__u32 road;	/* enum naru_road */
+	__u32 flags;	/* NARU_F_* */
+	__u8 saddr[16]; /* the packet after translation */
+	__u8 daddr[16];
+	__u16 sport;
+	__u16 dport;
+	__u32 nexthop; /* the answer of the routing table: enum nexthop_result */
+	__u32 ifindex;
+	__u8 dmac[6];
+	__u8 smac[6];
 };
 
 _Static_assert(sizeof(struct naru_svc_key) == 20, "abi");
@@ -322,6 +413,10 @@ _Static_assert(sizeof(struct naru_svc) == 56, "abi");
 _Static_assert(sizeof(struct naru_range_key) == 24, "abi");
 _Static_assert(sizeof(struct naru_affinity_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_svc_name) == NARU_NAME_LEN + 8, "abi");
+_Static_assert(sizeof(struct naru_svc_stat) == 40, "abi");
+_Static_assert(sizeof(struct naru_svc_drop) == 8, "abi");
+_Static_assert(sizeof(struct naru_event) == 96, "abi");
+_Static_assert(sizeof(struct naru_trace) == 120, "abi");
 _Static_assert(sizeof(struct naru_lut_block) == 64, "abi");
 _Static_assert(sizeof(struct naru_list_block) == 64, "abi");
 _Static_assert(sizeof(struct naru_endpoint) == 20, "abi");

@@ -31,7 +31,8 @@
 	X(SOCK_TRANSLATED, sockets_translated, "socket operations translated to an endpoint")      \
 	X(SOCK_REFUSED, sockets_refused, "socket operations refused: no endpoint")                 \
 	X(STEERED, steered, "opening segments given to the proxy")                                 \
-	X(ANNOUNCED, announced, "ARP requests and neighbour solicitations answered")
+	X(ANNOUNCED, announced, "ARP requests and neighbour solicitations answered")               \
+	X(EVENTS_LOST, events_lost, "events for naructl observe that found the ring full")
 
 #define NARU_COUNTER_ENUM(id, name, help)  NARU_C_##id,
 #define NARU_COUNTER_FIELD(id, name, help) __u64 name;

@@ -5,12 +5,15 @@
  */
 #pragma once
 
-#define NARU_FRONTENDS_MAX  131072 /* address, port, protocol triples in `svc` */
-#define NARU_SERVICES_MAX   65536  /* service ports (one family each) in `svc_name` */
-#define NARU_ENDPOINTS_MAX  131072 /* distinct address, port, protocol triples in `endpoint` */
-#define NARU_FLOWS_MAX	    262144 /* entries of each flow map; a flow has two */
-#define NARU_RANGES_MAX	    65536  /* source ranges of all services */
-#define NARU_AFFINITY_MAX   65536  /* clients with an endpoint of their own */
+#define NARU_FRONTENDS_MAX  131072  /* address, port, protocol triples in `svc` */
+#define NARU_SERVICES_MAX   65536   /* service ports (one family each) in `svc_name` */
+#define NARU_ENDPOINTS_MAX  131072  /* distinct address, port, protocol triples in `endpoint` */
+#define NARU_STATS_MAX	    16384   /* services whose packets are counted: 640 KiB a CPU */
+#define NARU_SVC_DROPS_MAX  65536   /* services times reasons that have occurred */
+#define NARU_EVENTS_BYTES   1048576 /* of the ring of events */
+#define NARU_FLOWS_MAX	    262144  /* entries of each flow map; a flow has two */
+#define NARU_RANGES_MAX	    65536   /* source ranges of all services */
+#define NARU_AFFINITY_MAX   65536   /* clients with an endpoint of their own */
 #define NARU_DEVICES_MAX    4096
 #define NARU_NODE_ADDRS_MAX 1024
 #define NARU_BINDS_MAX	    4096 /* addresses and ports of the proxy */

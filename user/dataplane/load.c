@@ -280,7 +280,8 @@ static int read_meta(const char *pin_dir, struct naru_meta *ret_meta)
 	if (fd < 0)
 		return log_err(fd, "open %s", path);
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size > sizeof(value) ||
-	    info.value_size < sizeof(*ret_meta) || bpf_map_lookup_elem(fd, &zero, value))
+	    info.value_size < offsetof(struct naru_meta, config) ||
+	    bpf_map_lookup_elem(fd, &zero, value))
 		return log_err(-ESTALE, "%s is not of any known version; naructl cleanup", path);
 	memcpy(ret_meta, value, sizeof(*ret_meta));
 	if (!ret_meta->abi_version || ret_meta->abi_version == NARU_ABI_VERSION)
@@ -322,9 +323,10 @@ static int load_all(struct load *load, const char *pin_dir, const struct datapla
 	if (r)
 		return r;
 	if (!meta.abi_version)
-		meta = (struct naru_meta){ NARU_ABI_VERSION, probe_tick_shift() };
+		meta = (struct naru_meta){ .abi_version = NARU_ABI_VERSION,
+					   .tick_shift = probe_tick_shift() };
 	load->tick_shift = meta.tick_shift;
-	cfg = settings(config, meta.tick_shift);
+	meta.config = cfg = settings(config, meta.tick_shift);
 	r = load_steer(load, pin_dir, &cfg);
 	if (!r)
 		r = bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);

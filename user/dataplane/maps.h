@@ -25,6 +25,9 @@
 	X(source_range)                                                                            \
 	X(affinity)                                                                                \
 	X(filter)                                                                                  \
+	X(events)                                                                                  \
+	X(svc_drop)                                                                                \
+	X(svc_stat)                                                                                \
 	X(state)
 
 #define MAPS_STEER(X)                                                                              \
