@@ -69,7 +69,7 @@ def test_established_connections(mesh, kind, family):
         mesh.manifests.remove("mesh.yaml")
     eventually(lambda: by(place, mesh.web, family)["by"] == {"v1": 1})
     counts = kept.stop()
-    assert counts["failed"] == 0, counts
+    assert counts["failed"] == 0 and set(counts["statuses"]) == {"200"}, counts
     counts = held.stop()
     assert counts["failed"] == 0, counts
 

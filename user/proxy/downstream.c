@@ -4,7 +4,9 @@
  * and is its struct exchange_ops. Invariants: the next request is looked at when the answer before
  * it is sent; a receive is under way whenever nothing is left unread, so that a client that goes is
  * noticed; a connection whose request was not read to its end is never read as requests again
- * (F10); an idle connection holds no buffer and no exchange.
+ * (F10); a connection that outlives its listener gets one more answer, by the last table that had
+ * it, and is closed with that: the next one may be served by somebody else; an idle connection
+ * holds no buffer and no exchange.
  */
 #include "proxy/downstream.h"
 
@@ -36,6 +38,7 @@ struct downstream {
 	struct addr local;
 	const struct bind *bind; /* as the table of that serial has it */
 	uint64_t serial;
+	struct view *last; /* the one with the bind, if the current one has it no more */
 	enum phase phase;
 	struct deadline deadline;
 	uint64_t until, since; /* the loop's time: of the phase */
@@ -70,6 +73,7 @@ static void close_connection(struct downstream *downstream)
 	if (downstream->next)
 		downstream->next->prev = downstream->prev;
 	conn_close(downstream->conn);
+	worker_release(worker, TAKE_PTR(downstream->last));
 	inbuf_fini(&downstream->in, worker->io);
 	deadline_fini(&downstream->deadline);
 	free(downstream);
@@ -130,7 +134,8 @@ static void decide(struct downstream *downstream, struct http_response *head)
 	else if (head->framing == HTTP_CHUNKED && !downstream->minor)
 		head->framing = HTTP_UNTIL_CLOSE;
 	downstream->keep = head->keep_alive && downstream->keep_alive &&
-			   !downstream->worker->draining_since && head->framing != HTTP_UNTIL_CLOSE;
+			   !downstream->worker->draining_since && !downstream->last &&
+			   head->framing != HTTP_UNTIL_CLOSE;
 	downstream->chunked = head->framing == HTTP_CHUNKED;
 	downstream->first_chunk = true;
 	head->keep_alive = downstream->keep;
@@ -231,26 +236,36 @@ static const struct exchange_ops exchange_ops = {
 
 /* ---- requests ---- */
 
-static const struct bind *find_bind(struct downstream *downstream)
+/* NULL also when the port has changed sides. */
+static const struct bind *bind_in(const struct view *view, const struct downstream *downstream)
 {
-	const struct view *view = downstream->worker->view;
+	const struct bind *bind =
+		table_bind(view->table, &downstream->local, downstream->origin.local_port);
 
-	if (downstream->serial != view->use->serial) {
-		downstream->serial = view->use->serial;
-		downstream->bind =
-			table_bind(view->table, &downstream->local, downstream->origin.local_port);
-		/* The port has changed sides. */
-		if (downstream->bind && downstream->bind->plan->tls != downstream->origin.tls)
-			downstream->bind = NULL;
+	return bind && bind->plan->tls == downstream->origin.tls ? bind : NULL;
+}
+
+/* Finds the bind for the next request, and returns the view that has it. */
+static struct view *look_up(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+
+	if (downstream->serial != worker->view->use->serial) {
+		downstream->serial = worker->view->use->serial;
+		downstream->bind = bind_in(worker->view, downstream);
+		if (downstream->bind)
+			worker_release(worker, TAKE_PTR(downstream->last));
+		else if (downstream->last)
+			downstream->bind = bind_in(downstream->last, downstream);
 	}
-	return downstream->bind;
+	return downstream->last ? downstream->last : worker->view;
 }
 
 static void begin(struct downstream *downstream)
 {
 	enter(downstream, BUSY, 0);
-	downstream->exchange =
-		exchange_new(downstream->worker, &exchange_ops, downstream, &downstream->origin);
+	downstream->exchange = exchange_new(downstream->worker, look_up(downstream), &exchange_ops,
+					    downstream, &downstream->origin);
 	downstream->keep_alive = downstream->chunked = downstream->reading = false;
 	downstream->minor = 1;
 }
@@ -272,7 +287,7 @@ static void start(struct downstream *downstream, const struct http_request *requ
 	if (r < 0)
 		exchange_refuse(downstream->exchange, request, &broken);
 	else
-		exchange_start(downstream->exchange, find_bind(downstream), request, piece,
+		exchange_start(downstream->exchange, downstream->bind, request, piece,
 			       downstream->body.done);
 }
 
@@ -446,6 +461,32 @@ void downstream_accept(struct worker *worker, int fd, const struct sockaddr_stor
 		close_connection(downstream);
 	else
 		greet(downstream);
+}
+
+/* Does the worker's view lack anything that this one has? */
+static bool is_smaller(const struct view *now, const struct view *before)
+{
+	const struct plan_l7 *plan = table_plan(before->table);
+
+	for (size_t i = 0; i < plan->n_binds; i++) {
+		const struct bind *bind =
+			table_bind(now->table, &plan->binds[i].addr, plan->binds[i].port);
+
+		if (!bind || bind->plan->tls != plan->binds[i].tls)
+			return true;
+	}
+	return false;
+}
+
+void downstream_outlive(struct worker *worker, struct view *before)
+{
+	if (!is_smaller(worker->view, before))
+		return;
+	for (struct downstream *downstream = worker->downstreams; downstream;
+	     downstream = downstream->next)
+		if (!downstream->last && bind_in(before, downstream) &&
+		    !bind_in(worker->view, downstream))
+			downstream->last = view_ref(before);
 }
 
 static void close_all(struct worker *worker, bool idle_only, uint64_t ms)

@@ -114,7 +114,8 @@ void exchange_progress(struct exchange *exchange)
 
 /* ---- beginning ---- */
 
-struct exchange *exchange_new(struct worker *worker, const struct exchange_ops *ops, void *client,
+struct exchange *exchange_new(struct worker *worker, struct view *view,
+			      const struct exchange_ops *ops, void *client,
 			      const struct exchange_origin *origin)
 {
 	struct exchange *exchange = worker->spare;
@@ -134,8 +135,7 @@ struct exchange *exchange_new(struct worker *worker, const struct exchange_ops *
 	exchange->detail = "";
 	exchange->start_us = time_of_day_us();
 	exchange->began_us = clock_us();
-	if (worker->view)
-		exchange->view = view_ref(worker->view);
+	exchange->view = view_ref(view);
 	return exchange;
 }
 

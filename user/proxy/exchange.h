@@ -13,6 +13,7 @@
 #include "proxy/table.h"
 
 struct exchange;
+struct view;
 struct worker;
 
 enum exchange_end {
@@ -46,7 +47,9 @@ struct exchange_origin {
 	bool tls;
 };
 
-struct exchange *exchange_new(struct worker *worker, const struct exchange_ops *ops, void *client,
+/* view: what the request is served by. */
+struct exchange *exchange_new(struct worker *worker, struct view *view,
+			      const struct exchange_ops *ops, void *client,
 			      const struct exchange_origin *origin);
 /* For what is to live as long as the exchange: the request's texts. */
 struct arena *exchange_arena(struct exchange *exchange);

@@ -103,10 +103,12 @@ static void apply(struct worker *worker, struct table_use *use)
 
 	worker->view = view_new(use, previous);
 	pool_prune(worker);
-	if (previous)
+	if (previous) {
+		downstream_outlive(worker, previous);
 		worker_release(worker, previous);
-	else
+	} else {
 		acceptor_resume(worker);
+	}
 	atomic_store(&worker->applied, use->serial);
 	notify(worker);
 }

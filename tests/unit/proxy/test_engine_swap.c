@@ -244,6 +244,55 @@ static void serves_what_waits_when_a_listener_goes(void **state)
 	backend_stop(backend);
 }
 
+/* Asks once more on a connection; its status, and whether it is to be closed. */
+static int ask_again(int fd, bool *ret_closes)
+{
+	struct answer answer;
+
+	put_text(fd, GET_A);
+	get_answer(fd, &answer);
+	*ret_closes = strstr(answer.head, "connection: close");
+	return answer.status;
+}
+
+static void connections_outlive_their_listener_by_one_answer(void **state)
+{
+	struct backend *backend = backend_start(serve_ok, NULL);
+	struct engine *engine = engine_start(1);
+	struct plan_l7 l7;
+	bool closes;
+	int spoke, silent, stays;
+
+	(void)state;
+	engine_serve(engine, backend);
+	spoke = dial(engine->port);
+	stays = dial(engine->port);
+	assert_int_equal(ask_again(spoke, &closes), 200);
+	assert_false(closes);
+	assert_int_equal(ask_again(stays, &closes), 200);
+	silent = dial(engine->port);
+	assert_int_equal(ask_again(stays, &closes), 200);
+	/* More than one table without it. */
+	for (int i = 0; i < 3; i++) {
+		l7 = engine_plan(engine, &backend, 1);
+		l7.binds[0].port ^= 1;
+		engine_apply(engine, &l7);
+	}
+	assert_int_equal(ask_again(spoke, &closes), 200);
+	assert_true(closes && at_end(spoke));
+	assert_int_equal(ask_again(silent, &closes), 200);
+	assert_true(closes && at_end(silent));
+	/* It has come back before the next request. */
+	engine_serve(engine, backend);
+	assert_int_equal(ask_again(stays, &closes), 200);
+	assert_false(closes);
+	close(spoke);
+	close(silent);
+	close(stays);
+	engine_stop(engine);
+	backend_stop(backend);
+}
+
 /* ---- drain ---- */
 
 static void wait_drained(struct engine *engine)
@@ -372,6 +421,7 @@ int main(void)
 		cmocka_unit_test(finishes_what_began_before),
 		cmocka_unit_test(refuses_a_bad_table_and_goes_on),
 		cmocka_unit_test(serves_what_waits_when_a_listener_goes),
+		cmocka_unit_test(connections_outlive_their_listener_by_one_answer),
 		cmocka_unit_test(drains_under_load),
 		cmocka_unit_test(lets_a_request_finish_while_draining),
 		cmocka_unit_test(cuts_what_is_left_at_the_end),
