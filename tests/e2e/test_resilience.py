@@ -322,3 +322,35 @@ def test_bodies(edge, options, answer):
                       "--show", "-H", f"x-do: {answer}")
     assert counts["failed"] == 0 and counts["ok"] == 4, {**counts, "answer": None}
     assert len(counts["answer"]["body"]) == 3000000
+
+
+def test_ejection_outlasts_changes(edge):
+    """An endpoint that refuses connections is ejected, and no change of routes and endpoints, nor
+    a new narud, lets it back before its time. (Last here: it is out for minutes.)"""
+    def shown():
+        return {e["address"]: e for row in edge.node.naructl_json("backends")["backends"]
+                for e in row["endpoints"] if row["cluster"].startswith("shop/v1:")}
+
+    edge.put("policy.yaml", gw.destination_rule(edge.v1, outlierDetection={
+        "consecutiveGatewayErrors": 2, "baseEjectionTime": "60s", "maxEjectionPercent": 50}))
+    edge.put_route(gw.rule(edge.v1, path="/out"))
+    edge.settled("--path", "/out/warm")
+    gone = edge.pods["v1"][0].addr[4]
+    edge.servers["v1a"].kill()
+    edge.servers["v1a"].wait()
+    try:
+        counts = edge.ask("--path", "/out/1", "-n", 12)
+        assert counts["statuses"].get("503", 0) <= 2, counts
+        edge.servers["v1a"] = edge.pods["v1"][0].serve_web(8080, "back")
+        times = eventually(lambda: shown()[gone]["ejected_ms"] and shown()[gone]["ejections"])
+        edge.put_route(gw.rule(edge.v1, path="/out"), gw.rule(edge.v2, path="/more"))
+        edge.v1.set(*(edge.rig.endpoint(pod) for pod in edge.pods["v1"] + edge.pods["v2"]))
+        edge.node.stop_narud(9)
+        edge.node.start_narud()
+        edge.settled("--path", "/more")
+        eventually(lambda: len(shown()) == 3 and shown()[gone]["ejected_ms"])
+        counts = edge.ask("--path", "/out/2", "-n", 12)
+        assert set(counts["by"]) == {"v1", "v2"} and counts["ok"] == 12, counts
+        assert shown()[gone]["ejections"] == times
+    finally:
+        edge.v1.set(*(edge.rig.endpoint(pod) for pod in edge.pods["v1"]))
