@@ -294,6 +294,15 @@ static void on_acceptable(void *arg, unsigned events)
 		loop_timer_add(listener->server->loop, PAUSE_MS, 0, on_pause_over, listener);
 }
 
+static void listener_free(struct server_listener *listener)
+{
+	loop_timer_remove(listener->pause);
+	loop_fd_remove(listener->handle);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	free(listener);
+}
+
 int server_listen(struct server *server, int fd, const struct server_handler *handler,
 		  struct server_listener **ret_listener)
 {
@@ -302,9 +311,10 @@ int server_listen(struct server *server, int fd, const struct server_handler *ha
 	if (listen(fd, 128) < 0)
 		return -errno;
 	listener = mem_new(sizeof(*listener));
+	listener->fd = -1;
 	listener->handle = loop_fd_add(server->loop, fd, LOOP_READ, on_acceptable, listener);
 	if (!listener->handle) {
-		free(listener);
+		listener_free(listener);
 		return -EIO;
 	}
 	listener->server = server;
@@ -330,10 +340,7 @@ void server_unlisten(struct server_listener *listener)
 	for (link = &server->listeners; *link != listener;)
 		link = &(*link)->next;
 	*link = listener->next;
-	loop_timer_remove(listener->pause);
-	loop_fd_remove(listener->handle);
-	close(listener->fd);
-	free(listener);
+	listener_free(listener);
 }
 
 struct server *server_new(struct loop *loop)

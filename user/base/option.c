@@ -228,6 +228,8 @@ static const char *store(const struct option *option, const char *text, void *va
 		list_add(at, text, strlen(text));
 		return NULL;
 	case OPTION_SOCKET:
+		if (!strcmp(text, "off") && strstr(option->value, "|off"))
+			break;
 		return store_socket(text, at);
 	case OPTION_CIDRS:
 		cidrs_fini(at);

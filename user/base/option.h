@@ -38,7 +38,7 @@ enum option_type {
 	OPTION_CHOICE, /* int: index into choices */
 	OPTION_NUMBER, /* uint32_t, at most what its value says */
 	OPTION_RANGE,  /* struct option_range */
-	OPTION_SOCKET, /* char *, checked to be ADDR:PORT */
+	OPTION_SOCKET, /* char *, checked to be ADDR:PORT, or "off" where its value says so */
 	OPTION_CIDRS,  /* struct option_cidrs, separated by commas */
 	OPTION_PORTS,  /* struct option_ports, separated by commas */
 };

@@ -17,13 +17,16 @@
 #include <naru/paths.h>
 
 #include "admin/admin.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rundir.h"
 #include "daemon/changes.h"
 #include "daemon/edge.h"
+#include "daemon/health.h"
 #include "daemon/launcher.h"
 #include "daemon/privileges.h"
+#include "daemon/probes.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
 #include "http/regex.h"
@@ -46,6 +49,8 @@ static void take_diags(struct daemon *daemon)
 	diag_append(&now, &daemon->plan->diags);
 	diag_append(&now, &daemon->of_kernel);
 	diag_append(&now, status.diags);
+	if (daemon->health)
+		diag_append(&now, health_diags(daemon->health));
 	diag_sort(&now);
 	changes_log(&daemon->diags, &now);
 	diag_fini(&daemon->diags);
@@ -56,6 +61,8 @@ static void on_retry(void *arg);
 
 static void apply_to_kernel(struct daemon *daemon)
 {
+	uint64_t begun_us = clock_us();
+
 	loop_timer_remove(TAKE_PTR(daemon->retry));
 	loop_timer_remove(TAKE_PTR(daemon->waiting));
 	diag_fini(&daemon->of_kernel);
@@ -65,6 +72,8 @@ static void apply_to_kernel(struct daemon *daemon)
 			dataplane_apply(daemon->dataplane, daemon->plan, &daemon->of_kernel);
 	if (daemon->applied < 0)
 		daemon->retry = loop_timer_add(daemon->loop, RETRY_MS, 0, on_retry, daemon);
+	else
+		progress_sync(&daemon->progress, clock_us() - begun_us);
 	take_diags(daemon);
 }
 
@@ -87,6 +96,11 @@ static void apply(struct daemon *daemon)
 	else if (grows)
 		apply_to_kernel(daemon);
 	take_diags(daemon);
+}
+
+static void on_health_changed(void *arg)
+{
+	take_diags(arg);
 }
 
 static void on_edge_changed(void *arg)
@@ -122,6 +136,9 @@ static void recompile(struct daemon *daemon)
 
 	plan_free(daemon->plan);
 	daemon->plan = compile(daemon->model, &config);
+	progress_queue(&daemon->progress, daemon->model);
+	if (daemon->health)
+		health_apply(daemon->health, daemon->plan);
 	apply(daemon);
 	log_debug("plan generation=%llu services=%zu diagnostics=%zu",
 		  (unsigned long long)daemon->plan->generation, daemon->plan->n_services,
@@ -345,6 +362,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	int r;
 
 	*daemon = (struct daemon){ .options = options, .node_name = node_name };
+	progress_init(&daemon->progress);
 	open_launcher(daemon);
 	r = privileges_reduce(&have);
 	if (!r)
@@ -366,6 +384,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 		r = open_manifests(daemon);
 	if (r < 0)
 		return r;
+	probes_open(daemon, on_health_changed);
 	recompile(daemon);
 	return watch(daemon);
 }
@@ -382,6 +401,8 @@ void daemon_run(struct daemon *daemon)
 void daemon_close(struct daemon *daemon)
 {
 	admin_close(daemon->admin);
+	probes_close(daemon);
+	progress_fini(&daemon->progress);
 	loop_fd_remove(daemon->manifests_handle);
 	loop_fd_remove(daemon->dataplane_handle);
 	loop_timer_remove(daemon->tick);

@@ -8,10 +8,13 @@
 #include "base/loop.h"
 #include "compile/compile.h"
 #include "daemon/options.h"
+#include "daemon/progress.h"
 
 struct admin;
 struct dataplane;
 struct edge;
+struct health;
+struct healthz;
 struct launcher;
 struct manifests;
 struct model;
@@ -28,6 +31,9 @@ struct daemon {
 	struct launcher *launcher;   /* NULL: there is no proxy beside narud */
 	struct edge *edge;
 	struct admin *admin;
+	struct health *health;	 /* NULL: Services are not served */
+	struct healthz *healthz; /* NULL: nobody wants to ask */
+	struct progress progress;
 	struct plan *plan;	    /* the newest; never NULL once daemon_open() returned 0 */
 	struct diag_list diags;	    /* of sources, plan and dataplane, sorted */
 	struct diag_list of_kernel; /* of the dataplane alone */

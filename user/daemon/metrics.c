@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
+#include "daemon/kubemetrics.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
 #include "plan/plan.h"
@@ -144,6 +145,7 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	str_addf(ret_body, "naru_diagnostics{level=\"warning\"} %zu\n", daemon->diags.n - errors);
 	gauge(ret_body, "naru_objects_skipped", "objects of kinds that naru does not read",
 	      manifests_skipped(daemon->manifests));
+	kubemetrics_write(daemon, ret_body);
 	add_l7(ret_body, daemon);
 	if (daemon->dataplane)
 		add_kernel(ret_body, daemon->dataplane);

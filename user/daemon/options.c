@@ -51,6 +51,9 @@ static const struct option table[] = {
 	  "how many seconds requests under way may take after SIGTERM" },
 	{ "admin", OPTION_SOCKET, AT(admin), "ADDR:PORT", NULL, "NARU_ADMIN",
 	  "serve /healthz, /metrics and read-only state over HTTP there" },
+	{ "healthz", OPTION_SOCKET, AT(healthz), "ADDR:PORT|off", NULL, "NARU_HEALTHZ",
+	  "answer /healthz and /livez there as kube-proxy does; without it [::]:10256 where "
+	  "Services are served, else off" },
 	{ "log-level", OPTION_CHOICE, AT(log_level), "error|warn|info|debug", "info",
 	  "NARU_LOG_LEVEL", "least important messages to write" },
 	{ "check", OPTION_FLAG, AT(check), NULL, NULL, "NARU_CHECK",

@@ -39,6 +39,7 @@ struct options {
 	struct option_ports gateway_node_ports;
 	uint32_t drain_time; /* seconds */
 	char *admin;
+	char *healthz; /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
 	int log_level; /* enum log_level */
 	bool check;
 	bool print_plan;

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
+#include "daemon/healthz.h"
 #include "daemon/status_l7.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
@@ -137,6 +138,9 @@ static void add_problems(struct json *json, const struct daemon *daemon,
 	if (daemon->applied < 0)
 		add_problem(json, "the kernel refused the newest plan: %s",
 			    strerror(-daemon->applied));
+	if (healthz_error(daemon->healthz))
+		add_problem(json, "/healthz is not answered: %s",
+			    strerror(-healthz_error(daemon->healthz)));
 	if (daemon->l4)
 		add_device_problems(json, daemon, status);
 	status_l7_problems(json, daemon, status);

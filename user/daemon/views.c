@@ -255,12 +255,21 @@ static int show_health(void *arg, struct str *ret_body)
 	return problem ? 503 : 200;
 }
 
+/* Tests of Kubernetes ask kube-proxy's metrics server for it. */
+static int show_proxy_mode(void *arg, struct str *ret_body)
+{
+	(void)arg;
+	str_addf(ret_body, "naru");
+	return 200;
+}
+
 #define JSON "application/json"
 #define TEXT "text/plain; charset=utf-8"
 
 const struct admin_route views_routes[] = {
 	{ "/healthz", TEXT, show_health },
 	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", show_metrics },
+	{ "/proxyMode", TEXT, show_proxy_mode },
 	{ "/v1/status", JSON, show_status },
 	{ "/v1/services", JSON, show_services },
 	{ "/v1/endpoints", JSON, show_endpoints },

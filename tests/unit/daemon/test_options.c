@@ -63,6 +63,7 @@ static void test_defaults(void **state)
 	assert_int_equal(got.options.gateway_node_ports.n, 2);
 	assert_int_equal(got.options.gateway_node_ports.items[1], 443);
 	assert_int_equal(got.options.drain_time, 25);
+	assert_string_equal(got.options.healthz, "");
 	assert_int_equal(got.options.snat_ports.min, 1024);
 	assert_int_equal(got.options.snat_ports.max, 29999);
 	assert_false(got.options.check || got.options.bypass_netfilter);
@@ -76,7 +77,7 @@ static void test_command_line(void **state)
 		      "--xdp native --tc=clsact --snat-ports 2000-2000 --l4 off --check "
 		      "--print-plan --bypass-netfilter --admin [::1]:80 --l7-threads 256 "
 		      "--access-log /log --gateway-cidrs 10.0.0.0/8,fd00::/8 "
-		      "--gateway-node-ports 8080 --drain-time 0 --run-dir /r");
+		      "--gateway-node-ports 8080 --drain-time 0 --run-dir /r --healthz off");
 
 	(void)state;
 	assert_int_equal(got.r, 0);
@@ -97,6 +98,7 @@ static void test_command_line(void **state)
 	assert_string_equal(got.options.run_dir, "/r");
 	assert_true(got.options.check && got.options.print_plan && got.options.bypass_netfilter);
 	assert_string_equal(got.options.admin, "[::1]:80");
+	assert_string_equal(got.options.healthz, "off");
 	finish(&got);
 }
 
@@ -173,6 +175,8 @@ static void test_errors(void **state)
 		  "--snat-ports: \"5-9x\": must be two ports, A-B" },
 		{ "--manifests d --snat-ports 9-5",
 		  "--snat-ports: \"9-5\": the first port must not be above the last one" },
+		{ "--manifests d --admin off",
+		  "--admin: \"off\": must be ADDR:PORT or [ADDR]:PORT" },
 		{ "--manifests d --admin 9090",
 		  "--admin: \"9090\": must be ADDR:PORT or [ADDR]:PORT" },
 		{ "--manifests d --admin ::1:80",

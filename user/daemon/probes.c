@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The rules: a node serves while nothing waits for too long; a Service that routes are served on
+ * needs the proxy, too. */
+#include "daemon/probes.h"
+
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/edge.h"
+#include "daemon/health.h"
+#include "daemon/healthz.h"
+#include "plan/plan.h"
+
+/* Listeners of a Service are named namespace/service:port. */
+static bool has_routes(const struct plan *plan, const char *namespace, const char *name)
+{
+	size_t n_namespace = strlen(namespace), n_name = strlen(name);
+
+	for (size_t i = 0; i < plan->l7.n_listeners; i++) {
+		const char *at = plan->l7.listeners[i].name;
+
+		if (!strncmp(at, namespace, n_namespace) && at[n_namespace] == '/' &&
+		    !strncmp(at + n_namespace + 1, name, n_name) &&
+		    at[n_namespace + 1 + n_name] == ':')
+			return true;
+	}
+	return false;
+}
+
+static bool serves(void *arg, const char *namespace, const char *name)
+{
+	const struct daemon *daemon = arg;
+	struct feed_status proxy;
+
+	if (progress_is_late(&daemon->progress))
+		return false;
+	if (!has_routes(daemon->plan, namespace, name))
+		return true;
+	edge_status(daemon->edge, &proxy);
+	return proxy.pid && !proxy.silent && !*proxy.refusal && !daemon->stopping;
+}
+
+static void look(void *arg, struct healthz_state *ret_state)
+{
+	const struct daemon *daemon = arg;
+
+	*ret_state = (struct healthz_state){
+		.healthy = !progress_is_late(&daemon->progress),
+		.eligible = !daemon->plan->node_leaving,
+		.updated_us = daemon->progress.last_synced_us,
+	};
+}
+
+/* Without layer 4 somebody else serves Services, and answers for that. */
+void probes_open(struct daemon *daemon, void (*changed)(void *arg))
+{
+	const char *listen = daemon->options->healthz;
+	const struct health_config config = {
+		.loop = daemon->loop,
+		.serves = serves,
+		.changed = changed,
+		.arg = daemon,
+	};
+
+	if (daemon->l4)
+		daemon->health = health_new(&config);
+	if (!*listen)
+		listen = daemon->l4 ? HEALTHZ_DEFAULT : "off";
+	if (strcmp(listen, "off") != 0)
+		daemon->healthz = healthz_open(daemon->loop, listen, look, daemon);
+}
+
+void probes_close(struct daemon *daemon)
+{
+	health_free(daemon->health);
+	healthz_close(daemon->healthz);
+}
