@@ -9,6 +9,7 @@
 #   sudo make bench    cost per packet, end to end beside nftables rules
 #   make tests         every test program, without running it
 #   make fuzz          run each fuzz target for FUZZ_SECONDS (default 60)
+#   make verify        what the verifier makes of each program; RECORD=1 records it
 #   make lint          format, clang-tidy, cppcheck, shellcheck and our own checks
 #   make fmt           let clang-format rewrite the tree
 #   make install       narud, naru-proxy and naructl into $(DESTDIR)$(PREFIX)
@@ -108,7 +109,7 @@ B := $(dir_$(VARIANT))
 
 # ---- targets ----------------------------------------------------------------------------------
 
-.PHONY: all tests unit bpf-tests harness bench-programs fuzz-programs demo demo-run check check-run \
+.PHONY: all tests unit bpf-tests harness bench-programs fuzz-programs verify demo demo-run check check-run \
 	check-slow check-slow-run bench bench-run lint fmt fuzz install clean help FORCE
 
 programs = $(MAINS:%=$(1)/%) $(if $(NARUCTL_SRC),$(1)/naructl)
@@ -247,6 +248,10 @@ check-run: $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 check-slow-run: $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 	$(call everything,$(O)/san) $(call unit_programs,$(O)/tsan)
 	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS_SLOW)
+
+# What the verifier makes of each program; RECORD=1 writes tests/bpf/verifier.txt anew.
+verify: $(O)/tests/bpf/test_verify
+	@$(if $(RECORD),NARU_RECORD=tests/bpf/verifier.txt) $<
 
 fuzz: fuzz-programs
 	@tests/run $(addprefix fuzz:$(FUZZ_SECONDS):,$(FUZZ_PROGRAMS))

@@ -18,8 +18,9 @@
 #define FIRST_COUNTED	 1  /* of first_reply(): failed, and the reason is counted */
 
 enum first_result {
-	FIRST_PASS, /* not ours, or not for this hook */
-	FIRST_MADE, /* the entries are there */
+	FIRST_PASS,   /* not ours, or not for this hook */
+	FIRST_CHOSEN, /* it is known what becomes of it */
+	FIRST_MADE,   /* the entries are there */
 	FIRST_REJECT,
 	FIRST_DROP, /* counted */
 	FIRST_FULL, /* no room: worth another try after flow_reclaim() */
@@ -34,6 +35,7 @@ struct first {
 	__u32 made;	       /* 1: by this packet, not by another CPU's */
 	struct tuple reply;    /* the endpoint's answer, and */
 	struct tuple reply_to; /* what the client shall see of it */
+	struct tuple peer;     /* of who has the source port so far */
 	struct naru_flow reply_f;
 	struct naru_flow4 value4; /* their padding stays zero */
 	struct naru_flow6 value6; /* in the end, the client's entry */
@@ -111,11 +113,16 @@ static __always_inline long first_put_client(const struct tuple *t, struct first
  * The reply key of a flow without source translation is taken. Returns 1 when it is free to be
  * overwritten: it is this same flow's, or its flow is over; 0 when another flow lives there.
  */
-static __always_inline int first_reply_stale(const struct tuple *t, struct first *new, const int af)
+static __always_inline int first_reply_stale(const struct tuple *t, const int af)
 {
-	__u8 hook = first_reply_hook(new);
-	__u32 *value = flow_lookup(&new->reply, hook, af);
+	__u32 zero = 0, *value;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+	__u8 hook;
 
+	if (!new)
+		return 0;
+	hook = first_reply_hook(new);
+	value = flow_lookup(&new->reply, hook, af);
 	if (!value)
 		return 1;
 	if (first_same_addr(value, t->daddr, af) && flow_core(value, af)->sport == t->dport)
@@ -124,6 +131,20 @@ static __always_inline int first_reply_stale(const struct tuple *t, struct first
 		return 0;
 	flow_remove(&new->reply, hook, value, af);
 	return 1;
+}
+
+/*
+ * Global subprograms: the verifier looks at each of them once, and not once for every way and
+ * every turn of a loop that leads there; and each has its stack only while it runs.
+ */
+__noinline int first_stale4(const struct tuple *t)
+{
+	return t ? first_reply_stale(t, AF_INET) : 0;
+}
+
+__noinline int first_stale6(const struct tuple *t)
+{
+	return t ? first_reply_stale(t, AF_INET6) : 0;
 }
 
 /* Sends the flow by the redirect road with the node's address as source. The road so far is STACK
@@ -155,7 +176,7 @@ static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
 		new->f.nh_gen = s->nh_gen;
 		new->f.nh_seen = new->now;
 	}
-	return FIRST_MADE;
+	return FIRST_CHOSEN;
 }
 
 /* Chooses the road, and with it the source. */
@@ -183,21 +204,24 @@ static __always_inline enum first_result first_road(CTX *ctx, const struct tuple
 		if (r == NEXTHOP_OK || r == NEXTHOP_NEIGH)
 			new->f.road = NARU_REDIRECT;
 	}
-	return FIRST_MADE;
+	return FIRST_CHOSEN;
 }
 
 /* The source port in new->reply is taken. Frees it when its flow is over: nobody may be there to
  * sweep. A reply entry alone is left: it may be a flow that another CPU is making. */
-static __always_inline int first_port_over(struct first *new, const int af)
+static __always_inline int first_port_over(const int af)
 {
-	void *value = flow_lookup(&new->reply, NARU_INGRESS, af);
-	struct tuple client = {};
+	__u32 zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+	void *value = new ? flow_lookup(&new->reply, NARU_INGRESS, af) : NULL;
 	__u8 hook;
 
-	if (!value)
+	if (!new || !value)
 		return 0;
-	hook = flow_peer(value, new->reply.proto, &client, af);
-	if (!flow_lookup(&client, hook, af) || !flow_is_over(value, new->reply.proto, new->now, af))
+	__builtin_memset(&new->peer, 0, sizeof(new->peer));
+	hook = flow_peer(value, new->reply.proto, &new->peer, af);
+	if (!flow_lookup(&new->peer, hook, af) ||
+	    !flow_is_over(value, new->reply.proto, new->now, af))
 		return 0;
 	flow_remove(&new->reply, NARU_INGRESS, value, af);
 	return 1;
@@ -208,19 +232,49 @@ static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
 	return hash_word(hash_word(hash, try), 0) >> 32;
 }
 
-/* Inserts the reply entry under a source port of --snat-ports: a free one, else one whose flow is
- * over. Each try is hashed anew: steps of one length would pile used ports up, and all tries end
- * in one pile long before the range is full. */
-static __always_inline long first_allocate(const struct tuple *t, struct first *new, const int af)
+/* Tries one source port of --snat-ports. Each try is hashed anew: steps of one length would pile
+ * used ports up, and all tries end in one pile long before the range is full. */
+static __always_inline long first_try(const struct tuple *t, __u32 try, const int af)
 {
-	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
+	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1, zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!new)
+		return -FLOW_EEXIST;
+	new->to.sport = cfg.snat_min + first_port_hash(new->hash, try) % range;
+	return first_put_reply(t, new, BPF_NOEXIST, af);
+}
+
+__noinline long first_try4(const struct tuple *t, __u32 try)
+{
+	return t ? first_try(t, try, AF_INET) : -FLOW_EEXIST;
+}
+
+__noinline long first_try6(const struct tuple *t, __u32 try)
+{
+	return t ? first_try(t, try, AF_INET6) : -FLOW_EEXIST;
+}
+
+__noinline int first_over4(void)
+{
+	return first_port_over(AF_INET);
+}
+
+__noinline int first_over6(void)
+{
+	return first_port_over(AF_INET6);
+}
+
+/* Inserts the reply entry under a source port: a free one, else one whose flow is over. */
+static __always_inline long first_allocate(const struct tuple *t, const int af)
+{
 	long r = -FLOW_EEXIST;
 
 	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
-		new->to.sport = cfg.snat_min + first_port_hash(new->hash, i) % range;
-		r = first_put_reply(t, new, BPF_NOEXIST, af);
-		if (r == -FLOW_EEXIST && i >= FIRST_SNAT_FRESH && first_port_over(new, af))
-			r = first_put_reply(t, new, BPF_NOEXIST, af);
+		r = af == AF_INET ? first_try4(t, i) : first_try6(t, i);
+		if (r == -FLOW_EEXIST && i >= FIRST_SNAT_FRESH &&
+		    (af == AF_INET ? first_over4() : first_over6()))
+			r = af == AF_INET ? first_try4(t, i) : first_try6(t, i);
 		if (r != -FLOW_EEXIST)
 			break;
 	}
@@ -236,20 +290,24 @@ static __always_inline long first_reply(CTX *ctx, const struct tuple *t, struct 
 		r = first_put_reply(t, new, BPF_NOEXIST, af);
 		if (r != -FLOW_EEXIST)
 			return r;
-		if (first_reply_stale(t, new, af))
+		if (af == AF_INET ? first_stale4(t) : first_stale6(t))
 			return first_put_reply(t, new, BPF_ANY, af);
-		if (first_snat(ctx, new, new->to.daddr, af) != FIRST_MADE)
+		if (first_snat(ctx, new, new->to.daddr, af) != FIRST_CHOSEN)
 			return FIRST_COUNTED;
 	}
-	return first_allocate(t, new, af);
+	return first_allocate(t, af);
 }
 
-/* Both entries, or none. */
-static __always_inline enum first_result first_insert(CTX *ctx, const struct tuple *t,
-						      struct first *new, const int af)
+/* Both entries of the flow that first_packet() has chosen, or none. */
+static __always_inline enum first_result first_insert(CTX *ctx, const struct tuple *t, const int af)
 {
-	long r = first_reply(ctx, t, new, af);
+	__u32 zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+	long r;
 
+	if (!new)
+		return FIRST_FULL;
+	r = first_reply(ctx, t, new, af);
 	if (r == FIRST_COUNTED)
 		return FIRST_DROP;
 	if (r == -FLOW_EEXIST) {
@@ -271,6 +329,7 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 	return r == -FLOW_EEXIST ? FIRST_MADE : FIRST_FULL;
 }
 
+/* Chooses what becomes of the flow; FIRST_CHOSEN leaves it in `scratch` for first_insert(). */
 static __always_inline enum first_result first_packet(CTX *ctx, const struct tuple *t, __u32 now,
 						      const int af)
 {
@@ -280,7 +339,6 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 	struct naru_endpoint *ep;
 	struct naru_device *dev;
 	struct naru_set *set;
-	enum first_result r;
 	int pod;
 
 	if (!service || !new)
@@ -309,6 +367,5 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 	__builtin_memcpy(&new->to, t, sizeof(new->to));
 	service_endpoint_addr(ep, new->to.daddr, af);
 	new->to.dport = ep->port;
-	r = first_road(ctx, t, new, ep, pod, af);
-	return r == FIRST_MADE ? first_insert(ctx, t, new, af) : r;
+	return first_road(ctx, t, new, ep, pod, af);
 }

@@ -10,23 +10,36 @@
 #include "stale.h"
 #include "stat.h"
 
-/* Real subprograms: first packets shall not cost established ones registers and cache. */
-static __noinline int ingress_first4(CTX *ctx, const struct tuple *t, __u32 now)
+/*
+ * Real subprograms: first packets shall not cost established ones registers and cache. Global ones:
+ * the verifier looks at each of them once, and not once for every way that leads there.
+ */
+__noinline int ingress_first4(CTX *ctx, const struct tuple *t, __u32 now)
 {
 	return t ? first_packet(ctx, t, now, AF_INET) : FIRST_PASS;
 }
 
-static __noinline int ingress_first6(CTX *ctx, const struct tuple *t, __u32 now)
+__noinline int ingress_first6(CTX *ctx, const struct tuple *t, __u32 now)
 {
 	return t ? first_packet(ctx, t, now, AF_INET6) : FIRST_PASS;
 }
 
-static __noinline int ingress_reclaim4(__u32 now)
+__noinline int ingress_insert4(CTX *ctx, const struct tuple *t)
+{
+	return t ? first_insert(ctx, t, AF_INET) : FIRST_FULL;
+}
+
+__noinline int ingress_insert6(CTX *ctx, const struct tuple *t)
+{
+	return t ? first_insert(ctx, t, AF_INET6) : FIRST_FULL;
+}
+
+__noinline int ingress_reclaim4(__u32 now)
 {
 	return flow_reclaim(now, AF_INET);
 }
 
-static __noinline int ingress_reclaim6(__u32 now)
+__noinline int ingress_reclaim6(__u32 now)
 {
 	return flow_reclaim(now, AF_INET6);
 }
@@ -35,9 +48,12 @@ static __noinline int ingress_reclaim6(__u32 now)
 static __always_inline enum first_result ingress_first(CTX *ctx, const struct tuple *t, __u32 now,
 						       const int af)
 {
-	for (int i = 0; i < 2; i++) {
-		int r = af == AF_INET ? ingress_first4(ctx, t, now) : ingress_first6(ctx, t, now);
+	int r = af == AF_INET ? ingress_first4(ctx, t, now) : ingress_first6(ctx, t, now);
 
+	if (r != FIRST_CHOSEN)
+		return r;
+	for (int i = 0; i < 2; i++) {
+		r = af == AF_INET ? ingress_insert4(ctx, t) : ingress_insert6(ctx, t);
 		if (r != FIRST_FULL)
 			return r;
 		if (i || !(af == AF_INET ? ingress_reclaim4(now) : ingress_reclaim6(now)))

@@ -20,12 +20,12 @@ static __always_inline int stale_remove(const struct tuple *t, __u8 hook, __u32 
 }
 
 /* Real subprograms: rare, and hungry for stack. */
-static __noinline int stale_remove4(const struct tuple *t, __u8 hook, __u32 now)
+__noinline int stale_remove4(const struct tuple *t, __u8 hook, __u32 now)
 {
 	return t ? stale_remove(t, hook, now, AF_INET) : 0;
 }
 
-static __noinline int stale_remove6(const struct tuple *t, __u8 hook, __u32 now)
+__noinline int stale_remove6(const struct tuple *t, __u8 hook, __u32 now)
 {
 	return t ? stale_remove(t, hook, now, AF_INET6) : 0;
 }

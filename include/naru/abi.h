@@ -116,7 +116,8 @@ struct naru_endpoint {
 
 /*
  * `svc_stat`, one element a CPU, by id in `svc_name`: what went by this node's packet path. A
- * packet that the kernel has merged from several is one. Ids from NARU_STATS_MAX on are not counted.
+ * packet that the kernel has merged from several is one. Ids from NARU_STATS_MAX on are not
+ * counted.
  */
 struct naru_svc_stat {
 	__u64 packets[2]; /* to the endpoints, from them */

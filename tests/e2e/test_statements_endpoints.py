@@ -21,7 +21,8 @@ def test_e1_cluster_policy(path, family, proto):
                                                                      "far2"}
     path.set(service, leaving(path.near[0]), path.far[0])
     path.becomes({"far1"}, service, "ClusterIP", family, *proto)
-    path.set(service, leaving(path.near[0]), leaving(path.far[0]), leaving(path.far[1], serving=False))
+    path.set(service, leaving(path.near[0]), leaving(path.far[0]),
+             leaving(path.far[1], serving=False))
     path.becomes({"near1", "far1"}, service, "ClusterIP", family, *proto)
 
 
@@ -116,7 +117,8 @@ def test_e8_slices(path, family, proto):
     other["metadata"]["labels"]["kubernetes.io/service-name"] = "somebody-else"
     null = more("null", path.near[1], ports=[{"name": f"web-{p}", "protocol": p.upper()}
                                              for p in ("tcp", "udp")])
-    named = more("named", path.near[1], ports=[{"name": "no-such", "protocol": "TCP", "port": 8080}])
+    named = more("named", path.near[1],
+                 ports=[{"name": "no-such", "protocol": "TCP", "port": 8080}])
     path.rig.manifests.put("more.yaml", more("again", path.near[0]), more("new", path.far[0]),
                            other, null, named)
     try:
