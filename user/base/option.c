@@ -176,6 +176,18 @@ static const char *add_cidr(const char *part, void *to)
 	return NULL;
 }
 
+static const char *add_address(const char *part, void *to)
+{
+	struct option_addresses *addresses = to;
+
+	if (!strcmp(part, "primary"))
+		addresses->primary = true;
+	else if (add_cidr(part, &addresses->cidrs))
+		return "must be the word primary and prefixes like 192.0.2.0/24 or 2001:db8::/64, "
+		       "separated by commas";
+	return NULL;
+}
+
 static const char *add_port(const char *part, void *to)
 {
 	struct option_ports *ports = to;
@@ -194,6 +206,12 @@ static void cidrs_fini(struct option_cidrs *cidrs)
 {
 	free(cidrs->items);
 	*cidrs = (struct option_cidrs){ 0 };
+}
+
+static void addresses_fini(struct option_addresses *addresses)
+{
+	cidrs_fini(&addresses->cidrs);
+	addresses->primary = false;
 }
 
 static void ports_fini(struct option_ports *ports)
@@ -237,6 +255,9 @@ static const char *store(const struct option *option, const char *text, void *va
 	case OPTION_PORTS:
 		ports_fini(at);
 		return parse_parts(text, add_port, at);
+	case OPTION_ADDRESSES:
+		addresses_fini(at);
+		return parse_parts(text, add_address, at);
 	case OPTION_STRING:
 		break;
 	}
@@ -403,6 +424,8 @@ void option_fini(const struct option *table, void *values)
 			cidrs_fini(at);
 		} else if (option->type == OPTION_PORTS) {
 			ports_fini(at);
+		} else if (option->type == OPTION_ADDRESSES) {
+			addresses_fini(at);
 		}
 	}
 }

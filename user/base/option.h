@@ -26,21 +26,28 @@ struct option_cidrs {
 	size_t n;
 };
 
+/* Of this node: those in the prefixes, and perhaps the one that it names first in each family. */
+struct option_addresses {
+	struct option_cidrs cidrs;
+	bool primary;
+};
+
 struct option_ports {
 	uint16_t *items; /* owned */
 	size_t n;
 };
 
 enum option_type {
-	OPTION_FLAG,   /* bool */
-	OPTION_STRING, /* char *, never NULL: "" is "not given" */
-	OPTION_LIST,   /* struct option_list; in the environment separated by commas */
-	OPTION_CHOICE, /* int: index into choices */
-	OPTION_NUMBER, /* uint32_t, at most what its value says */
-	OPTION_RANGE,  /* struct option_range */
-	OPTION_SOCKET, /* char *, checked to be ADDR:PORT, or "off" where its value says so */
-	OPTION_CIDRS,  /* struct option_cidrs, separated by commas */
-	OPTION_PORTS,  /* struct option_ports, separated by commas */
+	OPTION_FLAG,	  /* bool */
+	OPTION_STRING,	  /* char *, never NULL: "" is "not given" */
+	OPTION_LIST,	  /* struct option_list; in the environment separated by commas */
+	OPTION_CHOICE,	  /* int: index into choices */
+	OPTION_NUMBER,	  /* uint32_t, at most what its value says */
+	OPTION_RANGE,	  /* struct option_range */
+	OPTION_SOCKET,	  /* char *, checked to be ADDR:PORT, or "off" where its value says so */
+	OPTION_CIDRS,	  /* struct option_cidrs, separated by commas */
+	OPTION_PORTS,	  /* struct option_ports, separated by commas */
+	OPTION_ADDRESSES, /* struct option_addresses: prefixes and the word primary */
 };
 
 struct option {

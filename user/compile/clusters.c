@@ -97,11 +97,11 @@ static void take_endpoints(const struct layer7 *l7, const struct cluster_ref *re
 
 	if (service->n_cluster_ips)
 		of.family = addr_family(&service->cluster_ips[0]);
-	endpoints_cluster(&of, l7->slices, l7->config->node_name, diags, ret_set);
+	endpoints_cluster(&of, l7->slices, diags, ret_set);
 	if (ret_set->n)
 		return;
 	of.family = of.family == 4 ? 6 : 4;
-	endpoints_cluster(&of, l7->slices, l7->config->node_name, diags, ret_set);
+	endpoints_cluster(&of, l7->slices, diags, ret_set);
 }
 
 static int by_name(const void *pa, const void *pb, void *arg)

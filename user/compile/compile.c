@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The steps from objects to plan, each in a file of its own: slices.c finds the EndpointSlices of
- * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom; layer7.c
- * does the same for routes, by steps of its own. Everything is sorted at the end, so that the order
- * of input never shows.
+ * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom, access.c
+ * for whom; layer7.c does the same for routes, by steps of its own. Everything is sorted at the
+ * end, so that the order of input never shows.
  */
 #include "compile/compile.h"
 
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "compile/access.h"
 #include "compile/draft.h"
 #include "compile/endpoints.h"
 #include "compile/frontends.h"
@@ -19,10 +20,13 @@
 #include "compile/services.h"
 #include "compile/slices.h"
 
-static void take_node(const struct model *model, bool l4, struct plan *plan)
+static const struct node *find_node(const struct model *model, const struct plan *plan)
 {
-	const struct node *node =
-		(const struct node *)model_get(model, OBJECT_NODE, "", plan->node);
+	return (const struct node *)model_get(model, OBJECT_NODE, "", plan->node);
+}
+
+static void take_node(const struct node *node, bool l4, struct plan *plan)
+{
 	_cleanup_(mem_freep) char *name = NULL;
 
 	if (!node) {
@@ -34,6 +38,7 @@ static void take_node(const struct model *model, bool l4, struct plan *plan)
 			    "no such object: the pod ranges of this node are unknown");
 		return;
 	}
+	plan->node_leaving = node->leaving;
 	plan->pod_cidrs = mem_array(node->n_pod_cidrs, sizeof(*plan->pod_cidrs));
 	plan->n_pod_cidrs = node->n_pod_cidrs;
 	for (size_t i = 0; i < node->n_pod_cidrs; i++)
@@ -46,7 +51,8 @@ static int service_rank(const void *a, const void *b)
 }
 
 /* A draft that was granted nothing to listen on has no place in the plan. */
-static void take_drafts(struct drafts *drafts, const struct slices *slices, struct plan *plan)
+static void take_drafts(struct drafts *drafts, const struct slices *slices, const struct node *node,
+			struct plan *plan)
 {
 	plan->services = mem_array(drafts->n, sizeof(*plan->services));
 	for (size_t i = 0; i < drafts->n; i++) {
@@ -56,7 +62,8 @@ static void take_drafts(struct drafts *drafts, const struct slices *slices, stru
 			free(draft->plan.frontends);
 			continue;
 		}
-		endpoints_choose(draft, slices, plan->node, &plan->diags);
+		endpoints_choose(draft, slices, &plan->diags);
+		access_fill(draft, node);
 		plan->services[plan->n_services++] = draft->plan;
 		draft->plan.name = NULL;
 	}
@@ -79,13 +86,14 @@ struct plan *compile(struct model *model, const struct compile_config *config)
 
 	plan->generation = model_generation(model);
 	plan->node = mem_strdup(config->node_name);
-	slices_init(&slices, model, config->loopback_endpoints);
+	slices_init(&slices, model, config);
 	slices_check(&slices, model, &plan->diags);
-	services_draft(model, &slices, &drafts);
-	frontends_grant(&drafts);
+	services_draft(model, &slices, config, &drafts);
+	frontends_grant(&drafts, config);
 	layer7_compile(model, config, &slices, &drafts, plan);
-	take_drafts(&drafts, &slices, plan);
-	take_node(model, config->l4, plan);
+	take_drafts(&drafts, &slices, find_node(model, plan), plan);
+	access_close(plan);
+	take_node(find_node(model, plan), config->l4, plan);
 	diag_sort(&plan->diags);
 	return plan;
 }

@@ -16,6 +16,9 @@ struct compile_config {
 	/* The ports that Gateways may use on addresses of nodes. */
 	const uint16_t *gateway_node_ports;
 	size_t n_gateway_node_ports;
+	/* Where externalIPs may lie; none: nowhere. */
+	const struct cidr *external_ip_cidrs;
+	size_t n_external_ip_cidrs;
 	bool l4; /* packets of services are served (--l4 on) */
 	/* Headless Services may have endpoints on this node's loopback, for the proxy alone. */
 	bool loopback_endpoints;

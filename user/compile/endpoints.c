@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which endpoints get traffic, by the rules of kube-proxy. All endpoints of the port are gathered
- * over the Service's slices and merged by address and port. The cluster set is all that are ready;
- * if there is none, all that still serve while they terminate. The local set is the same choice
- * among the endpoints of this node, each set falling back by itself.
+ * over the Service's slices and merged by address and port. The cluster set is all that are ready,
+ * or of them those near this node, as their hints say; if there is none, all that still serve while
+ * they terminate. The local set is all of this node that are ready, falling back by itself.
+ *
+ * Hints count only if every ready endpoint has one of a kind and one of them is for this node or,
+ * else, for its zone: those who gave them shared out all endpoints, or did not mean it.
  */
 #include "compile/endpoints.h"
 
@@ -20,9 +23,17 @@ enum usable {
 	USABLE_READY,
 };
 
+/* How near an endpoint is by one kind of hint. */
+enum near {
+	NEAR_UNKNOWN, /* no hint */
+	NEAR_NOT,
+	NEAR_HERE,
+};
+
 struct candidate {
 	struct plan_endpoint ep;
 	enum usable usable;
+	enum near node, zone;
 };
 
 struct candidates {
@@ -37,9 +48,16 @@ static enum usable usable(const struct slice_endpoint *ep)
 	return ep->serving && ep->terminating ? USABLE_TERMINATING : USABLE_NOT;
 }
 
+static enum near find_hint(char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; *name && i < n; i++)
+		if (!strcmp(names[i], name))
+			return NEAR_HERE;
+	return n ? NEAR_NOT : NEAR_UNKNOWN;
+}
+
 static void gather(const struct endpoints_of *of, const struct slices *slices,
-		   const struct endpoint_slice *slice, uint16_t port, const char *node_name,
-		   struct candidates *all)
+		   const struct endpoint_slice *slice, uint16_t port, struct candidates *all)
 {
 	for (size_t i = 0; i < slice->n_endpoints; i++) {
 		const struct slice_endpoint *from = &slice->endpoints[i];
@@ -52,8 +70,10 @@ static void gather(const struct endpoints_of *of, const struct slices *slices,
 		all->items[all->n++] = (struct candidate){
 			.ep = { .addr = from->addrs[0],
 				.port = port,
-				.local = !strcmp(from->node, node_name) },
+				.local = !strcmp(from->node, slices->node) },
 			.usable = usable(from),
+			.node = find_hint(from->nodes, from->n_nodes, slices->node),
+			.zone = find_hint(from->zones, from->n_zones, slices->zone),
 		};
 	}
 }
@@ -71,7 +91,7 @@ static void note_mismatch(const struct endpoints_of *of, const struct endpoint_s
 }
 
 static void gather_all(const struct endpoints_of *of, const struct slices *slices,
-		       const char *node_name, struct candidates *all, struct diag_list *diags)
+		       struct candidates *all, struct diag_list *diags)
 {
 	const struct endpoint_slice *const *slice, *other = NULL;
 	size_t n = slices_of(slices, &of->service->object, &slice);
@@ -86,7 +106,7 @@ static void gather_all(const struct endpoints_of *of, const struct slices *slice
 			if (!port->port || port->proto != of->port->proto ||
 			    strcmp(port->name, of->port->name))
 				continue;
-			gather(of, slices, slice[i], port->port, node_name, all);
+			gather(of, slices, slice[i], port->port, all);
 			matched = true;
 		}
 		if (!other && slice[i]->n_endpoints)
@@ -123,12 +143,58 @@ static void merge(struct candidates *all)
 		last->ep.local |= next->ep.local;
 		if (next->usable > last->usable)
 			last->usable = next->usable;
+		if (next->node > last->node)
+			last->node = next->node;
+		if (next->zone > last->zone)
+			last->zone = next->zone;
 	}
 	all->n = n + 1;
 }
 
-/* The best there is, of all or of this node's. Returns how many there were, also beyond the cap. */
-static size_t choose(const struct candidates *all, bool local, struct plan_set *ret_set)
+/* Which of the candidates a set may take. */
+enum scope {
+	SCOPE_ALL,
+	SCOPE_LOCAL, /* the Local policy */
+	SCOPE_NODE,  /* by hints */
+	SCOPE_ZONE,
+};
+
+static bool in_scope(const struct candidate *c, enum scope scope)
+{
+	switch (scope) {
+	case SCOPE_LOCAL:
+		return c->ep.local;
+	case SCOPE_NODE:
+		return c->node == NEAR_HERE;
+	case SCOPE_ZONE:
+		return c->zone == NEAR_HERE;
+	case SCOPE_ALL:
+		break;
+	}
+	return true;
+}
+
+static enum scope find_scope(const struct candidates *all)
+{
+	bool node = false, all_nodes = true, zone = false, all_zones = true;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct candidate *c = &all->items[i];
+
+		if (c->usable != USABLE_READY)
+			continue;
+		node |= c->node == NEAR_HERE;
+		zone |= c->zone == NEAR_HERE;
+		all_nodes &= c->node != NEAR_UNKNOWN;
+		all_zones &= c->zone != NEAR_UNKNOWN;
+	}
+	if (node && all_nodes)
+		return SCOPE_NODE;
+	return zone && all_zones ? SCOPE_ZONE : SCOPE_ALL;
+}
+
+/* The best there is in scope. Returns how many there were, also beyond the cap. */
+static size_t choose(const struct candidates *all, enum scope scope, struct plan_set *ret_set)
 {
 	enum usable best = USABLE_NOT;
 	size_t n = 0;
@@ -136,7 +202,7 @@ static size_t choose(const struct candidates *all, bool local, struct plan_set *
 	for (size_t i = 0; i < all->n; i++) {
 		const struct candidate *c = &all->items[i];
 
-		if ((local && !c->ep.local) || c->usable < best)
+		if (!in_scope(c, scope) || c->usable < best)
 			continue;
 		n = c->usable > best ? 1 : n + 1;
 		best = c->usable;
@@ -150,7 +216,7 @@ static size_t choose(const struct candidates *all, bool local, struct plan_set *
 	for (size_t i = 0; i < all->n && ret_set->n < NARU_SET_MAX; i++) {
 		const struct candidate *c = &all->items[i];
 
-		if ((!local || c->ep.local) && c->usable == best)
+		if (in_scope(c, scope) && c->usable == best)
 			ret_set->endpoints[ret_set->n++] = c->ep;
 	}
 	return n;
@@ -180,8 +246,7 @@ static void note_too_many(const struct endpoints_of *of, size_t n, struct diag_l
 			    NARU_SET_MAX);
 }
 
-void endpoints_choose(struct draft *draft, const struct slices *slices, const char *node_name,
-		      struct diag_list *diags)
+void endpoints_choose(struct draft *draft, const struct slices *slices, struct diag_list *diags)
 {
 	const struct endpoints_of of = {
 		.service = draft->service,
@@ -191,20 +256,20 @@ void endpoints_choose(struct draft *draft, const struct slices *slices, const ch
 	_cleanup_(candidates_fini) struct candidates all = { 0 };
 	size_t n, n_local = 0;
 
-	gather_all(&of, slices, node_name, &all, diags);
+	gather_all(&of, slices, &all, diags);
 	merge(&all);
-	n = choose(&all, false, &draft->plan.cluster);
+	n = choose(&all, find_scope(&all), &draft->plan.cluster);
 	if (uses_local(&draft->plan))
-		n_local = choose(&all, true, &draft->plan.local);
+		n_local = choose(&all, SCOPE_LOCAL, &draft->plan.local);
 	note_too_many(&of, n_local > n ? n_local : n, diags);
 }
 
 void endpoints_cluster(const struct endpoints_of *of, const struct slices *slices,
-		       const char *node_name, struct diag_list *diags, struct plan_set *ret_set)
+		       struct diag_list *diags, struct plan_set *ret_set)
 {
 	_cleanup_(candidates_fini) struct candidates all = { 0 };
 
-	gather_all(of, slices, node_name, &all, diags);
+	gather_all(of, slices, &all, diags);
 	merge(&all);
-	note_too_many(of, choose(&all, false, ret_set), diags);
+	note_too_many(of, choose(&all, SCOPE_ALL, ret_set), diags);
 }

@@ -8,8 +8,7 @@
  * Fills draft->plan.cluster, and draft->plan.local if a frontend uses it. A set that is too large
  * keeps its first NARU_SET_MAX endpoints, with a diagnostic.
  */
-void endpoints_choose(struct draft *draft, const struct slices *slices, const char *node_name,
-		      struct diag_list *diags);
+void endpoints_choose(struct draft *draft, const struct slices *slices, struct diag_list *diags);
 
 /* A port of a Service in one family. */
 struct endpoints_of {
@@ -18,7 +17,9 @@ struct endpoints_of {
 	int family;
 };
 
-/* The same choice of all endpoints, for layer 7; diags NULL: layer 4 has said it. *ret_set stays as
- * it is when there are none. */
+/*
+ * The same choice whatever hints say, for layer 7; diags NULL: layer 4 has said it. *ret_set stays
+ * as it is when there are none.
+ */
 void endpoints_cluster(const struct endpoints_of *of, const struct slices *slices,
-		       const char *node_name, struct diag_list *diags, struct plan_set *ret_set);
+		       struct diag_list *diags, struct plan_set *ret_set);

@@ -3,9 +3,9 @@
  * Each draft claims frontends; all claims are sorted by what they claim, so that rivals stand side
  * by side, and then by owner, so that those that were granted stand as the plan wants them.
  *
- * Policies: a ClusterIP follows internalTrafficPolicy for everybody. NodePort and LoadBalancer
- * follow externalTrafficPolicy for clients outside; pods and sockets of the cluster always get the
- * cluster set there.
+ * Policies: a ClusterIP follows internalTrafficPolicy for everybody. NodePort, LoadBalancer and
+ * external IPs follow externalTrafficPolicy for clients outside; pods and sockets of the cluster
+ * always get the cluster set there.
  */
 #include "compile/frontends.h"
 
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "compile/access.h"
 #include "compile/problem.h"
 #include "compile/slices.h"
 
@@ -90,9 +91,11 @@ static void claim_node_port(const struct draft *draft, size_t owner, struct clai
 static void claim_ingress(const struct draft *draft, size_t owner, struct claims *claims)
 {
 	const struct service *service = draft->service;
+	bool ranged;
 
-	if (service->type != SERVICE_LOAD_BALANCER || service->source_ranges)
+	if (service->type != SERVICE_LOAD_BALANCER)
 		return;
+	ranged = access_is_ranged(service, draft->plan.family);
 	for (size_t i = 0; i < service->n_ingress; i++) {
 		if (service->ingress[i].proxy ||
 		    addr_family(&service->ingress[i].ip) != draft->plan.family)
@@ -101,6 +104,31 @@ static void claim_ingress(const struct draft *draft, size_t owner, struct claims
 			  &(struct claim){
 				  .frontend = { .kind = PLAN_LOAD_BALANCER,
 						.addr = service->ingress[i].ip,
+						.port = draft->port->port,
+						.external = policy(service->external_policy),
+						.internal = PLAN_CLUSTER,
+						.ranged = ranged },
+				  .draft = owner,
+				  .index = i,
+			  });
+	}
+}
+
+/* Those that may not be served were reported with their Service. */
+static void claim_external_ips(const struct draft *draft, size_t owner,
+			       const struct compile_config *config, struct claims *claims)
+{
+	const struct service *service = draft->service;
+
+	for (size_t i = 0; i < service->n_external_ips; i++) {
+		const struct addr *addr = &service->external_ips[i];
+
+		if (addr_family(addr) != draft->plan.family || !access_external_ip(config, addr))
+			continue;
+		add_claim(claims,
+			  &(struct claim){
+				  .frontend = { .kind = PLAN_EXTERNAL_IP,
+						.addr = *addr,
 						.port = draft->port->port,
 						.external = policy(service->external_policy),
 						.internal = PLAN_CLUSTER },
@@ -159,6 +187,8 @@ static void claim_field(const struct claim *claim, const struct draft *draft, ch
 		snprintf(buf, size, "spec.clusterIPs[%zu]", claim->index);
 	else if (claim->frontend.kind == PLAN_LOAD_BALANCER)
 		snprintf(buf, size, "status.loadBalancer.ingress[%zu].ip", claim->index);
+	else if (claim->frontend.kind == PLAN_EXTERNAL_IP)
+		snprintf(buf, size, "spec.externalIPs[%zu]", claim->index);
 	else
 		snprintf(buf, size, "spec.ports[%zu].nodePort",
 			 (size_t)(draft->port - draft->service->ports));
@@ -214,7 +244,7 @@ static void claims_fini(struct claims *claims)
 	free(claims->items);
 }
 
-void frontends_grant(struct drafts *drafts)
+void frontends_grant(struct drafts *drafts, const struct compile_config *config)
 {
 	_cleanup_(claims_fini) struct claims claims = { 0 };
 
@@ -222,6 +252,7 @@ void frontends_grant(struct drafts *drafts)
 		claim_cluster_ips(&drafts->items[i], i, &claims);
 		claim_node_port(&drafts->items[i], i, &claims);
 		claim_ingress(&drafts->items[i], i, &claims);
+		claim_external_ips(&drafts->items[i], i, config, &claims);
 	}
 	if (claims.n) {
 		qsort_r(claims.items, claims.n, sizeof(*claims.items), claim_rank, drafts->items);

@@ -156,7 +156,7 @@ void mesh_attach(struct layer7 *l7, size_t route, size_t index)
 			    parent->name);
 }
 
-/* Affinity has none on any Service, which services.c says. Drafts of a Service stand together. */
+/* Drafts of a Service stand together. */
 void mesh_check(const struct layer7 *l7)
 {
 	const struct service *last = NULL;
@@ -173,5 +173,10 @@ void mesh_check(const struct layer7 *l7)
 				    "spec.internalTrafficPolicy",
 				    "Local has no effect on requests that routes serve: they reach "
 				    "endpoints on all nodes");
+		if (service->affinity_s)
+			problem_add(l7->diags, DIAG_WARNING, &service->object,
+				    "spec.sessionAffinity",
+				    "ClientIP has no effect on requests that routes serve: each "
+				    "may reach another endpoint");
 	}
 }

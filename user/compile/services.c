@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides which ports of which Services are served in which families, and names them. Says of each
- * field that has no effect what happens instead. Names are what stable ids hang on, so two drafts
- * of the same protocol and family never share one.
+ * Decides which ports of which Services are served in which families, and names them. Names are
+ * what stable ids hang on, so two drafts of the same protocol and family never share one.
  */
 #include "compile/services.h"
 
@@ -12,6 +11,7 @@
 #include <naru/limits.h>
 
 #include "base/mem.h"
+#include "compile/access.h"
 #include "compile/problem.h"
 
 #define FIELD_LEN 64
@@ -21,33 +21,7 @@ bool services_plain(const char *name)
 	return !strpbrk(name, "/:");
 }
 
-static void note_unsupported(const struct service *service, struct diag_list *diags)
-{
-	const struct object *object = &service->object;
-
-	if (service->affinity)
-		problem_add(diags, DIAG_WARNING, object, "spec.sessionAffinity",
-			    "ClientIP has no effect yet: each new flow of a client, and each "
-			    "request that a route serves, may reach another endpoint");
-	if (service->external_ips)
-		problem_add(diags, DIAG_WARNING, object, "spec.externalIPs",
-			    "not served yet: traffic to these addresses passes untouched");
-	if (service->distribution)
-		problem_add(diags, DIAG_WARNING, object, "spec.trafficDistribution",
-			    "has no effect yet: endpoints everywhere get the same share");
-	if (service->health_check_port && service->type == SERVICE_LOAD_BALANCER &&
-	    service->external_policy == POLICY_LOCAL)
-		problem_add(diags, DIAG_WARNING, object, "spec.healthCheckNodePort",
-			    "nobody answers at port %u yet: load balancers that ask there do not "
-			    "learn which nodes have endpoints",
-			    service->health_check_port);
-	if (service->source_ranges && service->type == SERVICE_LOAD_BALANCER)
-		problem_add(diags, DIAG_WARNING, object, "spec.loadBalancerSourceRanges",
-			    "not supported yet: the load balancer addresses are not served, "
-			    "since serving them would open what the ranges close");
-}
-
-/* Bit 4 and bit 6: the families of cluster and load balancer addresses, else of the endpoints. */
+/* Bit 4 and bit 6: the families of the addresses, else of the endpoints. */
 static unsigned families(const struct service *service, const struct slices *slices)
 {
 	const struct endpoint_slice *const *slice;
@@ -64,6 +38,8 @@ static unsigned families(const struct service *service, const struct slices *sli
 	for (size_t i = 0; i < service->n_ingress; i++)
 		if (!service->ingress[i].proxy)
 			mask |= 1u << addr_family(&service->ingress[i].ip);
+	for (size_t i = 0; i < service->n_external_ips; i++)
+		mask |= 1u << addr_family(&service->external_ips[i]);
 	return mask;
 }
 
@@ -107,12 +83,6 @@ static bool check_port(const struct service *service, size_t index, struct diag_
 	const struct service_port *port = &service->ports[index];
 	char field[FIELD_LEN];
 
-	if (port->proto != L4_TCP && port->proto != L4_UDP) {
-		snprintf(field, sizeof(field), "spec.ports[%zu].protocol", index);
-		problem_add(diags, DIAG_WARNING, &service->object, field,
-			    "SCTP is not supported yet: port %u is not served", port->port);
-		return false;
-	}
 	snprintf(field, sizeof(field), "spec.ports[%zu].name", index);
 	if (!services_plain(port->name)) {
 		problem_add(diags, DIAG_ERROR, &service->object, field,
@@ -156,9 +126,14 @@ static void check_addrs(const struct service *service, struct diag_list *diags)
 		if (!service->ingress[i].proxy)
 			check_addr(&service->object, &service->ingress[i].ip, field, diags);
 	}
+	for (size_t i = 0; i < service->n_external_ips; i++) {
+		snprintf(field, sizeof(field), "spec.externalIPs[%zu]", i);
+		check_addr(&service->object, &service->external_ips[i], field, diags);
+	}
 }
 
-static bool check_service(const struct service *service, struct diag_list *diags)
+static bool check_service(const struct service *service, const struct compile_config *config,
+			  struct diag_list *diags)
 {
 	const struct object *object = &service->object;
 	size_t longest = 5; /* a number */
@@ -174,17 +149,17 @@ static bool check_service(const struct service *service, struct diag_list *diags
 			    "not a name, or too long: not served");
 		return false;
 	}
-	note_unsupported(service, diags);
 	check_addrs(service, diags);
+	access_check(service, config, diags);
 	return true;
 }
 
 static void draft_service(const struct service *service, const struct slices *slices,
-			  struct drafts *drafts)
+			  const struct compile_config *config, struct drafts *drafts)
 {
 	unsigned mask;
 
-	if (!check_service(service, drafts->diags))
+	if (!check_service(service, config, drafts->diags))
 		return;
 	mask = families(service, slices);
 	if (!mask)
@@ -199,11 +174,12 @@ static void draft_service(const struct service *service, const struct slices *sl
 	}
 }
 
-void services_draft(struct model *model, const struct slices *slices, struct drafts *drafts)
+void services_draft(struct model *model, const struct slices *slices,
+		    const struct compile_config *config, struct drafts *drafts)
 {
 	const struct object *const *objects;
 	size_t n = model_list(model, OBJECT_SERVICE, &objects);
 
 	for (size_t i = 0; i < n; i++)
-		draft_service((const struct service *)objects[i], slices, drafts);
+		draft_service((const struct service *)objects[i], slices, config, drafts);
 }

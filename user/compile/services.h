@@ -7,7 +7,8 @@
 #include "compile/slices.h"
 
 /* Appends the drafts of all Services, in order of namespace, name, port, family. */
-void services_draft(struct model *model, const struct slices *slices, struct drafts *drafts);
+void services_draft(struct model *model, const struct slices *slices,
+		    const struct compile_config *config, struct drafts *drafts);
 
 /* "namespace/name:port" can only be told apart again if the parts hold neither sign. */
 bool services_plain(const char *name);

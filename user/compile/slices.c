@@ -32,14 +32,18 @@ static int slice_compare(const void *pa, const void *pb)
 	return order ? order : strcmp(a->object.name, b->object.name);
 }
 
-void slices_init(struct slices *slices, struct model *model, bool loopback)
+void slices_init(struct slices *slices, struct model *model, const struct compile_config *config)
 {
+	const struct node *node =
+		(const struct node *)model_get(model, OBJECT_NODE, "", config->node_name);
 	const struct object *const *objects;
 	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
 
 	*slices = (struct slices){
 		.items = mem_array(n, sizeof(*slices->items)),
-		.loopback = loopback,
+		.loopback = config->loopback_endpoints,
+		.node = config->node_name,
+		.zone = node ? node->zone : "",
 	};
 	for (size_t i = 0; i < n; i++) {
 		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];

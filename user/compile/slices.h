@@ -4,19 +4,22 @@
  */
 #pragma once
 #include "base/diag.h"
+#include "compile/compile.h"
 #include "model/model.h"
 
 struct slices {
 	const struct endpoint_slice **items; /* sorted by namespace, service, own name */
 	size_t n;
-	bool loopback; /* headless Services may have endpoints there */
+	bool loopback;	  /* headless Services may have endpoints there */
+	const char *node; /* this node's name */
+	const char *zone; /* and zone, "" when unknown */
 };
 
 /*
- * Borrows the slices from the model, which must not change meanwhile. loopback: compile_config's
- * loopback_endpoints.
+ * Borrows the slices from the model, which must not change meanwhile, and the node's name from the
+ * settings.
  */
-void slices_init(struct slices *slices, struct model *model, bool loopback);
+void slices_init(struct slices *slices, struct model *model, const struct compile_config *config);
 void slices_fini(struct slices *slices);
 
 /* The slices of a Service: their number, and the first of them. */

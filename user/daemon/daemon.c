@@ -117,6 +117,8 @@ struct compile_config daemon_config(const struct options *options, const char *n
 {
 	return (struct compile_config){
 		.node_name = node_name,
+		.external_ip_cidrs = options->external_ip_cidrs.items,
+		.n_external_ip_cidrs = options->external_ip_cidrs.n,
 		.gateway_cidrs = options->gateway_cidrs.items,
 		.n_gateway_cidrs = options->gateway_cidrs.n,
 		.gateway_node_ports = options->gateway_node_ports.items,
@@ -234,6 +236,9 @@ static int open_dataplane(struct daemon *daemon, bool steered)
 		.n_devices = options->devices.n,
 		.pod_devices = (const char *const *)options->pod_devices.items,
 		.n_pod_devices = options->pod_devices.n,
+		.nodeport_cidrs = options->nodeport_addresses.cidrs.items,
+		.n_nodeport_cidrs = options->nodeport_addresses.cidrs.n,
+		.nodeport_primary = options->nodeport_addresses.primary,
 		.xdp = (enum xdp_mode)options->xdp,
 		.snat_min = options->snat_ports.min,
 		.snat_max = options->snat_ports.max,

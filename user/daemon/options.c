@@ -39,6 +39,13 @@ static const struct option table[] = {
 	{ "l4", OPTION_CHOICE, AT(l4), "auto|off|on", "auto", "NARU_L4",
 	  "serve Services by packets and sockets; auto is on with the privileges that it needs; "
 	  "off leaves Services to others and serves Gateways only" },
+	{ "nodeport-addresses", OPTION_ADDRESSES, AT(nodeport_addresses), "C,...|primary", NULL,
+	  "NARU_NODEPORT_ADDRESSES",
+	  "addresses of this node that serve NodePorts: those in the prefixes, or its first ones; "
+	  "without it all" },
+	{ "external-ip-cidrs", OPTION_CIDRS, AT(external_ip_cidrs), "C,...", NULL,
+	  "NARU_EXTERNAL_IP_CIDRS",
+	  "where external IPs of Services may lie; without it they are not served" },
 	{ "l7-threads", OPTION_NUMBER, AT(l7_threads), "N<=256", "0", "NARU_L7_THREADS",
 	  "threads of naru-proxy; 0 is as many as it may use CPUs" },
 	{ "access-log", OPTION_STRING, AT(access_log), "FILE|-|off", "-", "NARU_ACCESS_LOG",

@@ -35,6 +35,8 @@ struct options {
 	int l4;		     /* enum options_l4 */
 	uint32_t l7_threads; /* 0: as many as there are CPUs for */
 	char *access_log;    /* path, "-" or "off" */
+	struct option_addresses nodeport_addresses;
+	struct option_cidrs external_ip_cidrs;
 	struct option_cidrs gateway_cidrs;
 	struct option_ports gateway_node_ports;
 	uint32_t drain_time; /* seconds */

@@ -74,6 +74,15 @@ static void free_strings(const char *const *strings, size_t n)
 	free((void *)strings);
 }
 
+static const struct cidr *copy_cidrs(const struct cidr *cidrs, size_t n)
+{
+	struct cidr *copy = mem_array(n, sizeof(*copy));
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = cidrs[i];
+	return copy;
+}
+
 static void copy_config(struct dataplane_config *to, const struct dataplane_config *from)
 {
 	*to = *from;
@@ -81,6 +90,7 @@ static void copy_config(struct dataplane_config *to, const struct dataplane_conf
 	to->cgroup_dir = from->cgroup_dir ? mem_strdup(from->cgroup_dir) : NULL;
 	to->devices = copy_strings(from->devices, from->n_devices);
 	to->pod_devices = copy_strings(from->pod_devices, from->n_pod_devices);
+	to->nodeport_cidrs = copy_cidrs(from->nodeport_cidrs, from->n_nodeport_cidrs);
 	if (!to->l4)
 		to->xdp = XDP_MODE_OFF;
 }
@@ -91,6 +101,7 @@ static void free_config(struct dataplane_config *config)
 	free((char *)config->cgroup_dir);
 	free_strings(config->devices, config->n_devices);
 	free_strings(config->pod_devices, config->n_pod_devices);
+	free((void *)config->nodeport_cidrs);
 }
 
 static void init_parts(struct dataplane *d)

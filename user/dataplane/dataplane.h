@@ -27,6 +27,11 @@ struct dataplane_config {
 	size_t n_devices;
 	const char *const *pod_devices; /* glob patterns, besides those found */
 	size_t n_pod_devices;
+	/* Addresses of the node that serve NodePorts: in each family those in its prefixes, with
+	 * primary also the first one; all in a family for which neither is given. */
+	const struct cidr *nodeport_cidrs;
+	size_t n_nodeport_cidrs;
+	bool nodeport_primary;
 	enum xdp_mode xdp;
 	uint16_t snat_min, snat_max;
 	bool bypass_netfilter;

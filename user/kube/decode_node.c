@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * v1 Node: the prefixes of its pods and its own addresses. kind.c has the row.
+ * v1 Node: the prefixes of its pods, its own addresses, its zone, and whether it is about to go.
+ * kind.c has the row.
  */
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #define CIDRS_MAX     16
 #define ADDRESSES_MAX 1024
+#define TAINTS_MAX    4096
 
 /* status.addresses has host names, too, told apart by a type beside each. */
 struct typed_addr {
@@ -86,9 +88,56 @@ static void take_pod_cidr(struct decode *d, const struct decode_field *field,
 	node->n_pod_cidrs = 1;
 }
 
+/* The target of an element is its key alone. */
+static const struct decode_field taint_fields[] = {
+	{ .name = "key", .fn = field_string },
+	{ 0 },
+};
+
+struct taints {
+	char **keys;
+	size_t n;
+};
+
+static const struct decode_array taints = {
+	.size = sizeof(char *),
+	.count_offset = (ptrdiff_t)(offsetof(struct taints, n) - offsetof(struct taints, keys)),
+	.max = TAINTS_MAX,
+	.element = { .fn = decode_object, .arg = taint_fields },
+};
+
+static void take_taints(struct decode *d, const struct decode_field *field,
+			struct json_object *value, void *target)
+{
+	const struct decode_field list = { .name = field->name, .arg = &taints };
+	struct taints found = { 0 };
+	struct node *node = target;
+
+	decode_array(d, &list, value, &found.keys);
+	for (size_t i = 0; i < found.n; i++) {
+		/* NULL after an error. */
+		node->leaving |=
+			found.keys[i] && !strcmp(found.keys[i], "ToBeDeletedByClusterAutoscaler");
+		free(found.keys[i]);
+	}
+	free(found.keys);
+}
+
+static const struct decode_field label_fields[] = {
+	{ .name = "topology.kubernetes.io/zone", .fn = field_string, .offset = NODE(zone) },
+	{ 0 },
+};
+
+static const struct decode_field metadata_fields[] = {
+	{ .name = "labels", .fn = decode_object, .arg = label_fields },
+	{ .name = "deletionTimestamp", .fn = field_present, .offset = NODE(leaving) },
+	{ 0 },
+};
+
 static const struct decode_field spec_fields[] = {
 	{ .name = "podCIDRs", .fn = decode_array, .offset = NODE(pod_cidrs), .arg = &cidrs },
 	{ .name = "podCIDR", .fn = take_pod_cidr },
+	{ .name = "taints", .fn = take_taints },
 	{ 0 },
 };
 
@@ -98,6 +147,7 @@ static const struct decode_field status_fields[] = {
 };
 
 const struct decode_field decode_node_fields[] = {
+	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
 	{ .name = "spec", .fn = decode_object, .arg = spec_fields },
 	{ .name = "status", .fn = decode_object, .arg = status_fields },
 	{ 0 },

@@ -13,6 +13,12 @@
 /* Not the API's limits but far beyond what it lets through. */
 #define PORTS_MAX   1024
 #define INGRESS_MAX 1024
+#define IPS_MAX	    1024
+#define RANGES_MAX  4096
+
+/* The API's own. */
+#define AFFINITY_DEFAULT_S 10800
+#define AFFINITY_MAX_S	   86400
 
 static const struct field_word types[] = {
 	{ "ClusterIP", SERVICE_CLUSTER_IP },
@@ -78,6 +84,74 @@ static const struct decode_array cluster_ips = {
 	.element = { .fn = field_addr },
 };
 
+static const struct decode_array external_ips = {
+	.size = sizeof(struct addr),
+	.count_offset = (ptrdiff_t)(SERVICE(n_external_ips) - SERVICE(external_ips)),
+	.max = IPS_MAX,
+	.element = { .fn = field_addr },
+};
+
+/* The API server lets white space around a prefix pass, and means what is between. */
+static void take_range(struct decode *d, const struct decode_field *field,
+		       struct json_object *value, void *target)
+{
+	static const char blanks[] = " \t\n\v\f\r";
+	const char *text = field_text(d, value);
+	_cleanup_(mem_freep) char *trimmed = NULL;
+	size_t len;
+
+	(void)field;
+	if (!text)
+		return;
+	text += strspn(text, blanks);
+	for (len = strlen(text); len && strchr(blanks, text[len - 1]); len--)
+		;
+	trimmed = mem_printf("%.*s", (int)len, text);
+	if (cidr_parse(trimmed, target))
+		decode_expected(d, "an IP prefix such as 10.0.0.0/8", value);
+}
+
+/* A list of which one entry cannot be read makes the whole object wrong: nothing may open that it
+ * was to close. */
+static const struct decode_array source_ranges = {
+	.size = sizeof(struct cidr),
+	.count_offset = (ptrdiff_t)(SERVICE(n_source_ranges) - SERVICE(source_ranges)),
+	.max = RANGES_MAX,
+	.element = { .fn = take_range },
+};
+
+static const struct field_range affinity_range = { 1, AFFINITY_MAX_S };
+
+static const struct decode_field client_ip_fields[] = {
+	{ .name = "timeoutSeconds", .fn = field_number, .arg = &affinity_range },
+	{ 0 },
+};
+
+static const struct decode_field affinity_fields[] = {
+	{ .name = "clientIP", .fn = decode_object, .arg = client_ip_fields },
+	{ 0 },
+};
+
+/* The target is the time-out. */
+static void take_affinity(struct decode *d, const struct decode_field *field,
+			  struct json_object *value, void *target)
+{
+	uint32_t *affinity_s = target;
+	bool wanted = false;
+
+	field_flag(d, field, value, &wanted);
+	*affinity_s = wanted ? AFFINITY_DEFAULT_S : 0;
+}
+
+/* Behind the row before. Without affinity there is no time to set. */
+static void take_affinity_config(struct decode *d, const struct decode_field *field,
+				 struct json_object *value, void *target)
+{
+	uint32_t *affinity_s = target, ignored = 0;
+
+	decode_object(d, field, value, *affinity_s ? affinity_s : &ignored);
+}
+
 static bool is_none(struct json_object *value)
 {
 	return json_object_is_type(value, json_type_string) &&
@@ -138,9 +212,13 @@ static const struct decode_field spec_fields[] = {
 	{ .name = "clusterIP", .fn = take_cluster_ip },
 	{ .name = "ports", .fn = decode_array, .offset = SERVICE(ports), .arg = &ports },
 	{ .name = "sessionAffinity",
-	  .fn = field_flag,
-	  .offset = SERVICE(affinity),
+	  .fn = take_affinity,
+	  .offset = SERVICE(affinity_s),
 	  .arg = affinities },
+	{ .name = "sessionAffinityConfig",
+	  .fn = take_affinity_config,
+	  .offset = SERVICE(affinity_s),
+	  .arg = affinity_fields },
 	{ .name = "internalTrafficPolicy",
 	  .fn = field_enum,
 	  .offset = SERVICE(internal_policy),
@@ -150,10 +228,14 @@ static const struct decode_field spec_fields[] = {
 	  .offset = SERVICE(external_policy),
 	  .arg = policies },
 	{ .name = "loadBalancerSourceRanges",
-	  .fn = field_present,
-	  .offset = SERVICE(source_ranges) },
-	{ .name = "externalIPs", .fn = field_present, .offset = SERVICE(external_ips) },
-	{ .name = "trafficDistribution", .fn = field_present, .offset = SERVICE(distribution) },
+	  .fn = decode_array,
+	  .offset = SERVICE(source_ranges),
+	  .arg = &source_ranges },
+	{ .name = "externalIPs",
+	  .fn = decode_array,
+	  .offset = SERVICE(external_ips),
+	  .arg = &external_ips },
+	{ .name = "trafficDistribution", .fn = field_string, .offset = SERVICE(distribution) },
 	{ .name = "healthCheckNodePort",
 	  .fn = field_port_or_zero,
 	  .offset = SERVICE(health_check_port) },

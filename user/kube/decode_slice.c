@@ -12,6 +12,7 @@
 #define ENDPOINTS_MAX 1000
 #define ADDRESSES_MAX 100
 #define PORTS_MAX     20000
+#define HINTS_MAX     64 /* beyond the API's, which is 8 */
 
 static const struct field_word families[] = {
 	{ "IPv4", 4 },
@@ -54,6 +55,32 @@ static const struct decode_field condition_fields[] = {
 	{ 0 },
 };
 
+/* A hint is an object around one name. */
+static const struct decode_field hint_fields[] = {
+	{ .name = "name", .fn = field_string, .flags = DECODE_REQUIRED },
+	{ 0 },
+};
+
+static const struct decode_array zones = {
+	.size = sizeof(char *),
+	.count_offset = (ptrdiff_t)(ENDPOINT(n_zones) - ENDPOINT(zones)),
+	.max = HINTS_MAX,
+	.element = { .fn = decode_object, .arg = hint_fields },
+};
+
+static const struct decode_array nodes = {
+	.size = sizeof(char *),
+	.count_offset = (ptrdiff_t)(ENDPOINT(n_nodes) - ENDPOINT(nodes)),
+	.max = HINTS_MAX,
+	.element = { .fn = decode_object, .arg = hint_fields },
+};
+
+static const struct decode_field hints_fields[] = {
+	{ .name = "forZones", .fn = decode_array, .offset = ENDPOINT(zones), .arg = &zones },
+	{ .name = "forNodes", .fn = decode_array, .offset = ENDPOINT(nodes), .arg = &nodes },
+	{ 0 },
+};
+
 static const struct decode_field endpoint_fields[] = {
 	{ .name = "addresses",
 	  .fn = decode_array,
@@ -62,6 +89,7 @@ static const struct decode_field endpoint_fields[] = {
 	  .arg = &addresses },
 	{ .name = "nodeName", .fn = field_subdomain, .offset = ENDPOINT(node) },
 	{ .name = "conditions", .fn = decode_object, .arg = condition_fields },
+	{ .name = "hints", .fn = decode_object, .arg = hints_fields },
 	{ 0 },
 };
 

@@ -29,23 +29,24 @@ static const struct member service[] = {
 	PLAIN(service, type),
 	PLAIN(service, headless),
 	PLAIN(service, foreign_proxy),
-	PLAIN(service, affinity),
-	PLAIN(service, source_ranges),
-	PLAIN(service, external_ips),
-	PLAIN(service, distribution),
+	PLAIN(service, affinity_s),
+	TEXT(service, distribution),
 	PLAIN(service, health_check_port),
 	PLAIN(service, internal_policy),
 	PLAIN(service, external_policy),
 	VALUES(service, cluster_ips),
 	LIST(service, ports, service_port),
 	LIST(service, ingress, ingress),
+	VALUES(service, external_ips),
+	VALUES(service, source_ranges), /* bytes only: no padding */
 	{ 0 },
 };
 
 static const struct member slice_endpoint[] = {
 	VALUES(slice_endpoint, addrs),	    TEXT(slice_endpoint, node),
 	PLAIN(slice_endpoint, ready),	    PLAIN(slice_endpoint, serving),
-	PLAIN(slice_endpoint, terminating), { 0 },
+	PLAIN(slice_endpoint, terminating), TEXTS(slice_endpoint, zones),
+	TEXTS(slice_endpoint, nodes),	    { 0 },
 };
 
 static const struct member slice_port[] = {
@@ -63,8 +64,7 @@ static const struct member slice[] = {
 
 static const struct member node[] = {
 	VALUES(node, pod_cidrs), /* bytes only: no padding */
-	VALUES(node, addrs),
-	{ 0 },
+	VALUES(node, addrs),	 TEXT(node, zone), PLAIN(node, leaving), { 0 },
 };
 
 static const struct member label[] = {

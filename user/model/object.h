@@ -76,12 +76,10 @@ struct lb_ingress {
 struct service {
 	struct object object;
 	enum service_type type;
-	bool headless;	    /* clusterIP: None */
-	bool foreign_proxy; /* label service.kubernetes.io/service-proxy-name */
-	bool affinity;	    /* sessionAffinity: ClientIP */
-	bool source_ranges; /* loadBalancerSourceRanges given */
-	bool external_ips;  /* externalIPs given */
-	bool distribution;  /* trafficDistribution given */
+	bool headless;	     /* clusterIP: None */
+	bool foreign_proxy;  /* label service.kubernetes.io/service-proxy-name */
+	uint32_t affinity_s; /* sessionAffinity ClientIP: its timeoutSeconds; None: 0 */
+	char *distribution;  /* trafficDistribution, "" when absent */
 	uint16_t health_check_port;
 	enum traffic_policy internal_policy;
 	enum traffic_policy external_policy;
@@ -91,6 +89,10 @@ struct service {
 	size_t n_ports;
 	struct lb_ingress *ingress;
 	size_t n_ingress;
+	struct addr *external_ips;
+	size_t n_external_ips;
+	struct cidr *source_ranges; /* loadBalancerSourceRanges */
+	size_t n_source_ranges;
 };
 
 struct slice_port {
@@ -106,6 +108,10 @@ struct slice_endpoint {
 	bool ready;	  /* defaults as in the API: ready true when absent, */
 	bool serving;	  /* serving = ready when absent, */
 	bool terminating; /* terminating false when absent */
+	char **zones;	  /* hints.forZones: whose clients it is meant for */
+	size_t n_zones;
+	char **nodes; /* hints.forNodes */
+	size_t n_nodes;
 };
 
 struct endpoint_slice {
@@ -127,6 +133,8 @@ struct node {
 	size_t n_pod_cidrs;
 	struct addr *addrs; /* status.addresses of type InternalIP and ExternalIP */
 	size_t n_addrs;
+	char *zone;   /* label topology.kubernetes.io/zone, "" when absent */
+	bool leaving; /* deletionTimestamp, or taint ToBeDeletedByClusterAutoscaler */
 };
 
 struct label {

@@ -161,11 +161,12 @@ void plan_print(const struct plan *plan, FILE *out)
 	for (size_t i = 0; i < plan->n_services; i++)
 		print_service(&plan->services[i], out);
 	for (size_t i = 0; i < plan->n_closed; i++)
-		fprintf(out, "\nclosed %s\n", addr_format(&plan->closed[i], text));
+		fprintf(out, "%sclosed %s\n", i ? "" : "\n", addr_format(&plan->closed[i], text));
 	for (size_t i = 0; i < plan->n_healths; i++)
-		fprintf(out, "\nhealth %s/%s port %u local %zu\n", plan->healths[i].namespace,
-			plan->healths[i].name, plan->healths[i].port, plan->healths[i].local_ready);
+		fprintf(out, "%shealth %s/%s port %u local %zu\n", i ? "" : "\n",
+			plan->healths[i].namespace, plan->healths[i].name, plan->healths[i].port,
+			plan->healths[i].local_ready);
 	for (size_t i = 0; i < plan->n_unbalanced; i++)
-		fprintf(out, "\nunbalanced pod %s\n", plan->unbalanced[i]);
+		fprintf(out, "%sunbalanced pod %s\n", i ? "" : "\n", plan->unbalanced[i]);
 	l7_print(&plan->l7, out);
 }

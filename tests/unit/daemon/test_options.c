@@ -60,6 +60,9 @@ static void test_defaults(void **state)
 	assert_int_equal(got.options.l7_threads, 0);
 	assert_string_equal(got.options.access_log, "-");
 	assert_int_equal(got.options.gateway_cidrs.n, 0);
+	assert_int_equal(got.options.nodeport_addresses.cidrs.n, 0);
+	assert_false(got.options.nodeport_addresses.primary);
+	assert_int_equal(got.options.external_ip_cidrs.n, 0);
 	assert_int_equal(got.options.gateway_node_ports.n, 2);
 	assert_int_equal(got.options.gateway_node_ports.items[1], 443);
 	assert_int_equal(got.options.drain_time, 25);
@@ -77,7 +80,9 @@ static void test_command_line(void **state)
 		      "--xdp native --tc=clsact --snat-ports 2000-2000 --l4 off --check "
 		      "--print-plan --bypass-netfilter --admin [::1]:80 --l7-threads 256 "
 		      "--access-log /log --gateway-cidrs 10.0.0.0/8,fd00::/8 "
-		      "--gateway-node-ports 8080 --drain-time 0 --run-dir /r --healthz off");
+		      "--gateway-node-ports 8080 --drain-time 0 --run-dir /r --healthz off "
+		      "--nodeport-addresses 192.0.2.0/24,primary "
+		      "--external-ip-cidrs 198.51.100.0/24");
 
 	(void)state;
 	assert_int_equal(got.r, 0);
@@ -92,6 +97,10 @@ static void test_command_line(void **state)
 	assert_string_equal(got.options.access_log, "/log");
 	assert_int_equal(got.options.gateway_cidrs.n, 2);
 	assert_int_equal(got.options.gateway_cidrs.items[1].addr.byte[0], 0xfd);
+	assert_int_equal(got.options.nodeport_addresses.cidrs.n, 1);
+	assert_int_equal(got.options.nodeport_addresses.cidrs.items[0].addr.byte[12], 192);
+	assert_true(got.options.nodeport_addresses.primary);
+	assert_int_equal(got.options.external_ip_cidrs.n, 1);
 	assert_int_equal(got.options.gateway_node_ports.n, 1);
 	assert_int_equal(got.options.gateway_node_ports.items[0], 8080);
 	assert_int_equal(got.options.drain_time, 0);
@@ -163,6 +172,9 @@ static void test_errors(void **state)
 		{ "--manifests d --gateway-cidrs 10.0.0.0/8,x",
 		  "--gateway-cidrs: \"10.0.0.0/8,x\": must be prefixes like 192.0.2.0/24 or "
 		  "2001:db8::/64, separated by commas" },
+		{ "--manifests d --nodeport-addresses primary,x",
+		  "--nodeport-addresses: \"primary,x\": must be the word primary and prefixes like "
+		  "192.0.2.0/24 or 2001:db8::/64, separated by commas" },
 		{ "--manifests d --gateway-node-ports 80,0",
 		  "--gateway-node-ports: \"80,0\": must be ports, separated by commas" },
 		{ "--manifests d --check=2", "--check: \"2\": must be true or false" },
@@ -227,6 +239,8 @@ static void test_help_lists_all(void **state)
 		"--l4 auto|off|on",
 		"--l7-threads N<=256",
 		"--access-log FILE|-|off",
+		"--nodeport-addresses C,...|primary",
+		"--external-ip-cidrs C,...",
 		"--gateway-cidrs C,...",
 		"--gateway-node-ports P,...",
 		"--drain-time S<=3600",

@@ -237,8 +237,10 @@ static void a_service_has_all_its_fields(void **state)
 		"  labels: {service.kubernetes.io/service-proxy-name: ''}\n"
 		"spec:\n  type: LoadBalancer\n  clusterIP: 10.0.0.1\n"
 		"  clusterIPs: [10.0.0.1, 'fd00::1']\n  sessionAffinity: ClientIP\n"
+		"  sessionAffinityConfig: {clientIP: {timeoutSeconds: 86400}}\n"
 		"  internalTrafficPolicy: Local\n  externalTrafficPolicy: Local\n"
-		"  loadBalancerSourceRanges: [10.0.0.0/8]\n  externalIPs: [192.0.2.1]\n"
+		"  loadBalancerSourceRanges: [\" 10.0.0.0/8\\t\", '::/0']\n"
+		"  externalIPs: [192.0.2.1]\n"
 		"  trafficDistribution: PreferClose\n  healthCheckNodePort: 31000\n"
 		"  ports:\n  - {name: a, port: 80, nodePort: 30080}\n"
 		"  - {name: b, port: 53, protocol: UDP}\n  - {name: c, port: 9, protocol: SCTP}\n"
@@ -254,8 +256,14 @@ static void a_service_has_all_its_fields(void **state)
 	assert_string_equal(s->object.origin.file, "f");
 	assert_int_equal(s->object.origin.line, 1);
 	assert_int_equal(s->type, SERVICE_LOAD_BALANCER);
-	assert_true(s->foreign_proxy && s->affinity && s->source_ranges && s->external_ips);
-	assert_true(s->distribution);
+	assert_true(s->foreign_proxy);
+	assert_int_equal(s->affinity_s, 86400);
+	assert_int_equal(s->n_source_ranges, 2);
+	assert_string_equal(cidr_format(&s->source_ranges[0], text), "10.0.0.0/8");
+	assert_string_equal(cidr_format(&s->source_ranges[1], text), "::/0");
+	assert_int_equal(s->n_external_ips, 1);
+	assert_string_equal(addr_format(&s->external_ips[0], text), "192.0.2.1");
+	assert_string_equal(s->distribution, "PreferClose");
 	assert_int_equal(s->health_check_port, 31000);
 	assert_false(s->headless);
 	assert_int_equal(s->internal_policy, POLICY_LOCAL);
@@ -285,8 +293,8 @@ static void an_empty_service_has_the_defaults(void **state)
 	assert_int_equal(load.diags.n, 0);
 	assert_string_equal(s->object.namespace, "default");
 	assert_int_equal(s->type, SERVICE_CLUSTER_IP);
-	assert_false(s->headless || s->foreign_proxy || s->affinity || s->source_ranges ||
-		     s->external_ips || s->distribution || s->health_check_port);
+	assert_false(s->headless || s->foreign_proxy || s->affinity_s || s->n_source_ranges ||
+		     s->n_external_ips || *s->distribution || s->health_check_port);
 	assert_int_equal(s->internal_policy, POLICY_CLUSTER);
 	assert_int_equal(s->external_policy, POLICY_CLUSTER);
 	assert_int_equal(s->n_cluster_ips, 0);

@@ -31,6 +31,11 @@ static struct service *make_service(void)
 	s->ports[0].name = mem_strdup("p");
 	s->ingress = mem_array(1, sizeof(*s->ingress));
 	s->n_ingress = 1;
+	s->distribution = mem_strdup("d");
+	s->external_ips = mem_array(1, sizeof(*s->external_ips));
+	s->n_external_ips = 1;
+	s->source_ranges = mem_array(1, sizeof(*s->source_ranges));
+	s->n_source_ranges = 1;
 	return s;
 }
 
@@ -51,10 +56,12 @@ static void every_field_of_a_service_counts(void **state)
 	DIFFERS(type, SERVICE_NODE_PORT);
 	DIFFERS(headless, true);
 	DIFFERS(foreign_proxy, true);
-	DIFFERS(affinity, true);
-	DIFFERS(source_ranges, true);
-	DIFFERS(external_ips, true);
-	DIFFERS(distribution, true);
+	DIFFERS(affinity_s, 1);
+	DIFFERS(n_source_ranges, 0);
+	DIFFERS(source_ranges[0].len, 1);
+	DIFFERS(n_external_ips, 0);
+	DIFFERS(external_ips[0].byte[15], 1);
+	DIFFERS(distribution, (char[]){ "e" });
 	DIFFERS(health_check_port, 31000);
 	DIFFERS(internal_policy, POLICY_LOCAL);
 	DIFFERS(external_policy, POLICY_LOCAL);
@@ -84,6 +91,12 @@ static struct endpoint_slice *make_slice(void)
 	s->endpoints[0].node = mem_strdup("x");
 	s->endpoints[0].addrs = mem_array(1, sizeof(struct addr));
 	s->endpoints[0].n_addrs = 1;
+	s->endpoints[0].zones = mem_array(1, sizeof(char *));
+	s->endpoints[0].n_zones = 1;
+	s->endpoints[0].zones[0] = mem_strdup("z");
+	s->endpoints[0].nodes = mem_array(1, sizeof(char *));
+	s->endpoints[0].n_nodes = 1;
+	s->endpoints[0].nodes[0] = mem_strdup("n");
 	s->ports = mem_array(1, sizeof(*s->ports));
 	s->n_ports = 1;
 	s->ports[0].name = mem_strdup("p");
@@ -106,6 +119,10 @@ static void every_field_of_a_slice_counts(void **state)
 	DIFFERS(endpoints[0].ready, true);
 	DIFFERS(endpoints[0].serving, true);
 	DIFFERS(endpoints[0].terminating, true);
+	DIFFERS(endpoints[0].n_zones, 0);
+	DIFFERS(endpoints[0].zones[0], (char[]){ "y" });
+	DIFFERS(endpoints[0].n_nodes, 0);
+	DIFFERS(endpoints[0].nodes[0], (char[]){ "m" });
 	DIFFERS(n_ports, 0);
 	DIFFERS(ports[0].name, (char[]){ "q" });
 	DIFFERS(ports[0].proto, L4_UDP);
@@ -122,6 +139,7 @@ static struct node *make_node(void)
 	node->n_pod_cidrs = 1;
 	node->addrs = mem_array(1, sizeof(*node->addrs));
 	node->n_addrs = 1;
+	node->zone = mem_strdup("z");
 	return node;
 }
 
@@ -136,6 +154,8 @@ static void every_field_of_a_node_counts(void **state)
 	DIFFERS(pod_cidrs[0].addr.byte[0], 1);
 	DIFFERS(n_addrs, 0);
 	DIFFERS(addrs[0].byte[0], 1);
+	DIFFERS(zone, (char[]){ "y" });
+	DIFFERS(leaving, true);
 	object_free(&a->object);
 	object_free(&b->object);
 }
