@@ -22,6 +22,7 @@ import threading
 import time
 
 PIECE = 8192
+PATTERN = b"0123456789abcdef" * (PIECE // 16)
 SURPLUS = b"HTTP/1.1 200 Smuggled\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -123,19 +124,14 @@ class Connection:
                 done[key] = value
         return done
 
-    def body_of(self, orders, told):
-        """The body that is asked for."""
-        if "bytes" in orders:
-            count = int(orders["bytes"])
-            return (b"0123456789abcdef" * (count // 16 + 1))[:count]
-        return json.dumps(told).encode() + b"\n"
-
-    def send_body(self, body, orders):
-        """In pieces; cut in the middle if asked for."""
+    def send_body(self, body, size, orders):
+        """In pieces; cut in the middle if asked for. Without a body the pattern, which is never
+        made as a whole: many clients ask for very much and do not stay to get it."""
         pause = int(orders.get("slow", 0)) / 1000
-        end = len(body) // 2 if "cut" in orders else len(body)
+        end = size // 2 if "cut" in orders else size
         for at in range(0, end, PIECE):
-            piece = body[at:min(at + PIECE, end)]
+            until = min(at + PIECE, end)
+            piece = PATTERN[:until - at] if body is None else body[at:until]
             if "chunked" in orders:
                 piece = f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
             self.sock.sendall(piece)
@@ -151,25 +147,27 @@ class Connection:
         self.nth += 1
         request = self.server.count_request()
         orders = self.orders(dict(fields).get("x-do", ""), request)
-        size = self.read_body(fields)
+        received = self.read_body(fields)
         time.sleep(int(orders.get("delay", 0)) / 1000)
         if "close" in orders:
             raise Closed
-        body = self.body_of(orders, {
+        body = None if "bytes" in orders else json.dumps({
             "name": self.server.name, "method": method, "target": target, "headers": fields,
-            "body_bytes": size, "request": request, "connection": self.number, "nth": self.nth})
-        length = f"content-length: {len(body)}"
+            "body_bytes": received, "request": request, "connection": self.number,
+            "nth": self.nth}).encode() + b"\n"
+        size = int(orders["bytes"]) if body is None else len(body)
+        length = f"content-length: {size}"
         if "chunked" in orders:
             length = "transfer-encoding: chunked"
         status = int(orders.get("status", 200))
         head = f"HTTP/1.1 {status} Told\r\nx-name: {self.server.name}\r\n{length}\r\n\r\n"
         if "surplus" in orders:
             # In one piece: what comes later can only be taken for the next answer.
-            self.sock.sendall(head.encode() + body + SURPLUS)
+            self.sock.sendall(head.encode() + (body or b"") + SURPLUS)
             return
         self.sock.sendall(head.encode())
         if method != "HEAD" and status not in (204, 304):
-            self.send_body(body, orders)
+            self.send_body(body, size, orders)
         if dict(fields).get("connection", "").lower() == "close":
             raise Closed
 
