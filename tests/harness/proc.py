@@ -41,6 +41,13 @@ def built(name):
     raise RigError(f"{name} is not in {build_dir()}: run make, or set NARU_BUILD")
 
 
+def sanitized():
+    """True when the programs were built with a sanitizer that traces its own process."""
+    with open(built("naru-proxy"), "rb") as program:
+        data = program.read()
+    return b"__asan_init" in data or b"__tsan_init" in data
+
+
 def run(argv, stdin=None, check=True, env=None):
     """Runs a command to its end; returns CompletedProcess with text output."""
     done = subprocess.run(argv, input=stdin, text=True, capture_output=True, check=False, env=env)
