@@ -151,7 +151,8 @@ class Node:
         with open(self.log_path, "ab") as log:
             place = Place(self.rig, f"narud@{self.name}", self.netns)
             self.narud = place.popen(self.narud_argv(*extra), stdout=log, stderr=log)
-        eventually(self.answers)
+        # Its programs cost the verifier a second of a processor that the clients of a test share.
+        eventually(self.answers, seconds=60)
 
     def answers(self):
         """True when narud answers naructl; an error when it has ended."""
