@@ -5,6 +5,7 @@ A rig is made once per module or variant, with a narud on each node, and must le
 """
 import contextlib
 import os
+import re
 import sys
 
 import pytest
@@ -22,6 +23,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; run by make check-slow only")
     config.addinivalue_line("markers", "statement(name, title, differs): see statements.py")
 
+
+# What no test provokes. A proxy that has crashed is replaced at once, which its clients may not see.
+CRASH = re.compile(r"Sanitizer|runtime error:|Assertion|naru-proxy pid=\d+ ended with status|"
+                   r"was ended by signal (?!9$)")
 
 # A protocol of the matrix: options of the client program.
 PROTOS = {"tcp": (), "udp": ("-u",), "udp-unconnected": ("-x",)}
@@ -41,6 +46,12 @@ def made(narud=True, **shape):
         # Shown by pytest with a failing test.
         sys.stderr.write(logs)
     assert not rig.leaks()
+    assert not crashes(logs)
+
+
+def crashes(logs):
+    """The lines that tell of one."""
+    return [line for line in logs.splitlines() if CRASH.search(line)]
 
 
 def answers(place, service, family, *options, kind="ClusterIP", node=None):

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import made
+from edge import edge_made
 from proc import eventually
 
 SHAPES = {"ptp": {}, "bridge": {"pods": "bridge"}, "vxlan": {"overlay": True},
@@ -53,6 +54,17 @@ def test_client_counts_failures():
         server.wait()
         counts = hold.result()
         assert counts["failed"] == 1 and set(counts["errors"]) <= {"closed by server", "ECONNRESET"}
+
+
+def test_crash_is_a_failure():
+    """A proxy that crashes fails the tests of its rig, though another takes its place at once."""
+    def pid(edge):
+        return edge.node.naructl_json("status")["l7"]["proxy"].get("pid", 0)
+
+    with pytest.raises(AssertionError, match="was ended by signal 6"), edge_made(nodes=1) as edge:
+        os.kill(old := pid(edge), signal.SIGABRT)
+        eventually(lambda: pid(edge) not in (0, old))
+        edge.settled()
 
 
 @pytest.mark.parametrize("sig", (signal.SIGTERM, signal.SIGINT), ids=("term", "int"))
