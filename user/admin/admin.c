@@ -15,9 +15,25 @@
 struct admin {
 	struct server *server;
 	const struct admin_route *routes;
+	const struct admin_source *sources; /* may be NULL */
 	void *arg;
 	char *socket_path; /* NULL until it is bound */
 };
+
+static void begin(const struct admin *admin, const struct admin_source *source,
+		  struct server_answer *ret_answer)
+{
+	ret_answer->status = 503;
+	ret_answer->type = "text/plain; charset=utf-8";
+	if (!ret_answer->stream) {
+		str_addf(&ret_answer->body, "too many streams are open\n");
+		return;
+	}
+	ret_answer->status = source->open(admin->arg, ret_answer->query, ret_answer->stream,
+					  &ret_answer->state, &ret_answer->body);
+	if (ret_answer->status == 200)
+		ret_answer->source = &source->source;
+}
 
 static void answer(void *arg, const char *path, struct server_answer *ret_answer)
 {
@@ -28,6 +44,12 @@ static void answer(void *arg, const char *path, struct server_answer *ret_answer
 			continue;
 		ret_answer->status = route->fn(admin->arg, &ret_answer->body);
 		ret_answer->type = route->content_type;
+		return;
+	}
+	for (const struct admin_source *source = admin->sources; source && source->path; source++) {
+		if (strcmp(source->path, path) != 0)
+			continue;
+		begin(admin, source, ret_answer);
 		return;
 	}
 	server_error(404, ret_answer);
@@ -90,6 +112,11 @@ int admin_open(struct loop *loop, const char *socket_path, const char *listen,
 	}
 	*ret_admin = admin;
 	return 0;
+}
+
+void admin_set_sources(struct admin *admin, const struct admin_source *sources)
+{
+	admin->sources = sources;
 }
 
 void admin_close(struct admin *admin)

@@ -8,6 +8,7 @@
 #pragma once
 #include <stddef.h>
 
+#include "admin/server.h"
 #include "base/loop.h"
 #include "base/str.h"
 
@@ -22,9 +23,23 @@ struct admin_route {
 	admin_fn fn;
 };
 
+/*
+ * An answer that is made piece by piece (server.h). open() returns the HTTP status; other than 200,
+ * there is no state and *ret_text is the answer.
+ */
+struct admin_source {
+	const char *path;
+	struct server_source source;
+	int (*open)(void *arg, const char *query, struct server_stream *stream, void **ret_state,
+		    struct str *ret_text);
+};
+
 /* Routes are borrowed, the last one has a NULL path. socket_path is made with mode 0600, replacing
  * a dead one; -EADDRINUSE when somebody answers there. listen is "ADDR:PORT", "[ADDR]:PORT" or
  * NULL. */
 int admin_open(struct loop *loop, const char *socket_path, const char *listen,
 	       const struct admin_route *routes, void *arg, struct admin **ret_admin);
 void admin_close(struct admin *admin);
+
+/* Borrowed, the last one has a NULL path; they get the same arg as routes. */
+void admin_set_sources(struct admin *admin, const struct admin_source *sources);

@@ -118,7 +118,7 @@ static bool is_garbled(const char *bytes, size_t len)
 	return false;
 }
 
-int request_parse(const char *bytes, size_t len, char **ret_path)
+int request_parse(const char *bytes, size_t len, char **ret_path, char **ret_query)
 {
 	struct slice rest = { bytes, len }, line, method, path, plain;
 	const char *end = memmem(bytes, len, "\r\n\r\n", 4);
@@ -145,7 +145,8 @@ int request_parse(const char *bytes, size_t len, char **ret_path)
 		return 405;
 	plain = path;
 	if (!cut(&path, "?", &plain))
-		plain = path;
+		path.len = 0;
 	*ret_path = mem_printf("%.*s", (int)plain.len, plain.at);
+	*ret_query = mem_printf("%.*s", (int)path.len, path.at);
 	return 200;
 }

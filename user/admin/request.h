@@ -5,6 +5,6 @@
 
 #define REQUEST_MAX 8192 /* bytes of a head, with the empty line */
 
-/* 0: more bytes are needed. 200: *ret_path is a new string, to be freed, without the query. 400,
- * 405 or 431: what to refuse it with. */
-int request_parse(const char *bytes, size_t len, char **ret_path);
+/* 0: more bytes are needed. 200: *ret_path and *ret_query, what stands behind the first question
+ * mark, are new strings, to be freed. 400, 405 or 431: what to refuse it with. */
+int request_parse(const char *bytes, size_t len, char **ret_path, char **ret_query);

@@ -3,7 +3,8 @@
  * A connection goes through three states: it reads one head, writes one answer, and waits until the
  * peer has closed, since closing on unread bytes would make the kernel throw the answer away. Each
  * state has a deadline, the number of connections is fixed, and nothing blocks: a hostile peer can
- * waste its own time only.
+ * waste its own time only. An answer that is a stream has a deadline for each of its pieces only,
+ * and there are few of them.
  */
 #include "admin/server.h"
 
@@ -18,6 +19,7 @@
 #include "base/sockaddr.h"
 
 #define CONNECTIONS_MAX 64
+#define STREAMS_MAX	16
 #define REQUEST_MS	5000
 #define ANSWER_MS	30000 /* for the whole answer: a reader of 20 MB may be slow, not asleep */
 #define LINGER_MS	1000
@@ -28,7 +30,16 @@ enum state {
 	STATE_FREE,
 	STATE_READ,
 	STATE_WRITE,
+	STATE_STREAM,
 	STATE_LINGER,
+};
+
+/* What a connection in STATE_STREAM sends. */
+struct server_stream {
+	struct connection *c;
+	const struct server_source *source;
+	void *state;
+	bool ended;
 };
 
 struct connection {
@@ -41,6 +52,7 @@ struct connection {
 	size_t n_request;
 	struct str answer;
 	size_t sent;
+	struct server_stream stream;
 	size_t lingered; /* bytes thrown away while waiting for the end */
 };
 
@@ -117,6 +129,8 @@ static void connection_close(struct connection *c)
 	loop_timer_remove(c->deadline);
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->stream.source)
+		c->stream.source->close(c->stream.state);
 	str_fini(&c->answer);
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
@@ -127,27 +141,60 @@ static void on_deadline(void *arg)
 	connection_close(arg);
 }
 
+static unsigned awaits(enum state state)
+{
+	if (state == STATE_STREAM)
+		return LOOP_READ | LOOP_WRITE;
+	return state == STATE_WRITE ? LOOP_WRITE : LOOP_READ;
+}
+
 static void enter(struct connection *c, enum state state, uint64_t deadline_ms)
 {
 	c->state = state;
 	loop_timer_remove(c->deadline);
 	c->deadline = loop_timer_add(c->listener->server->loop, deadline_ms, 0, on_deadline, c);
-	loop_fd_events(c->handle, state == STATE_WRITE ? LOOP_WRITE : LOOP_READ);
+	loop_fd_events(c->handle, awaits(state));
+}
+
+static bool may_stream(const struct server *server)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		n += server->connections[i].stream.source != NULL;
+	return n < STREAMS_MAX;
+}
+
+static void begin_stream(struct connection *c, const struct server_answer *found)
+{
+	c->stream = (struct server_stream){ c, found->source, found->state, false };
+	str_addf(&c->answer,
+		 "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n"
+		 "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+		 found->source->type);
+	enter(c, STATE_STREAM, ANSWER_MS);
 }
 
 static void answer(struct connection *c)
 {
 	const struct server_handler *handler = &c->listener->handler;
 	_cleanup_(answer_fini) struct server_answer found = { 0 };
-	_cleanup_(mem_freep) char *path = NULL;
-	int status = request_parse(c->request, c->n_request, &path);
+	_cleanup_(mem_freep) char *path = NULL, *query = NULL;
+	int status = request_parse(c->request, c->n_request, &path, &query);
 
 	if (!status)
 		return;
+	c->stream.c = c;
+	found.query = query;
+	found.stream = may_stream(c->listener->server) ? &c->stream : NULL;
 	if (status == 200)
 		handler->answer(handler->arg, path, &found);
 	else
 		server_error(status, &found);
+	if (found.source) {
+		begin_stream(c, &found);
+		return;
+	}
 	compose(&found, &c->answer);
 	enter(c, STATE_WRITE, ANSWER_MS);
 }
@@ -188,6 +235,79 @@ static void on_writable(struct connection *c)
 	enter(c, STATE_LINGER, LINGER_MS);
 }
 
+/* The next piece as a chunk (RFC 9112, 7.1). */
+static void fill(struct connection *c)
+{
+	struct server_stream *stream = &c->stream;
+	struct str piece = { 0 };
+	enum server_fill more = stream->source->fill(stream->state, &piece);
+
+	str_fini(&c->answer);
+	c->sent = 0;
+	if (piece.len) {
+		str_addf(&c->answer, "%zx\r\n", piece.len);
+		str_add(&c->answer, piece.buf, piece.len);
+		str_add(&c->answer, "\r\n", 2);
+	}
+	str_fini(&piece);
+	stream->ended = more == SERVER_END;
+	if (stream->ended)
+		str_add(&c->answer, "0\r\n\r\n", 5);
+	else if (more == SERVER_WAIT && !c->answer.len)
+		loop_fd_events(c->handle, LOOP_READ);
+}
+
+/* A piece has a deadline; who has read everything may wait for as long as it takes. */
+static void renew_deadline(struct connection *c)
+{
+	loop_timer_remove(TAKE_PTR(c->deadline));
+	if (c->sent < c->answer.len)
+		c->deadline =
+			loop_timer_add(c->listener->server->loop, ANSWER_MS, 0, on_deadline, c);
+}
+
+static void write_stream(struct connection *c)
+{
+	ssize_t n;
+
+	if (c->sent == c->answer.len && c->stream.ended) {
+		shutdown(c->fd, SHUT_WR);
+		enter(c, STATE_LINGER, LINGER_MS);
+		return;
+	}
+	if (c->sent == c->answer.len)
+		fill(c);
+	if (!c->answer.len)
+		return;
+	n = send(c->fd, c->answer.buf + c->sent, c->answer.len - c->sent, MSG_NOSIGNAL);
+	if (n < 0) {
+		if (!is_later())
+			connection_close(c);
+		return;
+	}
+	c->sent += (size_t)n;
+	renew_deadline(c);
+}
+
+/* Nothing is expected from the client but its end. */
+static void on_stream(struct connection *c, unsigned events)
+{
+	ssize_t n = -1;
+
+	errno = EAGAIN;
+	if (events & LOOP_READ)
+		n = recv(c->fd, c->request, sizeof(c->request), 0);
+	if (n >= 0 || !is_later())
+		connection_close(c);
+	else if (events & LOOP_WRITE)
+		write_stream(c);
+}
+
+void server_wake(struct server_stream *stream)
+{
+	loop_fd_events(stream->c->handle, LOOP_READ | LOOP_WRITE);
+}
+
 static void on_lingering(struct connection *c)
 {
 	ssize_t n = recv(c->fd, c->request, sizeof(c->request), 0);
@@ -202,11 +322,12 @@ static void on_connection(void *arg, unsigned events)
 {
 	struct connection *c = arg;
 
-	(void)events;
 	if (c->state == STATE_READ)
 		on_readable(c);
 	else if (c->state == STATE_WRITE)
 		on_writable(c);
+	else if (c->state == STATE_STREAM)
+		on_stream(c, events);
 	else if (c->state == STATE_LINGER)
 		on_lingering(c);
 }

@@ -53,8 +53,8 @@ static void test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(mem_freep) char *path = NULL;
-		int status = request_parse(rows[i].bytes, strlen(rows[i].bytes), &path);
+		_cleanup_(mem_freep) char *path = NULL, *query = NULL;
+		int status = request_parse(rows[i].bytes, strlen(rows[i].bytes), &path, &query);
 
 		if (status != rows[i].status)
 			print_message("%s\n", rows[i].bytes);
@@ -73,10 +73,10 @@ static void test_every_cut(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(whole) - 1; len++) {
-		char *exact = mem_array(1, len), *path = NULL;
+		char *exact = mem_array(1, len), *path = NULL, *query = NULL;
 
 		memcpy(exact, whole, len);
-		assert_int_equal(request_parse(exact, len, &path), 0);
+		assert_int_equal(request_parse(exact, len, &path, &query), 0);
 		assert_null(path);
 		free(exact);
 	}
@@ -85,31 +85,46 @@ static void test_every_cut(void **state)
 static void test_nul(void **state)
 {
 	static const char tls[] = "\x16\x03\x01\x00\xa5\x01";
-	char *path = NULL;
+	char *path = NULL, *query = NULL;
 
 	(void)state;
-	assert_int_equal(request_parse(tls, sizeof(tls), &path), 400);
+	assert_int_equal(request_parse(tls, sizeof(tls), &path, &query), 400);
 }
 
 static void test_too_long(void **state)
 {
 	_cleanup_(mem_freep) char *bytes = mem_array(1, REQUEST_MAX);
-	char *path = NULL;
+	char *path = NULL, *query = NULL;
 
 	(void)state;
 	memset(bytes, 'a', REQUEST_MAX);
-	assert_int_equal(request_parse(bytes, REQUEST_MAX - 1, &path), 0);
-	assert_int_equal(request_parse(bytes, REQUEST_MAX, &path), 431);
+	assert_int_equal(request_parse(bytes, REQUEST_MAX - 1, &path, &query), 0);
+	assert_int_equal(request_parse(bytes, REQUEST_MAX, &path, &query), 431);
 	assert_null(path);
+}
+
+static void test_query(void **state)
+{
+	static const char bytes[] = "GET /a?b=c%20d&e=? HTTP/1.1\r\n" H "\r\n";
+	static const char none[] = "GET /a HTTP/1.1\r\n" H "\r\n";
+	_cleanup_(mem_freep) char *path = NULL, *query = NULL, *nothing = NULL;
+
+	(void)state;
+	assert_int_equal(request_parse(bytes, strlen(bytes), &path, &query), 200);
+	assert_string_equal(path, "/a");
+	assert_string_equal(query, "b=c%20d&e=?");
+	mem_freep(&path);
+	path = NULL;
+	assert_int_equal(request_parse(none, strlen(none), &path, &nothing), 200);
+	assert_string_equal(nothing, "");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_every_cut),
-		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_rows),  cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_nul),   cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_query),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
