@@ -198,6 +198,10 @@ class Node:
         done = run(["bpftool", "-j", "map", "lookup", "pinned", self.pinned(name), "key", *key])
         return json.loads(done.stdout)["value"]
 
+    def is_watched(self):
+        """Whether the packet path writes events now, as narud's switch says."""
+        return self.dump("state")[0]["value"]["watched"] != 0
+
     def ct_count(self, name):
         """Packets counted by a rule of NFT_RULES."""
         with entered(self.netns):

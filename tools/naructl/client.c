@@ -5,6 +5,7 @@
  */
 #include "client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,6 +87,191 @@ static int take_body(const struct str *answer, int *ret_status, struct str *ret_
 		str_add(ret_body, answer->buf + head, len);
 	return 0;
 }
+
+/* ---- streams ---- */
+
+struct stream {
+	int fd;
+	char piece[65536];
+	size_t at, n; /* of piece */
+	bool chunked;
+	size_t left; /* of the chunk or of the body */
+	struct str line;
+	client_line_fn fn;
+	void *arg;
+	bool enough;
+};
+
+/* 0 or -errno; -EPROTO: the answer ends too early. */
+static int next_byte(struct stream *s, char *ret_byte)
+{
+	if (s->at == s->n) {
+		ssize_t n = recv(s->fd, s->piece, sizeof(s->piece), 0);
+
+		if (n <= 0)
+			return n < 0 && errno != ECONNRESET ? -errno : -EPROTO;
+		s->at = 0;
+		s->n = (size_t)n;
+	}
+	*ret_byte = s->piece[s->at++];
+	return 0;
+}
+
+/* A line of the protocol, without CR LF. */
+static int protocol_line(struct stream *s, char *line, size_t size)
+{
+	size_t n = 0;
+	char byte = 0;
+
+	for (;;) {
+		int r = next_byte(s, &byte);
+
+		if (r)
+			return r;
+		if (byte == '\n')
+			break;
+		if (n + 1 >= size)
+			return -EPROTO;
+		line[n++] = byte;
+	}
+	line[n && line[n - 1] == '\r' ? n - 1 : n] = 0;
+	return 0;
+}
+
+static int read_head(struct stream *s, int *ret_status)
+{
+	char line[1024];
+	int r = protocol_line(s, line, sizeof(line));
+
+	if (!r && strncmp(line, "HTTP/1.1 ", 9) != 0)
+		r = -EPROTO;
+	if (r)
+		return r;
+	*ret_status = (int)strtol(line + 9, NULL, 10);
+	while (!(r = protocol_line(s, line, sizeof(line))) && *line) {
+		if (!strcmp(line, "Transfer-Encoding: chunked"))
+			s->chunked = true;
+		if (!strncmp(line, "Content-Length: ", 16))
+			s->left = strtoul(line + 16, NULL, 10);
+	}
+	return r;
+}
+
+static void take_line(struct stream *s)
+{
+	if (s->line.len && !s->fn(s->arg, s->line.buf))
+		s->enough = true;
+	s->line.len = 0;
+}
+
+/* s->left bytes, line by line. */
+static int read_lines(struct stream *s)
+{
+	char byte = 0;
+
+	for (; s->left && !s->enough; s->left--) {
+		int r = next_byte(s, &byte);
+
+		if (r)
+			return r;
+		if (byte == '\n')
+			take_line(s);
+		else
+			str_add(&s->line, &byte, 1);
+	}
+	return 0;
+}
+
+static int read_body(struct stream *s)
+{
+	char line[64];
+	int r = 0;
+
+	if (!s->chunked)
+		r = read_lines(s);
+	while (s->chunked && !r && !s->enough) {
+		r = protocol_line(s, line, sizeof(line));
+		if (r)
+			break;
+		s->left = strtoul(line, NULL, 16);
+		if (!s->left)
+			break;
+		r = read_lines(s);
+		if (!r && !s->enough)
+			r = protocol_line(s, line, sizeof(line));
+	}
+	if (!r && !s->enough)
+		take_line(s);
+	return r;
+}
+
+static bool complain_line(void *arg, const char *line)
+{
+	client_complain("narud at %s: %s", (const char *)arg, line);
+	return true;
+}
+
+static int stream(struct stream *s, const char *socket_path, const char *path)
+{
+	_cleanup_(mem_freep) char *request =
+		mem_printf("GET %s HTTP/1.1\r\nHost: narud\r\n\r\n", path);
+	int status, r = 0;
+
+	if (send(s->fd, request, strlen(request), MSG_NOSIGNAL) < 0)
+		r = -errno;
+	if (!r)
+		r = read_head(s, &status);
+	if (!r && status != 200) {
+		s->fn = complain_line;
+		s->arg = (void *)socket_path;
+		read_body(s);
+		return -EINVAL;
+	}
+	if (!r)
+		r = read_body(s);
+	if (r)
+		client_complain("narud at %s: %s", socket_path,
+				r == -EPROTO ? "the answer is not whole" : strerror(-r));
+	return r;
+}
+
+int client_lines(const char *socket_path, const char *path, bool patient, client_line_fn fn,
+		 void *arg)
+{
+	struct stream *s = mem_new(sizeof(*s));
+	const struct timeval forever = { .tv_sec = 0 };
+	int r = connect_to(socket_path, &s->fd);
+
+	if (r < 0) {
+		client_complain("no narud answers at %s: %s", socket_path, strerror(-r));
+		free(s);
+		return r;
+	}
+	if (patient)
+		setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	s->fn = fn;
+	s->arg = arg;
+	r = stream(s, socket_path, path);
+	str_fini(&s->line);
+	close(s->fd);
+	free(s);
+	return r;
+}
+
+void client_add_query(struct str *path, const char *name, const char *value)
+{
+	static const char plain[] = "-._~/:[],";
+
+	str_addf(path, "%c%s=", strchr(path->buf, '?') ? '&' : '?', name);
+	for (; *value; value++) {
+		if (isalnum((unsigned char)*value) || strchr(plain, *value))
+			str_add(path, value, 1);
+		else
+			str_addf(path, "%%%02X", (unsigned char)*value);
+	}
+}
+
+/* ---- answers as a whole ---- */
 
 int client_get(const char *socket_path, const char *path, struct str *ret_body)
 {

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One question to narud over its Unix socket. */
 #pragma once
+#include <stdbool.h>
+
 #include "base/str.h"
 
 /* The body of the answer to GET path. -errno when nobody answers, -EPROTO when narud refuses; the
  * reason has been printed. */
 int client_get(const char *socket_path, const char *path, struct str *ret_body);
+
+/* One line of an answer, without its end. False: enough. */
+typedef bool (*client_line_fn)(void *arg, const char *line);
+/* The same for an answer of any length, line by line as it comes. Without `patient`, narud has to
+ * say something every now and then. */
+int client_lines(const char *socket_path, const char *path, bool patient, client_line_fn fn,
+		 void *arg);
+
+/* Adds "name=value" to a path's query. */
+void client_add_query(struct str *path, const char *name, const char *value);
 
 /* Removes a socket file that nobody listens at. */
 void client_remove_dead(const char *socket_path);

@@ -18,7 +18,9 @@
 #include "base/str.h"
 #include "cleanup.h"
 #include "client.h"
+#include "seen.h"
 #include "show.h"
+#include "top.h"
 
 #define EXIT_USAGE 2
 
@@ -27,6 +29,8 @@ struct settings {
 	const char *bpffs;
 	char *socket;
 	bool json;
+	struct seen_options seen; /* filters */
+	struct top_options top;
 };
 
 struct command {
@@ -40,6 +44,9 @@ struct command {
 
 static int ask(const struct command *command, const struct settings *settings);
 static int cleanup(const struct command *command, const struct settings *settings);
+static int flows(const struct command *command, const struct settings *settings);
+static int observe(const struct command *command, const struct settings *settings);
+static int top(const struct command *command, const struct settings *settings);
 
 static const struct command commands[] = {
 	{ "status", ask, "/v1/status", show_status, NULL,
@@ -53,7 +60,10 @@ static const struct command commands[] = {
 	  "which requests go where, with their shares" },
 	{ "backends", ask, "/v1/backends", show_l7_backends, NULL,
 	  "connections, limits, ejections and failures behind routes" },
-	{ "flows", ask, "/v1/flows", show_flows, NULL, "connections and conversations now" },
+	{ "flows", flows, NULL, NULL, NULL, "connections and conversations now" },
+	{ "observe", observe, NULL, NULL, NULL,
+	  "flows that begin and packets dropped from now on" },
+	{ "top", top, NULL, NULL, NULL, "which services are busy: rates over an interval" },
 	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node" },
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
@@ -111,6 +121,24 @@ static int cleanup(const struct command *command, const struct settings *setting
 	return cleanup_run(settings->bpffs, settings->socket);
 }
 
+static int flows(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	return seen_flows(&settings->seen);
+}
+
+static int observe(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	return seen_observe(&settings->seen);
+}
+
+static int top(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	return top_run(&settings->top);
+}
+
 static void print_help(FILE *out)
 {
 	fputs("usage: naructl [OPTION]... COMMAND\n\n", out);
@@ -124,6 +152,13 @@ static void print_help(FILE *out)
 	      "  --socket PATH       the socket itself\n"
 	      "  --bpffs DIR         for cleanup: narud's --bpffs [default " NARU_BPFFS_DIR
 	      "; environment NARU_BPFFS]\n"
+	      "  --service NAME      for flows, observe: [NAMESPACE/]NAME[:PORT]\n"
+	      "  --client, --backend ADDR[/LEN] or ADDR:PORT, [ADDR]:PORT, :PORT\n"
+	      "  --proto P           tcp, udp or sctp\n"
+	      "  --event E           for observe: flow, socket, drop or refused\n"
+	      "  --limit N           no more than so many\n"
+	      "  --interval S        for top [default 2]\n"
+	      "  --rounds N          for top: as often, 0 until interrupted [default 1]\n"
 	      "  --version, --help\n"
 	      "\nExit status: 0 fine, 1 problem found, 2 usage.\n",
 	      out);
@@ -147,6 +182,14 @@ enum {
 	OPTION_RUN_DIR = 256,
 	OPTION_SOCKET,
 	OPTION_BPFFS,
+	OPTION_SERVICE,
+	OPTION_CLIENT,
+	OPTION_BACKEND,
+	OPTION_PROTO,
+	OPTION_EVENT,
+	OPTION_LIMIT,
+	OPTION_INTERVAL,
+	OPTION_ROUNDS,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -156,10 +199,70 @@ static const struct option long_options[] = {
 	{ "run-dir", required_argument, NULL, OPTION_RUN_DIR },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
+	{ "service", required_argument, NULL, OPTION_SERVICE },
+	{ "client", required_argument, NULL, OPTION_CLIENT },
+	{ "backend", required_argument, NULL, OPTION_BACKEND },
+	{ "proto", required_argument, NULL, OPTION_PROTO },
+	{ "event", required_argument, NULL, OPTION_EVENT },
+	{ "limit", required_argument, NULL, OPTION_LIMIT },
+	{ "interval", required_argument, NULL, OPTION_INTERVAL },
+	{ "rounds", required_argument, NULL, OPTION_ROUNDS },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ 0 },
 };
+
+/* -1: taken. */
+static int take_number(const char *name, double least, double most, double *ret_number)
+{
+	char *end;
+
+	*ret_number = strtod(optarg, &end);
+	if (*optarg && !*end && *ret_number >= least && *ret_number <= most)
+		return -1;
+	client_complain("--%s: \"%s\": must be a number from %g to %g", name, optarg, least, most);
+	return EXIT_USAGE;
+}
+
+/* What narud judges, and what top needs. Returns as take_option(). */
+static int take_view_option(int option, struct settings *settings)
+{
+	struct seen_options *seen = &settings->seen;
+	double number = 0;
+	int status = -1;
+
+	switch (option) {
+	case OPTION_SERVICE:
+		seen->service = optarg;
+		break;
+	case OPTION_CLIENT:
+		seen->client = optarg;
+		break;
+	case OPTION_BACKEND:
+		seen->backend = optarg;
+		break;
+	case OPTION_PROTO:
+		seen->proto = optarg;
+		break;
+	case OPTION_EVENT:
+		seen->event = optarg;
+		break;
+	case OPTION_LIMIT:
+		seen->limit = optarg;
+		break;
+	case OPTION_INTERVAL:
+		status = take_number("interval", 0.1, 3600, &number);
+		settings->top.interval_ms = (unsigned)(number * 1000);
+		break;
+	case OPTION_ROUNDS:
+		status = take_number("rounds", 0, 1e6, &number);
+		settings->top.rounds = (unsigned)number;
+		break;
+	default:
+		status = EXIT_USAGE;
+	}
+	return status;
+}
 
 /* One option. Returns the exit status when there is nothing more to do, else -1. */
 static int take_option(int option, struct settings *settings)
@@ -189,7 +292,7 @@ static int take_option(int option, struct settings *settings)
 		print_help(stdout);
 		return EXIT_SUCCESS;
 	default:
-		return EXIT_USAGE;
+		return take_view_option(option, settings);
 	}
 }
 
@@ -216,6 +319,8 @@ static int run(int argc, char **argv, struct settings *settings)
 	}
 	if (!settings->socket)
 		settings->socket = mem_printf("%s/%s", settings->run_dir, NARU_SOCKET);
+	settings->seen.socket = settings->top.socket = settings->socket;
+	settings->seen.json = settings->top.json = settings->json;
 	return run_command(argv[optind], settings);
 }
 
@@ -224,6 +329,7 @@ int main(int argc, char **argv)
 	struct settings settings = {
 		.run_dir = run_dir(),
 		.bpffs = environment("NARU_BPFFS", NARU_BPFFS_DIR),
+		.top = { .interval_ms = 2000, .rounds = 1 },
 	};
 	int status = run(argc, argv, &settings);
 

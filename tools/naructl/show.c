@@ -84,30 +84,6 @@ int show_endpoints(struct json_object *root)
 	return EXIT_SUCCESS;
 }
 
-int show_flows(struct json_object *root)
-{
-	char text[FIELD_SOCKET_LEN];
-
-	TABLE(table, "PROTO", "CLIENT", "ADDRESS", "ENDPOINT", "SENT-AS", "ROAD", "STATE", "IDLE",
-	      "SERVICE");
-	for (size_t i = 0; i < field_count(root, "flows"); i++) {
-		struct json_object *flow = field_at(root, "flows", i);
-		const char *service = field_text(flow, "service");
-
-		table_cell(&table, "%s", field_text(flow, "protocol"));
-		table_cell(&table, "%s", field_socket(flow, "client", "client_port", text));
-		table_cell(&table, "%s", field_socket(flow, "address", "port", text));
-		table_cell(&table, "%s", field_socket(flow, "endpoint", "endpoint_port", text));
-		table_cell(&table, "%s", field_socket(flow, "snat", "snat_port", text));
-		table_cell(&table, "%s", field_text(flow, "road"));
-		table_cell(&table, "%s", field_text(flow, "state"));
-		table_cell(&table, "%" PRIu64 "s", field_number(flow, "idle_seconds"));
-		table_cell(&table, "%s", *service ? service : "-");
-	}
-	table_print(&table, "");
-	return EXIT_SUCCESS;
-}
-
 int show_drops(struct json_object *root)
 {
 	TABLE(drops, "REASON", "PACKETS", "MEANING");

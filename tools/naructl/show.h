@@ -9,5 +9,4 @@ int show_endpoints(struct json_object *root);
 int show_l7_listeners(struct json_object *root);
 int show_l7_routes(struct json_object *root);
 int show_l7_backends(struct json_object *root);
-int show_flows(struct json_object *root);
 int show_drops(struct json_object *root);

@@ -44,13 +44,18 @@ static int width(const struct table *table, size_t column)
 	return (int)most;
 }
 
-void table_print(const struct table *table, const char *indent)
+/* The last column is not padded: no spaces at the end of lines. */
+static int *measure(const struct table *table)
 {
-	_cleanup_(mem_freep) int *widths = mem_array(table->columns, sizeof(*widths));
+	int *widths = mem_array(table->columns, sizeof(*widths));
 
-	/* The last column is not padded: no spaces at the end of lines. */
 	for (size_t i = 0; i + 1 < table->columns; i++)
 		widths[i] = width(table, i);
+	return widths;
+}
+
+static void print(const struct table *table, const int *widths, const char *indent)
+{
 	for (size_t i = 0; i < table->n; i++) {
 		size_t column = i % table->columns;
 
@@ -59,10 +64,32 @@ void table_print(const struct table *table, const char *indent)
 	}
 }
 
-void table_fini(struct table *table)
+void table_print(const struct table *table, const char *indent)
+{
+	_cleanup_(mem_freep) int *widths = measure(table);
+
+	print(table, widths, indent);
+}
+
+static void forget_rows(struct table *table)
 {
 	for (size_t i = 0; i < table->n; i++)
 		free(table->cells[i]);
+	table->n = 0;
+}
+
+void table_flush(struct table *table)
+{
+	if (!table->widths)
+		table->widths = measure(table);
+	print(table, table->widths, "");
+	forget_rows(table);
+}
+
+void table_fini(struct table *table)
+{
+	forget_rows(table);
 	free(table->cells);
+	free(table->widths);
 	*table = (struct table){ 0 };
 }

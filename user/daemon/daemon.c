@@ -27,6 +27,7 @@
 #include "daemon/launcher.h"
 #include "daemon/privileges.h"
 #include "daemon/probes.h"
+#include "daemon/seen.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
 #include "http/regex.h"
@@ -294,8 +295,13 @@ static int open_admin(struct daemon *daemon)
 
 	if (r < 0)
 		return log_err(r, "--run-dir %s", dir);
-	return admin_open(daemon->loop, socket, *listen ? listen : NULL, views_routes, daemon,
-			  &daemon->admin);
+	r = admin_open(daemon->loop, socket, *listen ? listen : NULL, views_routes, daemon,
+		       &daemon->admin);
+	if (r < 0)
+		return r;
+	daemon->seen = seen_new(daemon);
+	admin_set_sources(daemon->admin, seen_sources);
+	return 0;
 }
 
 static int watch(struct daemon *daemon)
@@ -408,6 +414,7 @@ void daemon_close(struct daemon *daemon)
 	admin_close(daemon->admin);
 	probes_close(daemon);
 	progress_fini(&daemon->progress);
+	seen_free(daemon->seen);
 	loop_fd_remove(daemon->manifests_handle);
 	loop_fd_remove(daemon->dataplane_handle);
 	loop_timer_remove(daemon->tick);

@@ -19,6 +19,7 @@ struct launcher;
 struct manifests;
 struct model;
 struct plan;
+struct seen;
 
 struct daemon {
 	const struct options *options;
@@ -34,6 +35,7 @@ struct daemon {
 	struct health *health;	 /* NULL: Services are not served */
 	struct healthz *healthz; /* NULL: nobody wants to ask */
 	struct progress progress;
+	struct seen *seen;
 	struct plan *plan;	    /* the newest; never NULL once daemon_open() returned 0 */
 	struct diag_list diags;	    /* of sources, plan and dataplane, sorted */
 	struct diag_list of_kernel; /* of the dataplane alone */

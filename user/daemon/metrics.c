@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names and help of counters come from their one table, so a new counter is a metric without a
- * change here. No label takes values from objects: the number of series is fixed.
+ * change here. No label takes values from objects, but those of traffic.c.
  */
 #include "daemon/metrics.h"
 
@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
 #include "daemon/kubemetrics.h"
+#include "daemon/traffic.h"
 #include "dataplane/dataplane.h"
 #include "kube/manifests.h"
 #include "plan/plan.h"
@@ -149,4 +150,6 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	add_l7(ret_body, daemon);
 	if (daemon->dataplane)
 		add_kernel(ret_body, daemon->dataplane);
+	if (daemon->l4)
+		traffic_metrics(daemon, ret_body);
 }

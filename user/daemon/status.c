@@ -30,6 +30,11 @@ struct counter_text {
 static const struct counter_text counter_texts[] = { NARU_DROPS(COUNTER_TEXT)
 							     NARU_EVENTS(COUNTER_TEXT) };
 
+const char *status_counter_name(unsigned id)
+{
+	return id < ARRAY_SIZE(counter_texts) ? counter_texts[id].name : "unknown";
+}
+
 static void add_source(struct json *json, const struct daemon *daemon)
 {
 	const struct object *const *objects;

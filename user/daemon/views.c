@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of paths, and the views of what is served: services, endpoints, plan, flows. status.c
- * and metrics.c have the others. Names throughout; ids only beside them, for who reads the maps.
+ * The table of paths, and the views of what is served: services, endpoints, plan. status.c,
+ * traffic.c, metrics.c and seen.c (streams) have the others. Names throughout; ids only beside them, for who reads the maps.
  */
 #include "daemon/views.h"
 
@@ -15,6 +15,7 @@
 #include "daemon/edge.h"
 #include "daemon/metrics.h"
 #include "daemon/status.h"
+#include "daemon/traffic.h"
 #include "daemon/views_l7.h"
 #include "dataplane/dataplane.h"
 #include "plan/plan.h"
@@ -181,45 +182,6 @@ static int show_plan_text(void *arg, struct str *ret_body)
 	return 200;
 }
 
-static bool add_flow(void *arg, const struct flow_info *flow)
-{
-	struct json *json = arg;
-
-	json_object_begin(json, NULL);
-	json_string(json, "protocol", plan_proto_name(flow->proto));
-	add_addr(json, "client", &flow->client);
-	json_uint(json, "client_port", flow->client_port);
-	add_addr(json, "address", &flow->vip);
-	json_uint(json, "port", flow->vip_port);
-	json_string(json, "service", flow->service);
-	add_addr(json, "endpoint", &flow->endpoint);
-	json_uint(json, "endpoint_port", flow->endpoint_port);
-	if (!addr_is_zero(&flow->snat)) {
-		add_addr(json, "snat", &flow->snat);
-		json_uint(json, "snat_port", flow->snat_port);
-	}
-	json_string(json, "road", flow->road);
-	json_string(json, "state", flow->state);
-	json_uint(json, "idle_seconds", flow->idle_s);
-	json_object_end(json);
-	return true;
-}
-
-static int show_flows(void *arg, struct str *ret_body)
-{
-	const struct daemon *daemon = arg;
-	struct json json = { .out = ret_body };
-	int r = 0;
-
-	json_object_begin(&json, NULL);
-	json_array_begin(&json, "flows");
-	if (daemon->dataplane)
-		r = dataplane_flows(daemon->dataplane, add_flow, &json);
-	json_array_end(&json);
-	json_object_end(&json);
-	return r < 0 ? 503 : 200;
-}
-
 static int show_status(void *arg, struct str *ret_body)
 {
 	status_write(arg, ret_body);
@@ -229,6 +191,11 @@ static int show_status(void *arg, struct str *ret_body)
 static int show_drops(void *arg, struct str *ret_body)
 {
 	return status_write_drops(arg, ret_body) < 0 ? 503 : 200;
+}
+
+static int show_traffic(void *arg, struct str *ret_body)
+{
+	return traffic_write(arg, ret_body) < 0 ? 503 : 200;
 }
 
 static int show_metrics(void *arg, struct str *ret_body)
@@ -273,7 +240,7 @@ const struct admin_route views_routes[] = {
 	{ "/v1/status", JSON, show_status },
 	{ "/v1/services", JSON, show_services },
 	{ "/v1/endpoints", JSON, show_endpoints },
-	{ "/v1/flows", JSON, show_flows },
+	{ "/v1/traffic", JSON, show_traffic },
 	{ "/v1/listeners", JSON, views_l7_listeners },
 	{ "/v1/routes", JSON, views_l7_routes },
 	{ "/v1/backends", JSON, views_l7_backends },

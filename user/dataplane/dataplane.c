@@ -30,6 +30,7 @@
 #include "dataplane/listing.h"
 #include "dataplane/load.h"
 #include "dataplane/pins.h"
+#include "dataplane/stats.h"
 #include "dataplane/steer.h"
 #include "dataplane/topology.h"
 #include "dataplane/vips.h"
@@ -475,13 +476,65 @@ int dataplane_counters(const struct dataplane *d, uint64_t *ret_values, size_t n
 
 int dataplane_flows(struct dataplane *d, flow_fn fn, void *arg)
 {
-	uint32_t tick;
+	struct listing *walk;
 	int r;
 
 	if (!d->config.l4)
 		return 0;
-	r = load_tick(&d->load, &tick);
-	return r ? r : listing_flows(d->l4.in, tick, d->l4.tick_ms, fn, arg);
+	r = dataplane_flows_begin(d, &walk);
+	if (r)
+		return r;
+	do
+		r = listing_next(walk, fn, arg);
+	while (r > 0);
+	listing_end(walk);
+	return r;
+}
+
+int dataplane_flows_begin(struct dataplane *d, struct listing **ret_walk)
+{
+	uint32_t tick;
+	int r = d->config.l4 ? load_tick(&d->load, &tick) : -EOPNOTSUPP;
+
+	if (!r)
+		*ret_walk = listing_begin(d->l4.in, tick, d->l4.tick_ms);
+	return r;
+}
+
+int dataplane_flows_next(struct listing *walk, flow_fn fn, void *arg)
+{
+	return listing_next(walk, fn, arg);
+}
+
+void dataplane_flows_end(struct listing *walk)
+{
+	listing_end(walk);
+}
+
+int dataplane_traffic(const struct dataplane *d, traffic_fn fn, void *arg)
+{
+	return d->config.l4 ? stats_traffic(d->l4.in, fn, arg) : 0;
+}
+
+int dataplane_losses(const struct dataplane *d, loss_fn fn, void *arg)
+{
+	return d->config.l4 ? stats_losses(d->l4.in, fn, arg) : 0;
+}
+
+int dataplane_watch(struct dataplane *d, bool on)
+{
+	return d->config.l4 ? watch_set(d->l4.watch, on) : -EOPNOTSUPP;
+}
+
+int dataplane_watch_fd(const struct dataplane *d)
+{
+	return d->config.l4 ? watch_fd(d->l4.watch) : -1;
+}
+
+void dataplane_watch_read(struct dataplane *d, event_fn fn, void *arg)
+{
+	if (d->config.l4)
+		watch_read(d->l4.watch, fn, arg);
 }
 
 /* ---- removal ---- */

@@ -157,6 +157,54 @@ struct flow_info {
 typedef bool (*flow_fn)(void *arg, const struct flow_info *flow);
 int dataplane_flows(struct dataplane *dataplane, flow_fn fn, void *arg);
 
+/* The same a piece at a time; the walk must end before the dataplane does. next: 1: there may be
+ * more; 0: these were all; -errno. */
+struct listing;
+int dataplane_flows_begin(struct dataplane *dataplane, struct listing **ret_walk);
+int dataplane_flows_next(struct listing *walk, flow_fn fn, void *arg);
+void dataplane_flows_end(struct listing *walk);
+
+/* What went by a service: [0] to the endpoints, [1] from them; what sockets translate at connect
+ * counts in flows only. */
+struct service_traffic {
+	const char *service;
+	uint8_t proto, family;
+	uint64_t packets[2], bytes[2], flows;
+};
+
+struct service_loss {
+	const char *service;
+	uint8_t proto, family;
+	uint32_t reason; /* enum naru_counter */
+	uint64_t count;
+};
+
+/* Services without any are left out. 0 or -errno. */
+typedef void (*traffic_fn)(void *arg, const struct service_traffic *traffic);
+int dataplane_traffic(const struct dataplane *dataplane, traffic_fn fn, void *arg);
+typedef void (*loss_fn)(void *arg, const struct service_loss *loss);
+int dataplane_losses(const struct dataplane *dataplane, loss_fn fn, void *arg);
+
+/* A flow that began, a socket that was translated, or one of them refused. */
+struct event_info {
+	const char *kind; /* "flow", "socket", "drop", "refused" */
+	int reason;	  /* enum naru_counter, -1: no loss */
+	uint8_t proto;
+	struct addr client, vip, endpoint, snat; /* zero: none, or not known */
+	uint16_t client_port, vip_port, endpoint_port, snat_port;
+	const char *road;    /* NULL: no flow */
+	const char *service; /* name or "" */
+	uint32_t ifindex;    /* 0: a socket */
+	uint64_t time_ns;    /* since 1970 */
+};
+
+/* Events are made only while they are watched. The descriptor is readable when there are some, and
+ * valid while on. -EOPNOTSUPP without layer 4. */
+typedef void (*event_fn)(void *arg, const struct event_info *event);
+int dataplane_watch(struct dataplane *dataplane, bool on);
+int dataplane_watch_fd(const struct dataplane *dataplane);
+void dataplane_watch_read(struct dataplane *dataplane, event_fn fn, void *arg);
+
 /*
  * Removes every trace: detaches programs, removes pins and local routes. For naructl; needs no
  * dataplane. -EBUSY while a narud runs on these pins.

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "dataplane/restore.h"
+#include "dataplane/stats.h"
 
 static size_t page_round(size_t size)
 {
@@ -72,6 +73,7 @@ static void init_parts(struct l4 *l4, const struct dataplane_config *config)
 	sweep.endpoints = l4->in->endpoints;
 	sweep.filter = l4->filter;
 	l4->sweep = sweep_new(&sweep);
+	l4->watch = watch_new(l4->in, l4->state_map);
 }
 
 static uint32_t tick_length(uint32_t shift)
@@ -105,6 +107,7 @@ int l4_open(struct l4 *l4, const struct load *load, const struct dataplane_confi
 
 void l4_close(struct l4 *l4)
 {
+	watch_free(l4->watch);
 	sweep_free(l4->sweep);
 	sync_fini(&l4->sync);
 	inforce_free(l4->in);
@@ -134,6 +137,7 @@ static void free_service_id(void *arg, uint32_t id)
 	const struct l4 *l4 = arg;
 
 	bpf_map_delete_elem(l4->load->maps.svc_name, &id);
+	stats_forget(&l4->load->maps, id);
 }
 
 static void free_endpoint_id(void *arg, uint32_t id)
@@ -151,6 +155,7 @@ void l4_tick(struct l4 *l4, uint64_t now_ms)
 	sync_tick(&l4->sync, now_ms);
 	if (load_tick(l4->load, &tick))
 		return;
+	watch_tick(l4->watch, tick);
 	if (sweep_begin(l4->sweep, now_ms))
 		l4->sweep_counts = l4->applied;
 	if (!sweep_step(l4->sweep, tick, now_ms) || !l4->sweep_counts)

@@ -9,6 +9,7 @@
 #include "dataplane/load.h"
 #include "dataplane/sweep.h"
 #include "dataplane/sync.h"
+#include "dataplane/watch.h"
 
 struct l4 {
 	const struct load *load;
@@ -18,6 +19,7 @@ struct l4 {
 	struct inforce *in;
 	struct sync sync;
 	struct sweep *sweep;
+	struct watch *watch;
 	uint32_t tick_ms;
 	bool applied;	   /* a plan has been applied */
 	bool sweep_counts; /* the running sweep began after that */

@@ -16,15 +16,16 @@
 
 #define BATCH 1024
 
-struct walk {
+struct listing {
 	const struct inforce *in;
 	uint32_t tick, tick_ms;
-	flow_fn fn;
-	void *arg;
-	bool stop;
+	int family;	 /* of the map that is being read */
+	bool started;	 /* cursor is valid */
+	uint32_t cursor; /* bucket, as the kernel hands it out */
+	uint8_t *keys, *values;
 };
 
-static const char *road_name(enum naru_road road)
+const char *listing_road(enum naru_road road)
 {
 	switch (road) {
 	case NARU_STACK:
@@ -64,9 +65,15 @@ static const char *service_name(const struct inforce *in, uint32_t id)
 	return service ? service->name : "";
 }
 
-static void show(struct walk *walk, int fd, const struct flow_family *family, const void *key,
-		 const void *value)
+static int map_of(const struct listing *l)
 {
+	return l->family == FLOW_V4 ? l->in->maps->flow4 : l->in->maps->flow6;
+}
+
+/* False: fn wants no more. */
+static bool show(const struct listing *l, const void *key, const void *value, flow_fn fn, void *arg)
+{
+	const struct flow_family *family = &flow_families[l->family];
 	uint8_t peer[FLOW_KEY_MAX], back[FLOW_VALUE_MAX] __attribute__((aligned(8)));
 	const struct naru_flow *rev = NULL;
 	struct flow flow;
@@ -74,9 +81,9 @@ static void show(struct walk *walk, int fd, const struct flow_family *family, co
 
 	flow_read(family, key, value, &flow);
 	if (flow.f->flags & NARU_F_REPLY)
-		return;
+		return true;
 	flow_peer_key(family, key, value, peer);
-	if (!bpf_map_lookup_elem(fd, peer, back))
+	if (!bpf_map_lookup_elem(map_of(l), peer, back))
 		rev = flow_tail(family, back);
 	info = (struct flow_info){
 		.proto = flow.proto,
@@ -86,46 +93,55 @@ static void show(struct walk *walk, int fd, const struct flow_family *family, co
 		.client_port = flow.sport,
 		.vip_port = flow.dport,
 		.endpoint_port = flow.f->dport,
-		.road = road_name(flow.f->road),
+		.road = listing_road(flow.f->road),
 		.state = state_name(naru_flow_state(flow.f, rev, flow.proto)),
-		.service = service_name(walk->in, flow.f->svc),
-		.idle_s = (unsigned)((uint64_t)naru_flow_idle(flow.f, rev, walk->tick) *
-				     walk->tick_ms / 1000),
+		.service = service_name(l->in, flow.f->svc),
+		.idle_s = (unsigned)((uint64_t)naru_flow_idle(flow.f, rev, l->tick) * l->tick_ms /
+				     1000),
 	};
 	if (flow.f->flags & NARU_F_SNAT) {
 		info.snat = flow.new_saddr;
 		info.snat_port = flow.f->sport;
 	}
-	walk->stop = !walk->fn(walk->arg, &info);
+	return fn(arg, &info);
 }
 
-static int walk_map(struct walk *walk, int fd, const struct flow_family *family)
+struct listing *listing_begin(const struct inforce *in, uint32_t tick, uint32_t tick_ms)
 {
-	_cleanup_(mem_freep) uint8_t *keys = mem_array(BATCH, family->key_size);
-	_cleanup_(mem_freep) uint8_t *values = mem_array(BATCH, family->value_size);
-	uint32_t cursor = 0;
-	bool started = false;
-	int r = 0;
+	struct listing *l = mem_new(sizeof(*l));
 
-	while (!r && !walk->stop) {
-		uint32_t n = BATCH;
-
-		r = bpf_map_lookup_batch(fd, started ? &cursor : NULL, &cursor, keys, values, &n,
-					 NULL);
-		if (r && r != -ENOENT)
-			return r;
-		for (uint32_t i = 0; i < n && !walk->stop; i++)
-			show(walk, fd, family, keys + i * family->key_size,
-			     values + i * family->value_size);
-		started = true;
-	}
-	return 0;
+	l->in = in;
+	l->tick = tick;
+	l->tick_ms = tick_ms;
+	l->keys = mem_array(BATCH, FLOW_KEY_MAX);
+	l->values = mem_array(BATCH, FLOW_VALUE_MAX);
+	return l;
 }
 
-int listing_flows(const struct inforce *in, uint32_t tick, uint32_t tick_ms, flow_fn fn, void *arg)
+void listing_end(struct listing *l)
 {
-	struct walk walk = { .in = in, .tick = tick, .tick_ms = tick_ms, .fn = fn, .arg = arg };
-	int r = walk_map(&walk, in->maps->flow4, &flow_families[FLOW_V4]);
+	if (!l)
+		return;
+	free(l->keys);
+	free(l->values);
+	free(l);
+}
 
-	return r || walk.stop ? r : walk_map(&walk, in->maps->flow6, &flow_families[FLOW_V6]);
+int listing_next(struct listing *l, flow_fn fn, void *arg)
+{
+	const struct flow_family *family = &flow_families[l->family];
+	uint32_t n = BATCH;
+	int r = bpf_map_lookup_batch(map_of(l), l->started ? &l->cursor : NULL, &l->cursor, l->keys,
+				     l->values, &n, NULL);
+
+	if (r && r != -ENOENT)
+		return r;
+	for (uint32_t i = 0; i < n; i++)
+		if (!show(l, l->keys + i * family->key_size, l->values + i * family->value_size, fn,
+			  arg))
+			return 0;
+	l->started = !r;
+	if (r)
+		l->family++;
+	return l->family < FLOW_FAMILIES;
 }

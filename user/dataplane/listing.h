@@ -4,5 +4,12 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/inforce.h"
 
+struct listing;
+
 /* tick: the packet path's clock; tick_ms: its length. */
-int listing_flows(const struct inforce *in, uint32_t tick, uint32_t tick_ms, flow_fn fn, void *arg);
+struct listing *listing_begin(const struct inforce *in, uint32_t tick, uint32_t tick_ms);
+void listing_end(struct listing *listing);
+/* Some more flows. 1: there may be others; 0: these were all; -errno. */
+int listing_next(struct listing *listing, flow_fn fn, void *arg);
+
+const char *listing_road(enum naru_road road);

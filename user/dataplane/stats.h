@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the packet path counts by service. */
+#pragma once
+#include "dataplane/dataplane.h"
+#include "dataplane/inforce.h"
+
+/* Services for which nothing has been counted are left out. 0 or -errno. */
+int stats_traffic(const struct inforce *in, traffic_fn fn, void *arg);
+int stats_losses(const struct inforce *in, loss_fn fn, void *arg);
+
+/* The next service with this id begins at zero. */
+void stats_forget(const struct maps *maps, uint32_t id);
