@@ -46,30 +46,30 @@ static __always_inline void write6(struct bpf_sock_addr *ctx, const struct socke
 	ctx->user_port = bpf_htons(p->port);
 }
 
-static __always_inline int forth4(struct bpf_sock_addr *ctx)
+static __always_inline int forth4(struct bpf_sock_addr *ctx, const int connects)
 {
 	struct socket_peer to = {};
 	int found, verdict;
 
 	read4(ctx, &to);
-	verdict = socket_forth(ctx, &to, &found, AF_INET);
+	verdict = socket_forth(ctx, &to, &found, connects, AF_INET);
 	if (found)
 		write4(ctx, &to);
 	return verdict;
 }
 
 /* An IPv6 socket may reach an IPv4 service by its mapped address. */
-static __always_inline int forth6(struct bpf_sock_addr *ctx)
+static __always_inline int forth6(struct bpf_sock_addr *ctx, const int connects)
 {
 	struct socket_peer to = {};
 	int found, verdict;
 
 	read6(ctx, &to);
 	if (!is_mapped(to.addr)) {
-		verdict = socket_forth(ctx, &to, &found, AF_INET6);
+		verdict = socket_forth(ctx, &to, &found, connects, AF_INET6);
 	} else {
 		to.addr[0] = to.addr[3];
-		verdict = socket_forth(ctx, &to, &found, AF_INET);
+		verdict = socket_forth(ctx, &to, &found, connects, AF_INET);
 		to.addr[3] = to.addr[0];
 		to.addr[0] = 0;
 	}
@@ -106,10 +106,30 @@ static __always_inline int back6(struct bpf_sock_addr *ctx)
 		return fn(ctx);                                                                    \
 	}
 
-HOOK("cgroup/connect4", sock_connect4, forth4)
-HOOK("cgroup/connect6", sock_connect6, forth6)
-HOOK("cgroup/sendmsg4", sock_sendmsg4, forth4)
-HOOK("cgroup/sendmsg6", sock_sendmsg6, forth6)
+static __always_inline int connect4(struct bpf_sock_addr *ctx)
+{
+	return forth4(ctx, 1);
+}
+
+static __always_inline int connect6(struct bpf_sock_addr *ctx)
+{
+	return forth6(ctx, 1);
+}
+
+static __always_inline int send4(struct bpf_sock_addr *ctx)
+{
+	return forth4(ctx, 0);
+}
+
+static __always_inline int send6(struct bpf_sock_addr *ctx)
+{
+	return forth6(ctx, 0);
+}
+
+HOOK("cgroup/connect4", sock_connect4, connect4)
+HOOK("cgroup/connect6", sock_connect6, connect6)
+HOOK("cgroup/sendmsg4", sock_sendmsg4, send4)
+HOOK("cgroup/sendmsg6", sock_sendmsg6, send6)
 HOOK("cgroup/recvmsg4", sock_recvmsg4, back4)
 HOOK("cgroup/recvmsg6", sock_recvmsg6, back6)
 HOOK("cgroup/getpeername4", sock_getpeer4, back4)

@@ -53,3 +53,21 @@ static __always_inline int filter_socket(__u8 proto, __u16 port, const __u32 *ad
 
 	return f && filter_half(&f->front, proto, port, addr, af);
 }
+
+/* A port that a socket wants to reach on the node's loopback. */
+static __always_inline int filter_socket_port(__u8 proto, __u16 port)
+{
+	__u32 zero = 0;
+	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
+
+	return f && filter_bit(f->front.ports[proto == NARU_UDP], port);
+}
+
+/* An address whose every port is ours. */
+static __always_inline int filter_closed(const __u32 *addr, const int af)
+{
+	__u32 zero = 0;
+	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
+
+	return f && filter_bit(f->closed, naru_addr_bit(addr, PKT_WORDS(af)));
+}

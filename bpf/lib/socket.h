@@ -4,6 +4,7 @@
  * it asked for is kept in storage that lives and dies with the socket.
  */
 #pragma once
+#include "affinity.h"
 #include "filter.h"
 #include "hash.h"
 #include "observe.h"
@@ -11,6 +12,8 @@
 
 #define ECONNREFUSED 111
 #define EHOSTUNREACH 113
+
+#define SOCKET_CONNECTED 1 /* the state TCP_ESTABLISHED, which datagram sockets have, too */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -58,6 +61,61 @@ static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
 	s->peer[slot].vip_port = vip_port;
 }
 
+/* A socket of the node itself, a pod of the host's network included. */
+static __always_inline int socket_is_node(struct bpf_sock_addr *ctx)
+{
+	return bpf_get_netns_cookie(ctx) == cfg.netns;
+}
+
+static __always_inline int socket_is_loopback(const __u32 *addr, const int af)
+{
+	if (af == AF_INET)
+		return cfg.loopback4 && (addr[0] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+	return cfg.loopback6 && !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
+}
+
+/* The NodePort or hostPort that serves every address of the node. */
+static __always_inline struct naru_svc *socket_find_any(const struct socket_peer *to, const int af)
+{
+	struct naru_svc_key key __attribute__((aligned(8))) = {};
+
+	if (!filter_socket_port(to->proto, to->port))
+		return NULL;
+	key.port = to->port;
+	key.proto = to->proto;
+	key.family = af == AF_INET ? 4 : 6;
+	return bpf_map_lookup_elem(&svc, &key);
+}
+
+/* True when the address is a ClusterIP, and the port no service's. */
+static __always_inline int socket_is_closed(const __u32 *addr, const int af)
+{
+	struct naru_svc_key key __attribute__((aligned(8))) = {};
+
+	pkt_map_addr(key.addr, addr, af);
+	key.family = af == AF_INET ? 4 : 6;
+	return bpf_map_lookup_elem(&svc, &key) != NULL;
+}
+
+/*
+ * A pod's socket that TC serves at the pod's device instead, where the pod's address is known:
+ * affinity and source ranges are by address. A connected datagram socket keeps what it was given
+ * for as long as it lives, and only a flow can be led to another endpoint when that one goes.
+ */
+static __always_inline int socket_is_for_tc(struct bpf_sock_addr *ctx, const struct socket_peer *to,
+					    const struct naru_svc *service, const int connects)
+{
+	if (service->affinity || service->ranged)
+		return 1;
+	return to->proto == NARU_UDP && (connects || ctx->sk->state == SOCKET_CONNECTED);
+}
+
+static __always_inline int socket_error(int error)
+{
+	bpf_set_retval(-error);
+	return 0;
+}
+
 static __always_inline int socket_refuse(const struct naru_svc *service, const __u8 vip_addr[16],
 					 const struct socket_peer *to)
 {
@@ -65,8 +123,54 @@ static __always_inline int socket_refuse(const struct naru_svc *service, const _
 
 	observe_socket(service->id, to->proto, vip_addr, to->port, NULL);
 	count(NARU_C_SOCK_REFUSED);
-	bpf_set_retval(set->on_empty == NARU_REJECT ? -ECONNREFUSED : -EHOSTUNREACH);
-	return 0;
+	return socket_error(set->on_empty == NARU_REJECT ? ECONNREFUSED : EHOSTUNREACH);
+}
+
+static __always_inline struct naru_endpoint *socket_choose(struct bpf_sock_addr *ctx,
+							   const struct naru_svc *service)
+{
+	const __u8 node[16] = {};
+	__u64 hash = hash_word(hash_word(cfg.hash_seed, bpf_get_socket_cookie(ctx)), 0);
+	__u32 id = 0;
+
+	return affinity_choose(service, &service->internal, node, hash >> 32, &id);
+}
+
+/* What the socket wants to reach, if it is ours. The loopback of a pod is its own. */
+static __always_inline struct naru_svc *socket_service(const struct socket_peer *to, int node,
+						       const int af)
+{
+	if (node && socket_is_loopback(to->addr, af))
+		return socket_find_any(to, af);
+	if (!filter_socket(to->proto, to->port, to->addr, af))
+		return NULL;
+	return service_find(to->addr, to->port, to->proto, af);
+}
+
+/* No service: refused at a port that a ClusterIP has not. */
+static __always_inline int socket_stranger(const struct socket_peer *to, const int af)
+{
+	if (!filter_closed(to->addr, af) || !socket_is_closed(to->addr, af))
+		return 1;
+	count(NARU_C_SOCK_REFUSED);
+	return socket_error(ECONNREFUSED);
+}
+
+/* Leads the socket to an endpoint: true when there is one, and *to is it. */
+static __always_inline int socket_lead(struct bpf_sock_addr *ctx, const struct naru_svc *service,
+				       const __u8 vip_addr[16], struct socket_peer *to,
+				       const int af)
+{
+	struct naru_endpoint *ep = socket_choose(ctx, service);
+
+	if (!ep)
+		return 0;
+	observe_socket(service->id, to->proto, vip_addr, to->port, ep);
+	socket_remember(ctx, ep, vip_addr, to->port);
+	service_endpoint_addr(ep, to->addr, af);
+	to->port = ep->port;
+	count(NARU_C_SOCK_TRANSLATED);
+	return 1;
 }
 
 /*
@@ -74,36 +178,29 @@ static __always_inline int socket_refuse(const struct naru_svc *service, const _
  * is one. Returns what the hook returns.
  */
 static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket_peer *to,
-					int *ret_found, const int af)
+					int *ret_found, const int connects, const int af)
 {
 	__u8 vip_addr[16] __attribute__((aligned(8)));
-	struct naru_endpoint *ep;
 	struct naru_svc *service;
-	__u32 id;
+	int node;
 
 	*ret_found = 0;
 	if (to->proto != NARU_TCP && to->proto != NARU_UDP)
 		return 1;
-	if (!filter_socket(to->proto, to->port, to->addr, af))
-		return 1;
-	service = service_find(to->addr, to->port, to->proto, af);
+	node = socket_is_node(ctx);
+	service = socket_service(to, node, af);
 	if (!service)
+		return socket_stranger(to, af);
+	if (!node && socket_is_for_tc(ctx, to, service, connects))
 		return 1;
 	pkt_map_addr(vip_addr, to->addr, af);
+	if (service->ranged && !service->ranged_node) {
+		count(NARU_C_SOURCE_RANGE);
+		return socket_error(EHOSTUNREACH);
+	}
 	if (!service->internal.count)
 		return socket_refuse(service, vip_addr, to);
-	ep = service_choose(&service->internal,
-			    hash_word(hash_word(cfg.hash_seed, bpf_get_socket_cookie(ctx)), 0) >>
-				    32,
-			    &id);
-	if (!ep)
-		return 1;
-	observe_socket(service->id, to->proto, vip_addr, to->port, ep);
-	socket_remember(ctx, ep, vip_addr, to->port);
-	service_endpoint_addr(ep, to->addr, af);
-	to->port = ep->port;
-	*ret_found = 1;
-	count(NARU_C_SOCK_TRANSLATED);
+	*ret_found = socket_lead(ctx, service, vip_addr, to, af);
 	return 1;
 }
 

@@ -320,14 +320,17 @@ struct naru_workers {
 
 /* Filled before load, constant after (`.rodata`). */
 struct naru_config {
+	__u64 netns;	  /* cookie of the node's network namespace */
 	__u32 tick_shift; /* ticks = jiffies >> tick_shift */
 	__u32 hash_seed;  /* of the flow hash; the same on every node */
 	__u16 snat_min;	  /* --snat-ports */
 	__u16 snat_max;
 	__u8 bypass_netfilter;
-	__u8 dry_run; /* no map is written, and `trace` tells what was decided */
-	__u8 pad[2];
+	__u8 dry_run;	   /* no map is written, and `trace` tells what was decided */
+	__u8 loopback4;	   /* NodePorts are served to the node itself on 127.0.0.0/8 */
+	__u8 loopback6;	   /* and on ::1 */
 	__u32 csum6_flags; /* more flags for bpf_l4_csum_replace on IPv6, if the kernel has any */
+	__u32 pad;
 };
 
 /* Of the programs that are attached. */
@@ -433,7 +436,7 @@ _Static_assert(sizeof(struct naru_sock) == 148, "abi");
 _Static_assert(sizeof(struct naru_steer_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_steer) == 4, "abi");
 _Static_assert(sizeof(struct naru_vip) == 4, "abi");
-_Static_assert(sizeof(struct naru_config) == 20, "abi");
+_Static_assert(sizeof(struct naru_config) == 32, "abi");
 
 /*
  * The filter's hash of an address given as 32-bit words in memory order: 1 word for IPv4, 4 for

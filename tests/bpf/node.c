@@ -128,12 +128,27 @@ static uint32_t csum6_flags(void)
 	return r == 0 && run.retval == 0 ? CSUM_F_IPV6 : 0;
 }
 
+static uint64_t netns_cookie(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		fail("reading the cookie of the network namespace");
+	close(fd);
+	return cookie;
+}
+
 void node_load(const struct node_options *options)
 {
 	uint32_t zero = 0;
 	struct naru_state state = { .nh_gen = 1 };
 
 	config = (struct naru_config){
+		.netns = netns_cookie(),
+		.loopback4 = 1,
+		.loopback6 = 1,
 		.tick_shift = 8,
 		.hash_seed = NODE_HASH_SEED,
 		.snat_min = options->snat_min ? options->snat_min : 20000,

@@ -295,11 +295,14 @@ static int read_meta(const char *pin_dir, struct naru_meta *ret_meta)
 static struct naru_config settings(const struct dataplane_config *config, uint32_t tick_shift)
 {
 	return (struct naru_config){
+		.netns = probe_netns(),
 		.tick_shift = tick_shift,
 		.hash_seed = HASH_SEED,
 		.snat_min = config->snat_min,
 		.snat_max = config->snat_max,
 		.bypass_netfilter = config->bypass_netfilter,
+		.loopback4 = 1,
+		.loopback6 = 1,
 		.csum6_flags = probe_csum6_flags(),
 	};
 }

@@ -5,6 +5,7 @@
  */
 #include "dataplane/probe.h"
 
+#include <sys/socket.h>
 #include <time.h>
 
 #include <linux/bpf.h>
@@ -36,6 +37,15 @@ uint32_t probe_tick_shift(void)
 	/* The coarse clock advances once a jiffy. */
 	clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
 	return probe_shift_for((uint64_t)resolution.tv_nsec);
+}
+
+uint64_t probe_netns(void)
+{
+	_cleanup_(mem_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) ? 0 : cookie;
 }
 
 uint32_t probe_csum6_flags(void)
