@@ -22,6 +22,8 @@ struct {
 	__type(value, struct naru_sock);
 } sock SEC(".maps");
 
+MAP_HASH(sock_off, struct naru_cgroup, __u8, NARU_SOCK_OFF_MAX, BPF_F_NO_PREALLOC);
+
 /* One end of a socket as the hooks show it, in one form for both families. */
 struct socket_peer {
 	__u32 addr[4]; /* IPv4 in the first word */
@@ -97,6 +99,24 @@ static __always_inline int socket_is_closed(const __u32 *addr, const int af)
 	return bpf_map_lookup_elem(&svc, &key) != NULL;
 }
 
+/* True in a pod that does not want its sockets translated. Costs nothing while there is none. */
+static __always_inline int socket_is_off(void)
+{
+	const struct naru_state *s = node_state();
+
+	if (!s || !s->sock_off)
+		return 0;
+	for (int level = 1; level <= NARU_CGROUP_LEVELS; level++) {
+		struct naru_cgroup group = { bpf_get_current_ancestor_cgroup_id(level) };
+
+		if (!group.id)
+			break;
+		if (bpf_map_lookup_elem(&sock_off, &group))
+			return 1;
+	}
+	return 0;
+}
+
 /*
  * A pod's socket that TC serves at the pod's device instead, where the pod's address is known:
  * affinity and source ranges are by address. A connected datagram socket keeps what it was given
@@ -107,7 +127,9 @@ static __always_inline int socket_is_for_tc(struct bpf_sock_addr *ctx, const str
 {
 	if (service->affinity || service->ranged)
 		return 1;
-	return to->proto == NARU_UDP && (connects || ctx->sk->state == SOCKET_CONNECTED);
+	if (to->proto == NARU_UDP && (connects || ctx->sk->state == SOCKET_CONNECTED))
+		return 1;
+	return socket_is_off();
 }
 
 static __always_inline int socket_error(int error)
@@ -148,9 +170,11 @@ static __always_inline struct naru_svc *socket_service(const struct socket_peer 
 }
 
 /* No service: refused at a port that a ClusterIP has not. */
-static __always_inline int socket_stranger(const struct socket_peer *to, const int af)
+static __always_inline int socket_stranger(const struct socket_peer *to, int node, const int af)
 {
 	if (!filter_closed(to->addr, af) || !socket_is_closed(to->addr, af))
+		return 1;
+	if (!node && socket_is_off())
 		return 1;
 	count(NARU_C_SOCK_REFUSED);
 	return socket_error(ECONNREFUSED);
@@ -190,7 +214,7 @@ static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket
 	node = socket_is_node(ctx);
 	service = socket_service(to, node, af);
 	if (!service)
-		return socket_stranger(to, af);
+		return socket_stranger(to, node, af);
 	if (!node && socket_is_for_tc(ctx, to, service, connects))
 		return 1;
 	pkt_map_addr(vip_addr, to->addr, af);

@@ -272,6 +272,7 @@ struct naru_state {
 	__u32 nh_gen;	    /* low 16 bits count route, neighbour and link changes; never 0 */
 	__u32 reclaim_tick; /* tick of the last in-kernel reclaim of a full flow map */
 	__u32 watched;	    /* tick up to which somebody wants `events` */
+	__u32 sock_off;	    /* 1: `sock_off` is not empty */
 };
 
 /* ---- sockets ------------------------------------------------------------------------------ */
@@ -287,6 +288,12 @@ struct naru_sock_peer {
 struct naru_sock {
 	struct naru_sock_peer peer[NARU_SOCK_PEERS];
 	__u32 next; /* the slot to be used next */
+};
+
+/* `sock_off`, keyed by cgroup: the pods whose sockets are left to TC. The id is the kernel's, of
+ * the pod's own cgroup, below which its containers' are. */
+struct naru_cgroup {
+	__u64 id;
 };
 
 /* ---- steering to the proxy ----------------------------------------------------------------- */

@@ -7,12 +7,14 @@
 #include "dataplane/cgroup.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <linux/magic.h>
 
@@ -90,6 +92,82 @@ static int find(char **ret_dir)
 	fclose(mountinfo);
 	return r;
 }
+
+/* ---- pods ---- */
+
+/* Runtimes put containers below pods; nothing of kubelet's lies deeper. */
+#define DEPTH_MAX 10
+
+bool cgroup_pod_uid(const char *name, char ret_uid[static CGROUP_UID_LEN])
+{
+	static const char slice[] = ".slice";
+	const char *uid = !strncmp(name, "pod", 3) ? name + 3 : NULL;
+	size_t len = strlen(name);
+
+	if (len > strlen(slice) && !strcmp(name + len - strlen(slice), slice)) {
+		len -= strlen(slice);
+		uid = strstr(name, "-pod");
+		uid = uid ? uid + 4 : NULL;
+	}
+	if (!uid || uid >= name + len)
+		return false;
+	len -= (size_t)(uid - name);
+	if (len >= CGROUP_UID_LEN)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		ret_uid[i] = uid[i] == '_' ? '-' : uid[i];
+	ret_uid[len] = '\0';
+	return true;
+}
+
+static bool is_directory(int fd, const struct dirent *entry, uint64_t *ret_id)
+{
+	struct stat st;
+
+	if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
+	    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
+		return false;
+	*ret_id = st.st_ino;
+	return true;
+}
+
+/* Takes the descriptor over. What goes while we look is as good as gone before. */
+static void walk_pods(int fd, int depth, cgroup_pod_fn fn, void *arg)
+{
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	char uid[CGROUP_UID_LEN];
+	uint64_t id;
+
+	if (!dir) {
+		mem_closep(&fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		if (!is_directory(fd, entry, &id))
+			continue;
+		if (cgroup_pod_uid(entry->d_name, uid)) {
+			fn(arg, uid, id);
+			continue;
+		}
+		if (depth < DEPTH_MAX)
+			walk_pods(openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				  depth + 1, fn, arg);
+	}
+	closedir(dir);
+}
+
+int cgroup_each_pod(const char *dir, cgroup_pod_fn fn, void *arg)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	walk_pods(fd, 0, fn, arg);
+	return 0;
+}
+
+/* ---- the tree ---- */
 
 int cgroup_open(const char *named, int *ret_fd, char **ret_dir)
 {

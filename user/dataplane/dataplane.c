@@ -130,8 +130,10 @@ static int open_cgroup(struct dataplane *d)
 	_cleanup_(mem_closep) int fd = -1;
 	int r = cgroup_open(d->config.cgroup_dir, &fd, &d->cgroup);
 
-	if (!r)
+	if (!r) {
+		l4_set_cgroup(&d->l4, d->cgroup);
 		return attach_cgroup(&d->attach, fd);
+	}
 	if (d->config.cgroup_dir)
 		return log_err(r, "--cgroup %s: no folder of a cgroup2 tree", d->config.cgroup_dir);
 	if (r == -EXDEV)
@@ -412,6 +414,7 @@ static void list_l4_maps(const struct dataplane *d, struct dataplane_status *sta
 	add_map(status, "flow4", sweep_count(l4->sweep, FLOW_V4), NARU_FLOWS_MAX);
 	add_map(status, "flow6", sweep_count(l4->sweep, FLOW_V6), NARU_FLOWS_MAX);
 	add_map(status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);
+	add_map(status, "sock_off", optout_count(&l4->optout), NARU_SOCK_OFF_MAX);
 }
 
 void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)

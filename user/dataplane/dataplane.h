@@ -126,7 +126,7 @@ struct dataplane_status {
 	struct {
 		const char *map;
 		size_t used, max;
-	} maps[10];
+	} maps[16];
 	size_t n_maps;
 };
 

@@ -15,6 +15,7 @@
 #include <naru/abi.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "dataplane/restore.h"
 #include "dataplane/stats.h"
 
@@ -74,6 +75,8 @@ static void init_parts(struct l4 *l4, const struct dataplane_config *config)
 	sweep.filter = l4->filter;
 	l4->sweep = sweep_new(&sweep);
 	l4->watch = watch_new(l4->in, l4->state_map);
+	l4->optout.map = l4->load->maps.sock_off;
+	l4->optout.state = l4->state_map;
 }
 
 static uint32_t tick_length(uint32_t shift)
@@ -108,6 +111,7 @@ int l4_open(struct l4 *l4, const struct load *load, const struct dataplane_confi
 void l4_close(struct l4 *l4)
 {
 	watch_free(l4->watch);
+	optout_fini(&l4->optout);
 	sweep_free(l4->sweep);
 	sync_fini(&l4->sync);
 	inforce_free(l4->in);
@@ -119,17 +123,23 @@ void l4_close(struct l4 *l4)
 	*l4 = (struct l4){};
 }
 
+void l4_set_cgroup(struct l4 *l4, const char *dir)
+{
+	l4->optout.dir = mem_strdup(dir);
+}
+
 int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
 	     bool *ret_changed)
 {
 	struct sync_result result;
 	int r = sync_apply(&l4->sync, plan, now_ms, ret_diags, &result);
+	int w = optout_apply(&l4->optout, plan->unbalanced, plan->n_unbalanced, now_ms);
 
 	if (result.removed)
 		sweep_hurry(l4->sweep);
 	*ret_changed = result.changed || !l4->applied;
 	l4->applied = true;
-	return r;
+	return r ? r : w;
 }
 
 static void free_service_id(void *arg, uint32_t id)
@@ -153,6 +163,7 @@ void l4_tick(struct l4 *l4, uint64_t now_ms)
 	uint32_t tick;
 
 	sync_tick(&l4->sync, now_ms);
+	optout_tick(&l4->optout, now_ms);
 	if (load_tick(l4->load, &tick))
 		return;
 	watch_tick(l4->watch, tick);

@@ -7,6 +7,7 @@
 #include "dataplane/filter.h"
 #include "dataplane/inforce.h"
 #include "dataplane/load.h"
+#include "dataplane/optout.h"
 #include "dataplane/sweep.h"
 #include "dataplane/sync.h"
 #include "dataplane/watch.h"
@@ -20,6 +21,7 @@ struct l4 {
 	struct sync sync;
 	struct sweep *sweep;
 	struct watch *watch;
+	struct optout optout;
 	uint32_t tick_ms;
 	bool applied;	   /* a plan has been applied */
 	bool sweep_counts; /* the running sweep began after that */
@@ -29,6 +31,9 @@ struct l4 {
 int l4_open(struct l4 *l4, const struct load *load, const struct dataplane_config *config);
 /* {0} or closed twice is fine. */
 void l4_close(struct l4 *l4);
+
+/* Where the sockets that are translated have their cgroups. */
+void l4_set_cgroup(struct l4 *l4, const char *dir);
 
 /* Cached next hops in flow entries are void from here on. */
 void l4_void_next_hops(struct l4 *l4);

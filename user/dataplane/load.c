@@ -55,7 +55,7 @@ static int on_message(enum libbpf_print_level level, const char *format, va_list
 
 #define NAME(name) #name,
 /* The sockets' memory is pinned too: a restart must not make them forget what they asked for. */
-static const char *const l4_names[] = { MAPS_L4(NAME) "sock" };
+static const char *const l4_names[] = { MAPS_L4(NAME) MAPS_SOCK(NAME) };
 static const char *const other_names[] = { MAPS_NODE(NAME) MAPS_STEER(NAME) };
 #undef NAME
 
@@ -260,6 +260,7 @@ static int load_sock(struct load *load, const char *pin_dir, const struct naru_c
 	load->sock[5] = bpf_program__fd(o->progs.sock_recvmsg6);
 	load->sock[6] = bpf_program__fd(o->progs.sock_getpeer4);
 	load->sock[7] = bpf_program__fd(o->progs.sock_getpeer6);
+	MAPS_SOCK(DESCRIPTOR)
 	return 0;
 }
 

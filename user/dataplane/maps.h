@@ -30,12 +30,17 @@
 	X(svc_stat)                                                                                \
 	X(state)
 
+/* The sockets' part of it. */
+#define MAPS_SOCK(X)                                                                               \
+	X(sock)                                                                                    \
+	X(sock_off)
+
 #define MAPS_STEER(X)                                                                              \
 	X(steer)                                                                                   \
 	X(steer_workers)                                                                           \
 	X(steer_sock)
 
-#define MAPS(X) MAPS_NODE(X) MAPS_L4(X) MAPS_STEER(X)
+#define MAPS(X) MAPS_NODE(X) MAPS_L4(X) MAPS_SOCK(X) MAPS_STEER(X)
 
 #define MAPS_FIELD(name) int name;
 
