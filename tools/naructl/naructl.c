@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "cleanup.h"
 #include "client.h"
+#include "kubeproxy.h"
 #include "seen.h"
 #include "show.h"
 #include "top.h"
@@ -31,6 +32,7 @@ struct settings {
 	bool json;
 	struct seen_options seen; /* filters */
 	struct top_options top;
+	bool kube_proxy, apply;
 };
 
 struct command {
@@ -67,7 +69,8 @@ static const struct command commands[] = {
 	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node" },
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
-	  "with narud stopped: remove its programs, links and maps from the kernel" },
+	  "with narud stopped: remove its programs, links and maps from the kernel; with "
+	  "--kube-proxy: what kube-proxy has left" },
 };
 
 static int print_shown(const struct command *command, const struct str *body)
@@ -118,6 +121,8 @@ static int ask(const struct command *command, const struct settings *settings)
 static int cleanup(const struct command *command, const struct settings *settings)
 {
 	(void)command;
+	if (settings->kube_proxy)
+		return kubeproxy_cleanup(settings->apply);
 	return cleanup_run(settings->bpffs, settings->socket);
 }
 
@@ -159,6 +164,8 @@ static void print_help(FILE *out)
 	      "  --limit N           no more than so many\n"
 	      "  --interval S        for top [default 2]\n"
 	      "  --rounds N          for top: as often, 0 until interrupted [default 1]\n"
+	      "  --kube-proxy        for cleanup: list the rules that kube-proxy has left\n"
+	      "  --apply, --yes      and remove them\n"
 	      "  --version, --help\n"
 	      "\nExit status: 0 fine, 1 problem found, 2 usage.\n",
 	      out);
@@ -190,6 +197,8 @@ enum {
 	OPTION_LIMIT,
 	OPTION_INTERVAL,
 	OPTION_ROUNDS,
+	OPTION_KUBE_PROXY,
+	OPTION_APPLY,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -207,6 +216,9 @@ static const struct option long_options[] = {
 	{ "limit", required_argument, NULL, OPTION_LIMIT },
 	{ "interval", required_argument, NULL, OPTION_INTERVAL },
 	{ "rounds", required_argument, NULL, OPTION_ROUNDS },
+	{ "kube-proxy", no_argument, NULL, OPTION_KUBE_PROXY },
+	{ "apply", no_argument, NULL, OPTION_APPLY },
+	{ "yes", no_argument, NULL, OPTION_APPLY },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ 0 },
@@ -284,6 +296,12 @@ static int take_option(int option, struct settings *settings)
 		return -1;
 	case OPTION_BPFFS:
 		settings->bpffs = optarg;
+		return -1;
+	case OPTION_KUBE_PROXY:
+		settings->kube_proxy = true;
+		return -1;
+	case OPTION_APPLY:
+		settings->apply = true;
 		return -1;
 	case OPTION_VERSION:
 		puts("naructl " NARU_VERSION);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other people's tools, which know their own state best. */
+#pragma once
+#include "base/str.h"
+
+/* Run a program of PATH to its end, without a shell, and return its exit status; -ENOENT when there
+ * is no such program, or -errno. */
+
+/* Collects what it prints; its complaints are thrown away. */
+int exec_read(const char *const *argv, struct str *ret_output);
+/* With that as its standard input, NULL: none; output and complaints go where ours go. */
+int exec_run(const char *const *argv, const struct str *input);

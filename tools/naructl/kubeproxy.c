@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The tools that wrote the rules list and remove them: each removal is one transaction, so that no
+ * packet meets half of them. Whatever is not kube-proxy's stays as it is.
+ */
+#include "kubeproxy.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "client.h"
+#include "exec.h"
+
+static const char *const tools[KUBEPROXY_VARIANTS] = { "iptables-legacy", "ip6tables-legacy",
+						       "iptables-nft", "ip6tables-nft" };
+static const char *const families[] = { "ip", "ip6" };
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+static void look_at_variant(struct kubeproxy_rules *rules, const char *tool)
+{
+	_cleanup_(mem_freep) char *save = mem_printf("%s-save", tool);
+	const char *const argv[] = { save, NULL };
+	int r = exec_read(argv, &rules->saved);
+
+	rules->tool = tool;
+	rules->missing = r == -ENOENT;
+	if (r && r != -ENOENT)
+		client_complain("%s failed: its rules are not seen", save);
+	leftovers_find(rules->saved.len ? rules->saved.buf : "", &rules->found);
+}
+
+static void look_at_nft(struct kubeproxy *found)
+{
+	static const char *const all[] = { "nft", "list", "tables", NULL };
+	_cleanup_(str_fini) struct str tables = { 0 };
+	int r = exec_read(all, &tables);
+
+	found->nft_missing = r == -ENOENT;
+	if (r && r != -ENOENT)
+		client_complain("nft failed: its rules are not seen");
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		const char *const argv[] = {
+			"nft", "list", "table", families[i], "kube-proxy", NULL
+		};
+		_cleanup_(mem_freep) char *line = mem_printf("table %s kube-proxy\n", families[i]);
+
+		found->tables[i] = tables.len && strstr(tables.buf, line);
+		if (found->tables[i])
+			exec_read(argv, &found->nft[i]);
+	}
+}
+
+void kubeproxy_look(struct kubeproxy *ret_found)
+{
+	*ret_found = (struct kubeproxy){ .ipvs = if_nametoindex(KUBEPROXY_DEVICE) > 0 };
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
+		look_at_variant(&ret_found->variants[i], tools[i]);
+	look_at_nft(ret_found);
+}
+
+void kubeproxy_fini(struct kubeproxy *found)
+{
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++) {
+		str_fini(&found->variants[i].saved);
+		leftovers_fini(&found->variants[i].found);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		str_fini(&found->nft[i]);
+}
+
+bool kubeproxy_any(const struct kubeproxy *found)
+{
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
+		if (found->variants[i].found.chains)
+			return true;
+	return found->tables[0] || found->tables[1] || found->ipvs;
+}
+
+/* ---- the process --------------------------------------------------------------------------- */
+
+static bool is_named(const char *pid, const char *name)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", pid);
+	FILE *file = fopen(path, "re");
+	char comm[32] = "";
+	bool got;
+
+	if (!file)
+		return false;
+	got = fgets(comm, sizeof(comm), file) != NULL;
+	fclose(file);
+	comm[strcspn(comm, "\n")] = 0;
+	return got && !strcmp(comm, name);
+}
+
+/* Of another network namespace it is another node's, as with kind. */
+static bool is_here(const char *pid)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/ns/net", pid);
+	char theirs[64] = "", ours[64] = "";
+
+	if (readlink(path, theirs, sizeof(theirs) - 1) < 0)
+		return true; /* no right to see: better too many than too few */
+	return readlink("/proc/self/ns/net", ours, sizeof(ours) - 1) < 0 || !strcmp(theirs, ours);
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+pid_t kubeproxy_pid(void)
+{
+	_cleanup_(close_dir) DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	while (proc && (entry = readdir(proc)))
+		if (isdigit((unsigned char)*entry->d_name) &&
+		    is_named(entry->d_name, "kube-proxy") && is_here(entry->d_name))
+			return (pid_t)strtol(entry->d_name, NULL, 10);
+	return 0;
+}
+
+/* ---- removing ------------------------------------------------------------------------------ */
+
+/* Each line behind the name of the tool that shows it. */
+static void print_lines(const char *tool, const struct str *lines, const char *suffix)
+{
+	for (const char *at = lines->len ? lines->buf : ""; *at;) {
+		size_t len = strcspn(at, "\n");
+
+		printf("%s %.*s%s\n", tool, (int)len, at, suffix);
+		at += len + (at[len] == '\n');
+	}
+}
+
+static void print_variant(const struct kubeproxy_rules *rules)
+{
+	if (rules->missing)
+		printf("%s-save is not installed: rules of its kind, if any, are not seen\n",
+		       rules->tool);
+	print_lines(rules->tool, &rules->found.lines, "");
+	print_lines(rules->tool, &rules->found.kept, " stays: rules of others lead to it");
+}
+
+static void print_found(const struct kubeproxy *found)
+{
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
+		print_variant(&found->variants[i]);
+	if (found->nft_missing)
+		puts("nft is not installed: tables of kube-proxy, if any, are not seen");
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		print_lines("nft", &found->nft[i], "");
+	if (found->ipvs)
+		puts("ip link " KUBEPROXY_DEVICE);
+}
+
+static int run(const char *const *argv, const struct str *input)
+{
+	int r;
+
+	/* What is printed behind the list shall stand there. */
+	fflush(stdout);
+	r = exec_run(argv, input);
+	if (r == -ENOENT)
+		client_complain("%s is not installed: what it would have removed stays", argv[0]);
+	else if (r)
+		client_complain("%s failed: what it would have removed stays", argv[0]);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int remove_variant(const struct kubeproxy_rules *rules)
+{
+	_cleanup_(mem_freep) char *restore = mem_printf("%s-restore", rules->tool);
+	const char *const argv[] = { restore, "--noflush", NULL };
+
+	return rules->found.script.len ? run(argv, &rules->found.script) : EXIT_SUCCESS;
+}
+
+static int remove_found(const struct kubeproxy *found)
+{
+	static const char *const device[] = { "ip", "link", "delete", KUBEPROXY_DEVICE, NULL };
+	int status = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
+		status |= remove_variant(&found->variants[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		const char *const argv[] = { "nft",	  "delete",	"table",
+					     families[i], "kube-proxy", NULL };
+
+		if (found->tables[i])
+			status |= run(argv, NULL);
+	}
+	if (found->ipvs)
+		status |= run(device, NULL);
+	return status;
+}
+
+int kubeproxy_cleanup(bool apply)
+{
+	_cleanup_(kubeproxy_fini) struct kubeproxy found;
+	pid_t pid = kubeproxy_pid();
+	int status;
+
+	if (apply && pid) {
+		client_complain("kube-proxy is running (pid %d) and would write its rules again: "
+				"stop it first",
+				pid);
+		return EXIT_FAILURE;
+	}
+	kubeproxy_look(&found);
+	print_found(&found);
+	if (!kubeproxy_any(&found)) {
+		puts("nothing of kube-proxy is left");
+		return EXIT_SUCCESS;
+	}
+	if (!apply) {
+		puts("nothing was changed; naructl cleanup --kube-proxy --apply removes these");
+		return EXIT_SUCCESS;
+	}
+	status = remove_found(&found);
+	puts(status ? "not all of it is removed" : "removed");
+	return status;
+}

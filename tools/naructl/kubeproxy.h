@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is there of kube-proxy in this network namespace: the process, and the rules of all its
+ * modes. preflight counts them, cleanup removes them. */
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/str.h"
+#include "leftovers.h"
+
+#define KUBEPROXY_VARIANTS 4 /* of iptables: legacy and nft, each for both families */
+#define KUBEPROXY_DEVICE   "kube-ipvs0"
+
+struct kubeproxy {
+	struct kubeproxy_rules {
+		const char *tool; /* "iptables-legacy" */
+		bool missing;	  /* there is no such tool */
+		struct str saved; /* all rules */
+		struct leftovers found;
+	} variants[KUBEPROXY_VARIANTS];
+	bool nft_missing;
+	bool tables[2];	   /* of nftables, by family: IPv4, IPv6 */
+	struct str nft[2]; /* their text */
+	bool ipvs;	   /* the device of its ipvs mode */
+};
+
+/* Complains about tools that fail. */
+void kubeproxy_look(struct kubeproxy *ret_found);
+void kubeproxy_fini(struct kubeproxy *found);
+
+/* Is there anything that kube-proxy has left? */
+bool kubeproxy_any(const struct kubeproxy *found);
+
+/* The process in this network namespace; 0: none. */
+pid_t kubeproxy_pid(void);
+
+/* Lists what would go, and with apply removes it. Returns the exit status. */
+int kubeproxy_cleanup(bool apply);
