@@ -60,10 +60,16 @@ static void check_snapshot(const struct plan_l7 *l7)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct cidr everywhere[] = {
+		{ .len = 0 },
+		{ .addr = { { [10] = 0xff, [11] = 0xff } }, .len = 96 },
+	};
 	const struct compile_config config = {
 		.node_name = "alpha",
 		.gateway_node_ports = (const uint16_t[]){ 80, 443 },
 		.n_gateway_node_ports = 2,
+		.external_ip_cidrs = everywhere,
+		.n_external_ip_cidrs = 2,
 		.l4 = true,
 		.loopback_endpoints = true,
 		.check_regex = regex_check,

@@ -41,19 +41,38 @@ bool access_is_ranged(const struct service *service, int family)
 
 /* ---- what is wrong -------------------------------------------------------------------------- */
 
+static bool has_family(const struct service *service, int family)
+{
+	for (size_t i = 0; i < service->n_cluster_ips; i++)
+		if (addr_family(&service->cluster_ips[i]) == family)
+			return true;
+	return !service->n_cluster_ips;
+}
+
+/* Why an external IP is not served, or NULL. */
+static const char *refusal(const struct service *service, const struct compile_config *config,
+			   const struct addr *addr)
+{
+	if (!access_external_ip(config, addr))
+		return "it lies outside the ranges for external IPs (--external-ip-cidrs)";
+	if (!has_family(service, addr_family(addr)))
+		return "the Service has no cluster address of that family";
+	return NULL;
+}
+
 static void check_external_ips(const struct service *service, const struct compile_config *config,
 			       struct diag_list *diags)
 {
 	char field[FIELD_LEN], text[ADDR_STR_LEN];
 
 	for (size_t i = 0; i < service->n_external_ips; i++) {
-		if (access_external_ip(config, &service->external_ips[i]))
+		const char *reason = refusal(service, config, &service->external_ips[i]);
+
+		if (!reason)
 			continue;
 		snprintf(field, sizeof(field), "spec.externalIPs[%zu]", i);
-		problem_add(diags, DIAG_WARNING, &service->object, field,
-			    "%s is not served: it lies outside the ranges for external IPs "
-			    "(--external-ip-cidrs)",
-			    addr_format(&service->external_ips[i], text));
+		problem_add(diags, DIAG_WARNING, &service->object, field, "%s is not served: %s",
+			    addr_format(&service->external_ips[i], text), reason);
 	}
 }
 

@@ -2,8 +2,9 @@
 /*
  * The steps from objects to plan, each in a file of its own: slices.c finds the EndpointSlices of
  * a Service, services.c decides what is served, frontends.c where, endpoints.c by whom, access.c
- * for whom; layer7.c does the same for routes, by steps of its own. Everything is sorted at the
- * end, so that the order of input never shows.
+ * for whom; pods.c adds hostPorts, healths.c what load balancers ask nodes. layer7.c does the same
+ * for routes, by steps of its own. Everything is sorted at the end, so that the order of input
+ * never shows.
  */
 #include "compile/compile.h"
 
@@ -15,7 +16,9 @@
 #include "compile/draft.h"
 #include "compile/endpoints.h"
 #include "compile/frontends.h"
+#include "compile/healths.h"
 #include "compile/layer7.h"
+#include "compile/pods.h"
 #include "compile/problem.h"
 #include "compile/services.h"
 #include "compile/slices.h"
@@ -50,6 +53,13 @@ static int service_rank(const void *a, const void *b)
 	return plan_service_compare(a, b);
 }
 
+static void fill_service(struct draft *draft, const struct slices *slices, const struct node *node,
+			 struct diag_list *diags)
+{
+	endpoints_choose(draft, slices, diags);
+	access_fill(draft, node);
+}
+
 /* A draft that was granted nothing to listen on has no place in the plan. */
 static void take_drafts(struct drafts *drafts, const struct slices *slices, const struct node *node,
 			struct plan *plan)
@@ -62,8 +72,10 @@ static void take_drafts(struct drafts *drafts, const struct slices *slices, cons
 			free(draft->plan.frontends);
 			continue;
 		}
-		endpoints_choose(draft, slices, &plan->diags);
-		access_fill(draft, node);
+		if (draft->pod)
+			pods_fill(draft);
+		else
+			fill_service(draft, slices, node, &plan->diags);
 		plan->services[plan->n_services++] = draft->plan;
 		draft->plan.name = NULL;
 	}
@@ -89,8 +101,10 @@ struct plan *compile(struct model *model, const struct compile_config *config)
 	slices_init(&slices, model, config);
 	slices_check(&slices, model, &plan->diags);
 	services_draft(model, &slices, config, &drafts);
+	pods_draft(model, find_node(model, plan), plan, &drafts);
 	frontends_grant(&drafts, config);
 	layer7_compile(model, config, &slices, &drafts, plan);
+	healths_list(&drafts, &slices, plan);
 	take_drafts(&drafts, &slices, find_node(model, plan), plan);
 	access_close(plan);
 	take_node(find_node(model, plan), config->l4, plan);

@@ -31,7 +31,7 @@ struct claims {
 /* An address that cannot be served was reported with its Service. */
 static void add_claim(struct claims *claims, const struct claim *claim)
 {
-	if (claim->frontend.kind != PLAN_NODE_PORT && !slices_usable_addr(&claim->frontend.addr))
+	if (!addr_is_zero(&claim->frontend.addr) && !slices_usable_addr(&claim->frontend.addr))
 		return;
 	claims->items = mem_grow(claims->items, claims->n, &claims->cap, sizeof(*claims->items));
 	claims->items[claims->n++] = *claim;
@@ -138,6 +138,19 @@ static void claim_external_ips(const struct draft *draft, size_t owner,
 	}
 }
 
+/* What a pod wants stands in its draft. */
+static void claim_host_ports(struct draft *draft, size_t owner, struct claims *claims)
+{
+	struct plan_service *plan = &draft->plan;
+
+	for (size_t i = 0; i < plan->n_frontends; i++)
+		add_claim(claims,
+			  &(struct claim){ .frontend = plan->frontends[i], .draft = owner });
+	free(plan->frontends);
+	plan->frontends = NULL;
+	plan->n_frontends = 0;
+}
+
 /* By what is claimed; family and protocol are the draft's. For qsort_r. */
 static int claim_compare(const void *pa, const void *pb, void *arg)
 {
@@ -183,7 +196,9 @@ static int frontend_rank(const void *pa, const void *pb)
 static void claim_field(const struct claim *claim, const struct draft *draft, char *buf,
 			size_t size)
 {
-	if (claim->frontend.kind == PLAN_CLUSTER_IP)
+	if (draft->pod)
+		snprintf(buf, size, "%s.hostPort", draft->pod_port->field);
+	else if (claim->frontend.kind == PLAN_CLUSTER_IP)
 		snprintf(buf, size, "spec.clusterIPs[%zu]", claim->index);
 	else if (claim->frontend.kind == PLAN_LOAD_BALANCER)
 		snprintf(buf, size, "status.loadBalancer.ingress[%zu].ip", claim->index);
@@ -202,7 +217,8 @@ static void refuse(const struct drafts *drafts, const struct claim *claim,
 
 	claim_field(claim, draft, field, sizeof(field));
 	plan_socket_format(&claim->frontend.addr, claim->frontend.port, text);
-	problem_add(drafts->diags, DIAG_ERROR, &draft->service->object, field,
+	problem_add(drafts->diags, DIAG_ERROR,
+		    draft->pod ? &draft->pod->object : &draft->service->object, field,
 		    "%s/%s is already served for %s", text, plan_proto_name(draft->plan.proto),
 		    drafts->items[winner->draft].plan.name);
 }
@@ -248,7 +264,9 @@ void frontends_grant(struct drafts *drafts, const struct compile_config *config)
 {
 	_cleanup_(claims_fini) struct claims claims = { 0 };
 
-	for (size_t i = 0; i < drafts->n; i++) {
+	for (size_t i = drafts->n_services; i < drafts->n; i++)
+		claim_host_ports(&drafts->items[i], i, &claims);
+	for (size_t i = 0; i < drafts->n_services; i++) {
 		claim_cluster_ips(&drafts->items[i], i, &claims);
 		claim_node_port(&drafts->items[i], i, &claims);
 		claim_ingress(&drafts->items[i], i, &claims);

@@ -18,7 +18,7 @@
 static size_t drafts_of(const struct drafts *drafts, const struct service *service,
 			size_t *ret_first)
 {
-	size_t low = 0, high = drafts->n, end;
+	size_t low = 0, high = drafts->n_services, end;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -29,7 +29,7 @@ static size_t drafts_of(const struct drafts *drafts, const struct service *servi
 		else
 			high = middle;
 	}
-	for (end = low; end < drafts->n && drafts->items[end].service == service; end++)
+	for (end = low; end < drafts->n_services && drafts->items[end].service == service; end++)
 		;
 	*ret_first = low;
 	return end - low;
@@ -161,7 +161,7 @@ void mesh_check(const struct layer7 *l7)
 {
 	const struct service *last = NULL;
 
-	for (size_t i = 0; i < l7->drafts->n; i++) {
+	for (size_t i = 0; i < l7->drafts->n_services; i++) {
 		const struct draft *draft = &l7->drafts->items[i];
 		const struct service *service = draft->service;
 

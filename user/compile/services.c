@@ -21,7 +21,7 @@ bool services_plain(const char *name)
 	return !strpbrk(name, "/:");
 }
 
-/* Bit 4 and bit 6: the families of the addresses, else of the endpoints. */
+/* Bit 4 and bit 6: the families of cluster and load balancer addresses, else of the endpoints. */
 static unsigned families(const struct service *service, const struct slices *slices)
 {
 	const struct endpoint_slice *const *slice;
@@ -38,8 +38,6 @@ static unsigned families(const struct service *service, const struct slices *sli
 	for (size_t i = 0; i < service->n_ingress; i++)
 		if (!service->ingress[i].proxy)
 			mask |= 1u << addr_family(&service->ingress[i].ip);
-	for (size_t i = 0; i < service->n_external_ips; i++)
-		mask |= 1u << addr_family(&service->external_ips[i]);
 	return mask;
 }
 
@@ -182,4 +180,5 @@ void services_draft(struct model *model, const struct slices *slices,
 
 	for (size_t i = 0; i < n; i++)
 		draft_service((const struct service *)objects[i], slices, config, drafts);
+	drafts->n_services = drafts->n;
 }

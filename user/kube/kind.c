@@ -56,6 +56,15 @@ static const struct kind kinds[] = {
 	},
 	{
 		.api_versions = { "v1" },
+		.name = "Pod",
+		.object = OBJECT_POD,
+		.namespaced = true,
+		.name_type = field_subdomain,
+		.fields = decode_pod_fields,
+		.finish = decode_pod_finish,
+	},
+	{
+		.api_versions = { "v1" },
 		.name = "Secret",
 		.object = OBJECT_SECRET,
 		.namespaced = true,

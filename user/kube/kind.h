@@ -39,6 +39,9 @@ extern const struct decode_field decode_route_fields[];
 extern const struct decode_field decode_grant_fields[];
 extern const struct decode_field decode_destination_fields[];
 
+extern const struct decode_field decode_pod_fields[];
+void decode_pod_finish(struct decode *d, struct object *object);
+
 /* Elements of lists that have files of their own: rows' functions. */
 void decode_listener(struct decode *d, const struct decode_field *field, struct json_object *value,
 		     void *target);

@@ -67,6 +67,27 @@ static const struct member node[] = {
 	VALUES(node, addrs),	 TEXT(node, zone), PLAIN(node, leaving), { 0 },
 };
 
+static const struct member pod_port[] = {
+	TEXT(pod_port, field),
+	PLAIN(pod_port, proto),
+	PLAIN(pod_port, port),
+	PLAIN(pod_port, host_port),
+	PLAIN(pod_port, host_family),
+	PLAIN(pod_port, host_ip),
+	{ 0 },
+};
+
+static const struct member pod[] = {
+	TEXT(pod, uid),
+	TEXT(pod, node),
+	PLAIN(pod, host_network),
+	PLAIN(pod, finished),
+	TEXT(pod, socket_balancing),
+	VALUES(pod, ips),
+	LIST(pod, ports, pod_port),
+	{ 0 },
+};
+
 static const struct member label[] = {
 	TEXT(label, key),
 	TEXT(label, value),
@@ -98,6 +119,7 @@ static const struct {
 	[OBJECT_REFERENCE_GRANT] = KIND("ReferenceGrant", reference_grant, gateway_grant_members),
 	[OBJECT_DESTINATION_RULE] =
 		KIND("DestinationRule", destination_rule, gateway_destination_members),
+	[OBJECT_POD] = KIND("Pod", pod, pod),
 };
 
 struct object *object_new(enum object_kind kind)

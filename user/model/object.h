@@ -23,6 +23,7 @@ enum object_kind {
 	OBJECT_HTTP_ROUTE,
 	OBJECT_REFERENCE_GRANT,
 	OBJECT_DESTINATION_RULE,
+	OBJECT_POD,
 	OBJECT_KIND_MAX,
 };
 
@@ -135,6 +136,30 @@ struct node {
 	size_t n_addrs;
 	char *zone;   /* label topology.kubernetes.io/zone, "" when absent */
 	bool leaving; /* deletionTimestamp, or taint ToBeDeletedByClusterAutoscaler */
+};
+
+/* One entry of a container's ports that has a hostPort. */
+struct pod_port {
+	char *field; /* "spec.containers[0].ports[1]" */
+	enum l4_proto proto;
+	uint16_t port; /* containerPort */
+	uint16_t host_port;
+	int host_family; /* which hostIP allows: 4, 6, or 0 for both */
+	/* hostIP; zero, also of IPv4: every address of the node in these families */
+	struct addr host_ip;
+};
+
+struct pod {
+	struct object object;
+	char *uid;  /* as its cgroup has it */
+	char *node; /* nodeName, "" while it has none */
+	bool host_network;
+	bool finished;		/* phase Succeeded or Failed: nothing of it runs any more */
+	char *socket_balancing; /* label or else annotation naru.io/socket-balancing, or "" */
+	struct addr *ips;
+	size_t n_ips;
+	struct pod_port *ports; /* of containers and sidecars */
+	size_t n_ports;
 };
 
 struct label {

@@ -42,7 +42,7 @@ struct plan_frontend {
 /* One port of one Service in one family, or a hostPort. */
 struct plan_service {
 	/* namespace/name:port, with the port's name or else its number; of a hostPort
-	 * namespace/pod/name:port. */
+	 * namespace/pod/name:port, the word pod and the number of the node's port. */
 	char *name;
 	uint8_t proto;			 /* 6, 17 or 132 */
 	uint8_t family;			 /* 4 or 6 */

@@ -41,8 +41,8 @@ static void fields_say_what_is_wrong(void **state)
 		  "required\n"
 		  "f:5: error: EndpointSlice default/e: endpoints[0].hints.forZones[1]: expected a "
 		  "value, found null\n"
-		  "f:5: error: EndpointSlice default/e: endpoints[0].hints.forZones[2]: expected an "
-		  "object, found \"a\"\n"
+		  "f:5: error: EndpointSlice default/e: endpoints[0].hints.forZones[2]: expected "
+		  "an object, found \"a\"\n"
 		  "f:5: error: EndpointSlice default/e: endpoints[0].hints.forZones[2].name: is "
 		  "required" },
 		{ NODE "spec: {taints: [null, {key: 5}]}\n",

@@ -18,7 +18,7 @@ static void what_is_there_at_the_start_is_read(void **state)
 	write_service(rig, "c.txt", "c", 3);
 	write_service(rig, ".d.yaml", "d", 4);
 	write_service(rig, ".git/e.yaml", "e", 5);
-	write_file(rig, "f.json", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}");
+	write_file(rig, "f.json", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}");
 	open_rig(rig);
 	assert_int_equal(port_of(rig, "a"), 1);
 	assert_int_equal(port_of(rig, "b"), 2);

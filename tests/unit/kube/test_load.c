@@ -404,7 +404,7 @@ static void lists_are_taken_apart(void **state)
 		"{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":["
 		"{\"apiVersion\":\"v1\",\"kind\":\"NamespaceList\",\"items\":["
 		"{\"metadata\":{\"name\":\"a\"}},{\"metadata\":{\"name\":\"b\"}}]},"
-		"{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[{},{},{}]},"
+		"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMapList\",\"items\":[{},{},{}]},"
 		"{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":null},"
 		"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"s\"},"
 		"\"spec\":{}}]}\n"

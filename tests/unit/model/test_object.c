@@ -160,6 +160,45 @@ static void every_field_of_a_node_counts(void **state)
 	object_free(&b->object);
 }
 
+static struct pod *make_pod(void)
+{
+	struct pod *pod = (struct pod *)make(OBJECT_POD);
+
+	pod->uid = mem_strdup("u");
+	pod->node = mem_strdup("n");
+	pod->socket_balancing = mem_strdup("s");
+	pod->ips = mem_array(1, sizeof(*pod->ips));
+	pod->n_ips = 1;
+	pod->ports = mem_array(1, sizeof(*pod->ports));
+	pod->n_ports = 1;
+	pod->ports[0].field = mem_strdup("f");
+	return pod;
+}
+
+static void every_field_of_a_pod_counts(void **state)
+{
+	struct pod *a = make_pod(), *b = make_pod();
+
+	(void)state;
+	assert_true(object_equal(&a->object, &b->object));
+	DIFFERS(uid, (char[]){ "v" });
+	DIFFERS(node, (char[]){ "m" });
+	DIFFERS(host_network, true);
+	DIFFERS(finished, true);
+	DIFFERS(socket_balancing, (char[]){ "t" });
+	DIFFERS(n_ips, 0);
+	DIFFERS(ips[0].byte[0], 1);
+	DIFFERS(n_ports, 0);
+	DIFFERS(ports[0].field, (char[]){ "g" });
+	DIFFERS(ports[0].proto, L4_UDP);
+	DIFFERS(ports[0].port, 1);
+	DIFFERS(ports[0].host_port, 1);
+	DIFFERS(ports[0].host_family, 4);
+	DIFFERS(ports[0].host_ip.byte[0], 1);
+	object_free(&a->object);
+	object_free(&b->object);
+}
+
 static void keys_are_kind_namespace_and_name(void **state)
 {
 	struct object *a = make(OBJECT_NAMESPACE), *b = make(OBJECT_NAMESPACE);
@@ -201,6 +240,7 @@ int main(void)
 		cmocka_unit_test(every_field_of_a_service_counts),
 		cmocka_unit_test(every_field_of_a_slice_counts),
 		cmocka_unit_test(every_field_of_a_node_counts),
+		cmocka_unit_test(every_field_of_a_pod_counts),
 		cmocka_unit_test(keys_are_kind_namespace_and_name),
 		cmocka_unit_test(the_last_owner_frees),
 	};
