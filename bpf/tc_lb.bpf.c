@@ -9,18 +9,29 @@
 #include "lib/announce.h"
 #include "lib/ctx_tc.h"
 #include "lib/ingress.h"
+#include "lib/rare.h"
 #include "lib/reject.h"
 
-/* Parses, making the headers linear first if need be. */
-static __always_inline enum pkt_result parse(struct __sk_buff *ctx, struct pkt *p, const int af)
+/* Parses what is not plain, or not linear yet. Returns RARE_PLAIN or a verdict. */
+static __always_inline int parse_again(struct __sk_buff *ctx, struct pkt *p, enum pkt_result r,
+				       const __u8 hook, const int af)
+{
+	if (r == PKT_SHORT && ctx->len > ctx_end(ctx) - ctx_data(ctx)) {
+		if (bpf_skb_pull_data(ctx, ctx->len < PKT_HEADERS ? ctx->len : PKT_HEADERS))
+			return TC_ACT_UNSPEC;
+		r = pkt_parse(ctx_data(ctx), ctx_end(ctx), p, af);
+	}
+	if (r == PKT_RARE)
+		return af == AF_INET ? rare4(ctx, p, hook) : rare6(ctx, p, hook);
+	return r == PKT_OK ? RARE_PLAIN : TC_ACT_UNSPEC;
+}
+
+static __always_inline int parse(struct __sk_buff *ctx, struct pkt *p, const __u8 hook,
+				 const int af)
 {
 	enum pkt_result r = pkt_parse(ctx_data(ctx), ctx_end(ctx), p, af);
 
-	if (r != PKT_SHORT || ctx->len <= ctx_end(ctx) - ctx_data(ctx))
-		return r;
-	if (bpf_skb_pull_data(ctx, ctx->len < PKT_HEADERS ? ctx->len : PKT_HEADERS))
-		return PKT_OTHER;
-	return pkt_parse(ctx_data(ctx), ctx_end(ctx), p, af);
+	return r == PKT_OK ? RARE_PLAIN : parse_again(ctx, p, r, hook, af);
 }
 
 static __always_inline int process_ingress(struct __sk_buff *ctx, const int af)
@@ -29,8 +40,9 @@ static __always_inline int process_ingress(struct __sk_buff *ctx, const int af)
 	enum first_result first;
 	int verdict;
 
-	if (parse(ctx, &p, af) != PKT_OK)
-		return TC_ACT_UNSPEC;
+	verdict = parse(ctx, &p, NARU_INGRESS, af);
+	if (verdict != RARE_PLAIN)
+		return verdict;
 	verdict = ingress(ctx, &p, &first, af);
 	if (first != FIRST_REJECT)
 		return observe_verdict(ctx, &p.t, NARU_INGRESS, verdict, af);
@@ -41,10 +53,14 @@ static __always_inline int process_ingress(struct __sk_buff *ctx, const int af)
 static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
 {
 	struct pkt p = {};
+	int verdict;
 	void *value;
 	__u32 now;
 
-	if (parse(ctx, &p, af) != PKT_OK || !filter_egress(&p.t, af))
+	verdict = parse(ctx, &p, NARU_EGRESS, af);
+	if (verdict != RARE_PLAIN)
+		return verdict;
+	if (!filter_egress(&p.t, af))
 		return TC_ACT_UNSPEC;
 	value = flow_lookup(&p.t, NARU_EGRESS, af);
 	now = now_tick();

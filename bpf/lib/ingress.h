@@ -10,6 +10,10 @@
 #include "stale.h"
 #include "stat.h"
 
+#if !CTX_IS_XDP
+#include "answer.h"
+#endif
+
 /*
  * Real subprograms: first packets shall not cost established ones registers and cache. Global ones:
  * the verifier looks at each of them once, and not once for every way that leads there.
@@ -75,12 +79,22 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 	struct naru_flow *f = flow_core(value, af);
 	enum nexthop_result r = nexthop_refresh(ctx, value, p->t.proto, now, af);
 
-	if (CTX_IS_XDP && (r != NEXTHOP_OK || ~f->nh_flags & NARU_NH_XDP || p->ttl <= 1))
+	if (CTX_IS_XDP &&
+	    (r != NEXTHOP_OK || ~f->nh_flags & NARU_NH_XDP || p->ttl <= 1 || p->len > f->mtu))
 		return CTX_PASS;
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL)
 		return ingress_drop(NARU_C_NO_ROUTE);
-	if (p->ttl <= 1)
-		return ingress_drop(NARU_C_TTL);
+#if !CTX_IS_XDP
+	if (p->ttl <= 1 || p->len > f->mtu) {
+		int told = af == AF_INET ? answer_router4(ctx, p, f->mtu)
+					 : answer_router6(ctx, p, f->mtu);
+
+		if (told) {
+			observe_verdict(ctx, &p->t, NARU_INGRESS, CTX_DROP, af);
+			return told - 1;
+		}
+	}
+#endif
 	flow_note(f, p, now);
 	stat_packet(ctx, f, af);
 	if (rewrite(ctx, p, value, 1, af))

@@ -8,6 +8,8 @@
 #include "count.h"
 #include "flow.h"
 
+#define NEXTHOP_MTU_MIN 68 /* RFC 791 */
+
 enum nexthop_result {
 	NEXTHOP_OK,
 	NEXTHOP_NEIGH, /* device known, link address not yet */
@@ -25,6 +27,7 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	long r;
 
 	fib.family = af;
+	fib.tot_len = 1; /* the answer then tells the MTU of the way */
 	if (af == AF_INET)
 		fib.ipv4_dst = daddr[0];
 	else
@@ -33,12 +36,13 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	trace_nexthop(r, fib.ifindex);
 	if (r == BPF_FIB_LKUP_RET_NOT_FWDED)
 		return NEXTHOP_LOCAL;
-	/* The answer to "too big for the device" is whole otherwise; the device judges sizes. */
-	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH &&
-	    r != BPF_FIB_LKUP_RET_FRAG_NEEDED)
+	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NONE;
 	ifindex = fib.ifindex;
 	f->ifindex = ifindex;
+	/* Larger ones are cut to 16 bits; a neighbour that is missing hides it. */
+	f->mtu = r == BPF_FIB_LKUP_RET_SUCCESS && fib.tot_len >= NEXTHOP_MTU_MIN ? fib.tot_len
+										 : 0xffff;
 	if (r == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NEIGH;
 	dev = bpf_map_lookup_elem(&device, &ifindex);
@@ -50,23 +54,45 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	return NEXTHOP_OK;
 }
 
-/* Makes sure that the entry's next hop is the kernel's of now. */
-static __always_inline enum nexthop_result nexthop_refresh(CTX *ctx, void *value, __u8 proto,
-							   __u32 now, const int af)
+/* Looks up the next hop anew. */
+static __always_inline enum nexthop_result nexthop_renew(CTX *ctx, void *value, __u8 proto,
+							 __u32 now, const int af)
 {
 	struct naru_flow *f = flow_core(value, af);
 	const struct naru_state *s = node_state();
 	enum nexthop_result r;
 	__u16 gen = s ? s->nh_gen : 0;
 
-	if (f->nh_seen == now && f->nh_gen == gen)
-		return NEXTHOP_OK;
 	r = nexthop_find(ctx, f, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, af);
 	if (r == NEXTHOP_OK) {
 		f->nh_gen = gen;
 		f->nh_seen = now;
 	}
 	return r;
+}
+
+/* Real subprograms: once a tick, and hungry for stack. */
+static __noinline int nexthop_renew4(CTX *ctx, struct naru_flow4 *value, __u8 proto, __u32 now)
+{
+	return value ? nexthop_renew(ctx, value, proto, now, AF_INET) : NEXTHOP_NONE;
+}
+
+static __noinline int nexthop_renew6(CTX *ctx, struct naru_flow6 *value, __u8 proto, __u32 now)
+{
+	return value ? nexthop_renew(ctx, value, proto, now, AF_INET6) : NEXTHOP_NONE;
+}
+
+/* Makes sure that the entry's next hop is the kernel's of now. */
+static __always_inline enum nexthop_result nexthop_refresh(CTX *ctx, void *value, __u8 proto,
+							   __u32 now, const int af)
+{
+	const struct naru_flow *f = flow_core(value, af);
+	const struct naru_state *s = node_state();
+
+	if (f->nh_seen == now && f->nh_gen == (s ? (__u16)s->nh_gen : 0))
+		return NEXTHOP_OK;
+	return af == AF_INET ? nexthop_renew4(ctx, value, proto, now)
+			     : nexthop_renew6(ctx, value, proto, now);
 }
 
 /* The node's own address on a device. */

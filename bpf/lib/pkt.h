@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Step 1: what the packet is. Fills struct pkt from an Ethernet frame that carries TCP or UDP over
- * IPv4 or IPv6; everything else is PKT_OTHER and belongs to the kernel's stack. Pure: compiles
- * natively for unit tests and fuzzing.
+ * IPv4 or IPv6. What may be ours but is not plain is PKT_RARE, see pkt_rare.h; everything else is
+ * PKT_OTHER and belongs to the kernel's stack. Pure: compiles natively for unit tests and fuzzing.
  *
  * The family is a compile-time constant of every caller. Addresses are 32-bit words in wire order
  * (IPv4 uses the first), ports are in host order.
@@ -40,7 +40,8 @@ struct tuple {
 
 struct pkt {
 	struct tuple t;
-	__u16 l4; /* offset of the TCP or UDP header */
+	__u16 l4;  /* offset of the TCP or UDP header */
+	__u16 len; /* of the network packet, as its header says */
 	__u8 ttl;
 	__u8 tcp_flags; /* the byte with FIN, SYN, RST, ACK; 0 for UDP */
 };
@@ -52,9 +53,16 @@ struct pkt {
 
 enum pkt_result {
 	PKT_OK,
-	PKT_OTHER, /* not TCP or UDP, a fragment, malformed */
+	PKT_OTHER, /* of no interest, or malformed */
 	PKT_SHORT, /* headers end beyond the given bytes */
+	PKT_RARE,  /* ICMP, a fragment, or with IPv6 extension headers */
 };
+
+/* The protocols that pkt_rare.h looks into, as bits: all are below 64. */
+#define PKT_RARE4 (1ull << IPPROTO_ICMP)
+#define PKT_RARE6                                                                                  \
+	(1ull << IPPROTO_HOPOPTS | 1ull << IPPROTO_ROUTING | 1ull << IPPROTO_FRAGMENT |            \
+	 1ull << IPPROTO_DSTOPTS | 1ull << IPPROTO_ICMPV6)
 
 /* The v4-mapped form that the keys of cold maps have. */
 static __always_inline void pkt_map_addr(__u8 out[16], const __u32 *addr, const int af)
@@ -78,7 +86,7 @@ static __always_inline __u16 pkt_ethertype(const void *data, const void *end)
 /* The offset of the transport header, bounded so that the verifier accepts it after a reload. */
 static __always_inline __u32 pkt_l4(const struct pkt *p)
 {
-	return p->l4 & 127;
+	return p->l4 & 255;
 }
 
 /* True for the segment that opens a TCP connection. */
@@ -102,9 +110,12 @@ static __always_inline enum pkt_result pkt_parse_ip4(const void *data, const voi
 	if ((const void *)(ip + 1) > end)
 		return PKT_SHORT;
 	header = ip->ihl * 4;
-	if (ip->version != 4 || header < sizeof(*ip) || ip->frag_off & bpf_htons(0x3fff))
+	if (ip->version != 4 || header < sizeof(*ip))
 		return PKT_OTHER;
-	if (bpf_ntohs(ip->tot_len) < header + (ip->protocol == IPPROTO_TCP ? 20 : 8))
+	if (ip->frag_off & bpf_htons(0x3fff))
+		return PKT_RARE;
+	p->len = bpf_ntohs(ip->tot_len);
+	if (p->len < header + (ip->protocol == IPPROTO_TCP ? 20 : 8))
 		return PKT_OTHER;
 	p->t.saddr[0] = ip->saddr;
 	p->t.daddr[0] = ip->daddr;
@@ -127,22 +138,17 @@ static __always_inline enum pkt_result pkt_parse_ip6(const void *data, const voi
 	__builtin_memcpy(p->t.daddr, &ip->daddr, 16);
 	p->t.proto = ip->nexthdr;
 	p->ttl = ip->hop_limit;
+	p->len = sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	p->l4 = PKT_L3 + sizeof(*ip);
 	return PKT_OK;
 }
 
-static __always_inline enum pkt_result pkt_parse(const void *data, const void *end, struct pkt *p,
-						 const int af)
+/* Ports and flags, once the transport header is found. */
+static __always_inline enum pkt_result pkt_parse_l4(const void *data, const void *end,
+						    struct pkt *p, __u32 l4)
 {
-	enum pkt_result r =
-		af == AF_INET ? pkt_parse_ip4(data, end, p) : pkt_parse_ip6(data, end, p);
-	const struct udphdr *ports;
+	const struct udphdr *ports = data + l4;
 
-	if (r != PKT_OK)
-		return r;
-	if (p->t.proto != IPPROTO_TCP && p->t.proto != IPPROTO_UDP)
-		return PKT_OTHER;
-	ports = data + p->l4;
 	if ((const void *)(ports + 1) > end)
 		return PKT_SHORT;
 	p->t.sport = bpf_ntohs(ports->source);
@@ -156,4 +162,18 @@ static __always_inline enum pkt_result pkt_parse(const void *data, const void *e
 		p->tcp_flags = ((const __u8 *)tcp)[13];
 	}
 	return PKT_OK;
+}
+
+static __always_inline enum pkt_result pkt_parse(const void *data, const void *end, struct pkt *p,
+						 const int af)
+{
+	enum pkt_result r =
+		af == AF_INET ? pkt_parse_ip4(data, end, p) : pkt_parse_ip6(data, end, p);
+	const __u64 rare = af == AF_INET ? PKT_RARE4 : PKT_RARE6;
+
+	if (r != PKT_OK)
+		return r;
+	if (p->t.proto != IPPROTO_TCP && p->t.proto != IPPROTO_UDP)
+		return p->t.proto < 64 && rare >> p->t.proto & 1 ? PKT_RARE : PKT_OTHER;
+	return pkt_parse_l4(data, end, p, p->l4);
 }

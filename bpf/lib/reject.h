@@ -3,65 +3,14 @@
  * Answers the first packet of a flow whose service has no endpoint: RST to a SYN (RFC 9293, 3.5.2),
  * port unreachable to a datagram (RFC 792; RFC 4443, 3.1). TC only; the answer leaves by the device
  * the packet came from, in the service's name.
- *
- * Packets come with a whole check sum, with one that a device is to finish, or with a sum over the
- * whole frame by the NIC; the helpers used here keep each of them right. The inner packet of an
- * ICMP error is cut to the IP header and eight bytes.
  */
 #pragma once
-#include "rewrite.h"
+#include "answer.h"
 
-/* Not from <linux/icmp.h>, which draws in the C library's headers. */
 #define REJECT_ICMP_UNREACH   3
 #define REJECT_ICMP_PORT      3
 #define REJECT_ICMPV6_UNREACH 1
 #define REJECT_ICMPV6_PORT    4
-
-struct reject_icmp {
-	__u8 type;
-	__u8 code;
-	__u16 checksum;
-	__u32 unused;
-};
-
-#define REJECT_TTL	 64
-#define REJECT_QUOTE_MAX 68 /* the longest IPv4 header and eight bytes */
-
-static __always_inline void reject_ip4(struct iphdr *ip, const struct pkt *p, __u8 proto,
-				       __u32 total)
-{
-	const __u32 none[5] = { ~0u, ~0u, ~0u, ~0u, ~0u };
-
-	ip->version = 4;
-	ip->ihl = 5;
-	ip->tot_len = bpf_htons(total);
-	ip->ttl = REJECT_TTL;
-	ip->protocol = proto;
-	ip->saddr = p->t.daddr[0];
-	ip->daddr = p->t.saddr[0];
-	ip->check = csum_apply(0xffff, csum_words(0, none, (const __u32 *)ip, 5));
-}
-
-static __always_inline void reject_ip6(struct ipv6hdr *ip, const struct pkt *p, __u8 proto,
-				       __u32 payload)
-{
-	ip->version = 6;
-	ip->payload_len = bpf_htons(payload);
-	ip->nexthdr = proto;
-	ip->hop_limit = REJECT_TTL;
-	__builtin_memcpy(&ip->saddr, p->t.daddr, 16);
-	__builtin_memcpy(&ip->daddr, p->t.saddr, 16);
-}
-
-/* The sum of the pseudo header of the answer, in words as they stand in memory. */
-static __always_inline __u64 reject_pseudo(const struct pkt *p, __u8 proto, __u32 len, const int af)
-{
-	__u64 sum = bpf_htons(proto) + bpf_htons(len);
-
-	for (int i = 0; i < PKT_WORDS(af); i++)
-		sum += (__u64)p->t.saddr[i] + p->t.daddr[i];
-	return sum;
-}
 
 /* True when a device is to finish the check sum at `off`: then a change outside the pseudo header
  * does not reach the field. */
@@ -124,16 +73,16 @@ static __always_inline int reject_tcp(struct __sk_buff *ctx, const struct pkt *p
 		return -1;
 	if (bpf_skb_change_tail(ctx, PKT_L3 + ip_len + sizeof(rst), 0))
 		return -1;
-	sum = reject_pseudo(p, IPPROTO_TCP, sizeof(rst), af);
+	sum = answer_pseudo(p->t.saddr, p->t.daddr, IPPROTO_TCP, sizeof(rst), af);
 	if (partial)
 		rst.check = csum_fold(sum);
 	else
 		rst.check = ~csum_fold(sum +
 				       (__u32)bpf_csum_diff(NULL, 0, (void *)&rst, sizeof(rst), 0));
 	if (af == AF_INET)
-		reject_ip4(&ip4, p, IPPROTO_TCP, ip_len + sizeof(rst));
+		answer_ip4(&ip4, p->t.daddr, p->t.saddr, IPPROTO_TCP, ip_len + sizeof(rst));
 	else
-		reject_ip6(&ip6, p, IPPROTO_TCP, sizeof(rst));
+		answer_ip6(&ip6, p->t.daddr, p->t.saddr, IPPROTO_TCP, sizeof(rst));
 	if (bpf_skb_store_bytes(ctx, PKT_L3, af == AF_INET ? (void *)&ip4 : &ip6, ip_len,
 				BPF_F_RECOMPUTE_CSUM) ||
 	    bpf_skb_store_bytes(ctx, PKT_L3 + ip_len, &rst, sizeof(rst), BPF_F_RECOMPUTE_CSUM))
@@ -151,67 +100,23 @@ static __noinline int reject_tcp6(struct __sk_buff *ctx, const struct pkt *p)
 	return p ? reject_tcp(ctx, p, AF_INET6) : -1;
 }
 
-static __noinline int reject_udp4(struct __sk_buff *ctx, const struct pkt *p)
+/* Port unreachable, from the service. */
+static __always_inline int reject_datagram(struct __sk_buff *ctx, const struct pkt *p, const int af)
 {
-	struct {
-		struct iphdr ip;
-		struct reject_icmp icmp;
-	} head = {};
-	__u8 quote[REJECT_QUOTE_MAX] = {};
-	__u32 n, sum;
+	struct answer a = {
+		.type = af == AF_INET ? REJECT_ICMP_UNREACH : REJECT_ICMPV6_UNREACH,
+		.code = af == AF_INET ? REJECT_ICMP_PORT : REJECT_ICMPV6_PORT,
+	};
 
-	if (!p)
-		return -1;
-	n = pkt_l4(p) - PKT_L3 + 8;
-	if (n > REJECT_QUOTE_MAX || n < 28 || bpf_skb_load_bytes(ctx, PKT_L3, quote, n))
-		return -1;
-	if (bpf_skb_change_tail(ctx, PKT_L3 + n, 0) ||
-	    bpf_skb_adjust_room(ctx, sizeof(head), BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	reject_ip4(&head.ip, p, IPPROTO_ICMP, sizeof(head) + n);
-	head.icmp.type = REJECT_ICMP_UNREACH;
-	head.icmp.code = REJECT_ICMP_PORT;
-	sum = bpf_csum_diff(NULL, 0, (void *)quote, sizeof(quote), 0);
-	head.icmp.checksum = ~csum_fold((__u64)sum + *(__u16 *)&head.icmp);
-	if (bpf_skb_store_bytes(ctx, PKT_L3, &head, sizeof(head), BPF_F_RECOMPUTE_CSUM))
-		return -1;
-	return rewrite_swap_macs(ctx);
-}
-
-static __noinline int reject_udp6(struct __sk_buff *ctx, const struct pkt *p)
-{
-	struct {
-		struct ipv6hdr ip;
-		struct reject_icmp icmp;
-	} head = {};
-	__u8 quote[48];
-	__u64 sum;
-
-	if (!p || bpf_skb_load_bytes(ctx, PKT_L3, quote, sizeof(quote)))
-		return -1;
-	if (bpf_skb_change_tail(ctx, PKT_L3 + sizeof(quote), 0) ||
-	    bpf_skb_adjust_room(ctx, sizeof(head), BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	reject_ip6(&head.ip, p, IPPROTO_ICMPV6, sizeof(head.icmp) + sizeof(quote));
-	head.icmp.type = REJECT_ICMPV6_UNREACH;
-	head.icmp.code = REJECT_ICMPV6_PORT;
-	sum = reject_pseudo(p, IPPROTO_ICMPV6, sizeof(head.icmp) + sizeof(quote), AF_INET6);
-	sum += (__u32)bpf_csum_diff(NULL, 0, (void *)quote, sizeof(quote), 0);
-	head.icmp.checksum = ~csum_fold(sum + *(__u16 *)&head.icmp);
-	if (bpf_skb_store_bytes(ctx, PKT_L3, &head, sizeof(head), BPF_F_RECOMPUTE_CSUM))
-		return -1;
-	return rewrite_swap_macs(ctx);
+	__builtin_memcpy(a.saddr, p->t.daddr, 4 * PKT_WORDS(af));
+	return answer(ctx, p, &a, af);
 }
 
 static __always_inline int reject(struct __sk_buff *ctx, const struct pkt *p, const int af)
 {
-	int r;
-
-	if (p->t.proto == NARU_TCP)
-		r = af == AF_INET ? reject_tcp4(ctx, p) : reject_tcp6(ctx, p);
-	else
-		r = af == AF_INET ? reject_udp4(ctx, p) : reject_udp6(ctx, p);
-	if (r) {
+	if (p->t.proto != NARU_TCP)
+		return reject_datagram(ctx, p, af);
+	if (af == AF_INET ? reject_tcp4(ctx, p) : reject_tcp6(ctx, p)) {
 		count(NARU_C_REWRITE);
 		return TC_ACT_SHOT;
 	}

@@ -196,6 +196,8 @@ struct naru_flow {
 	__u32 svc;     /* id in `svc_name` */
 	__u32 ep;      /* id in `endpoint` */
 	enum naru_road road;
+	__u16 mtu; /* of the next hop; 0xffff: no limit, or not known yet */
+	__u16 pad;
 };
 
 /*
@@ -206,14 +208,14 @@ struct naru_flow4 {
 	__u8 saddr[4]; /* new addresses */
 	__u8 daddr[4];
 	struct naru_flow f;
-	__u8 pad[8];
+	__u8 pad[4];
 };
 
 struct naru_flow6 {
 	__u8 saddr[16];
 	__u8 daddr[16];
 	struct naru_flow f;
-	__u8 pad[24];
+	__u8 pad[20];
 };
 
 /* ---- node --------------------------------------------------------------------------------- */
@@ -433,7 +435,7 @@ _Static_assert(sizeof(struct naru_list_block) == 64, "abi");
 _Static_assert(sizeof(struct naru_endpoint) == 20, "abi");
 _Static_assert(sizeof(struct naru_flow4_key) == 16, "abi");
 _Static_assert(sizeof(struct naru_flow6_key) == 40, "abi");
-_Static_assert(sizeof(struct naru_flow) == 48, "abi");
+_Static_assert(sizeof(struct naru_flow) == 52, "abi");
 _Static_assert(sizeof(struct naru_flow4) == 64, "abi");
 _Static_assert(sizeof(struct naru_flow6) == 104, "abi");
 _Static_assert(sizeof(struct naru_device) == 52, "abi");

@@ -15,7 +15,8 @@
 	X(SNAT_EXHAUSTED, snat_exhausted, "no free source port towards this endpoint")             \
 	X(NO_ROUTE, no_route, "the routing table has no way to the next hop")                      \
 	X(NO_SOURCE, no_source, "no address of this node to send from")                            \
-	X(TTL, ttl_exceeded, "time to live ran out")                                               \
+	X(TTL, ttl_exceeded, "time to live ran out: the sender is told")                           \
+	X(TOO_BIG, too_big, "larger than the way to the next hop: the sender is told")             \
 	X(REWRITE, rewrite_failed, "the kernel refused to change the packet")                      \
 	X(NO_ENDPOINT_ENTRY, no_endpoint_entry, "a list names an endpoint that is not there")      \
 	X(VIP_PORT, vip_port_closed, "no route and no service has this port of the address")       \
@@ -30,6 +31,10 @@
 	X(NEIGH_PENDING, neigh_pending, "packets whose next hop had no link address yet")          \
 	X(SOCK_TRANSLATED, sockets_translated, "socket operations translated to an endpoint")      \
 	X(SOCK_REFUSED, sockets_refused, "socket operations refused: no endpoint")                 \
+	X(ICMP_TRANSLATED, icmp_translated, "ICMP errors about packets of flows translated")       \
+	X(FRAGMENT_LOST, fragments_unknown,                                                        \
+	  "fragments left to the stack: the first one, with the ports, did not come before")       \
+	X(HEADERS, headers_unknown, "packets left to the stack for their IPv6 extension headers")  \
 	X(STEERED, steered, "opening segments given to the proxy")                                 \
 	X(ANNOUNCED, announced, "ARP requests and neighbour solicitations answered")               \
 	X(EVENTS_LOST, events_lost, "events for naructl observe that found the ring full")

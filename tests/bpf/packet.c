@@ -41,7 +41,7 @@ static size_t put_ip4(const struct packet *p, uint8_t *ip)
 
 	ip[0] = 0x45 + options / 4;
 	if (!p->blank_id)
-		packet_put16(ip + 4, 0x1234);
+		packet_put16(ip + 4, p->id ? p->id : 0x1234);
 	if (p->shape == FIRST_FRAGMENT)
 		packet_put16(ip + 6, 0x2000);
 	else
@@ -54,6 +54,38 @@ static size_t put_ip4(const struct packet *p, uint8_t *ip)
 	return 20 + options;
 }
 
+static size_t put_options(const struct packet *p, uint8_t *ip, size_t n)
+{
+	uint8_t *ext = ip + 40;
+
+	ip[6] = IPPROTO_DSTOPTS;
+	for (size_t i = 0; i < n; i++, ext += 8) {
+		memset(ext, 0, 8);
+		ext[0] = i + 1 < n ? IPPROTO_DSTOPTS : p->proto;
+		packet_put16(ext + 2, 0x0104); /* PadN over what is left */
+	}
+	return 40 + n * 8;
+}
+
+/* Hop-by-hop, destination options, and a routing header that has done its work. */
+static size_t put_chain(const struct packet *p, uint8_t *ip)
+{
+	uint8_t *ext = ip + 40;
+
+	memset(ext, 0, 40);
+	ip[6] = IPPROTO_HOPOPTS;
+	ext[0] = IPPROTO_DSTOPTS;
+	packet_put16(ext + 2, 0x0104); /* PadN over what is left */
+	ext[8] = IPPROTO_ROUTING;
+	packet_put16(ext + 10, 0x0104);
+	ext[16] = p->proto;
+	ext[17] = 2; /* 24 bytes, one address */
+	ext[18] = 2;
+	ext[19] = p->shape == ROUTED; /* segments left */
+	world_addr(CLIENT2, AF_INET6, ext + 24);
+	return 80;
+}
+
 static size_t put_ip6(const struct packet *p, uint8_t *ip)
 {
 	uint8_t *ext = ip + 40;
@@ -63,15 +95,25 @@ static size_t put_ip6(const struct packet *p, uint8_t *ip)
 	ip[7] = p->ttl ? p->ttl : 64;
 	world_addr(p->src, AF_INET6, ip + 8);
 	world_addr(p->dst, AF_INET6, ip + 24);
-	if (p->shape != OPTIONS && p->shape != FIRST_FRAGMENT && p->shape != LATER_FRAGMENT)
+	switch (p->shape) {
+	case CHAINED:
+	case ROUTED:
+		return put_chain(p, ip);
+	case OPTIONS:
+		return put_options(p, ip, 1);
+	case DEEP:
+		return put_options(p, ip, 7);
+	case FIRST_FRAGMENT:
+	case LATER_FRAGMENT:
+		break;
+	default:
 		return 40;
+	}
 	memset(ext, 0, 8);
 	ext[0] = p->proto;
-	ip[6] = p->shape == OPTIONS ? IPPROTO_DSTOPTS : IPPROTO_FRAGMENT;
-	if (p->shape == OPTIONS)
-		packet_put16(ext + 2, 0x0104); /* PadN over what is left */
-	else
-		packet_put16(ext + 2, p->shape == FIRST_FRAGMENT ? 1 : 185 << 3);
+	ip[6] = IPPROTO_FRAGMENT;
+	packet_put16(ext + 2, p->shape == FIRST_FRAGMENT ? 1 : 185 << 3);
+	put32(ext + 4, p->id ? p->id : 0x1234);
 	return 48;
 }
 
@@ -109,6 +151,8 @@ static void finish(const struct packet *p, uint8_t *ip, size_t header, size_t se
 	} else {
 		packet_put16(ip + 4, (uint16_t)(header - 40 + segment));
 	}
+	if (p->shape == LATER_FRAGMENT)
+		return;
 	if (p->proto == IPPROTO_TCP) {
 		packet_put16(l4 + 16, (uint16_t)~l4_sum(ip, l4, segment, p->proto));
 	} else if (p->proto == IPPROTO_UDP) {
@@ -121,13 +165,15 @@ static void finish(const struct packet *p, uint8_t *ip, size_t header, size_t se
 
 size_t packet_build(const struct packet *p, int family, uint8_t *ret_frame)
 {
-	size_t link = p->shape == TAGGED ? ETH + TAG : ETH, header, segment;
+	bool tagged = p->shape == TAGGED || p->shape == STACKED;
+	size_t link = tagged ? ETH + TAG : ETH, header, segment;
 	uint8_t *ip = ret_frame + link;
 	uint16_t type = family == AF_INET ? 0x0800 : 0x86dd;
 
 	memset(ret_frame, 0, PACKET_MAX);
-	put_eth(p, p->shape == TAGGED ? 0x8100 : p->shape == STRANGE ? 0x88b5 : type, ret_frame);
-	if (p->shape == TAGGED) {
+	put_eth(p, p->shape == STRANGE ? 0x88b5 : type, ret_frame);
+	if (tagged) {
+		packet_put16(ret_frame + 12, p->shape == TAGGED ? 0x8100 : 0x88a8);
 		packet_put16(ret_frame + 14, 7);
 		packet_put16(ret_frame + 16, type);
 	}
@@ -142,9 +188,15 @@ size_t packet_build(const struct packet *p, int family, uint8_t *ret_frame)
 	return link + header + segment + p->padding;
 }
 
-size_t packet_unreachable(const struct packet *outer, int family, const uint8_t *about,
-			  size_t quoted, uint8_t *ret_frame)
+size_t packet_error(const struct packet *outer, int family, const struct complaint *c,
+		    uint8_t *ret_frame)
 {
+	static const uint8_t types[][2][2] = {
+		[PORT_CLOSED] = { { 3, 3 }, { 1, 4 } },	 [TOO_BIG] = { { 3, 4 }, { 2, 0 } },
+		[EXPIRED] = { { 11, 0 }, { 3, 0 } },	 [PARAMETER] = { { 12, 0 }, { 4, 1 } },
+		[REDIRECTED] = { { 5, 1 }, { 137, 0 } },
+	};
+	const uint8_t *type = types[c->kind][family == AF_INET6];
 	struct packet p = *outer;
 	uint8_t *ip = ret_frame + ETH, *icmp;
 	size_t header;
@@ -155,14 +207,29 @@ size_t packet_unreachable(const struct packet *outer, int family, const uint8_t 
 	put_eth(&p, family == AF_INET ? 0x0800 : 0x86dd, ret_frame);
 	header = family == AF_INET ? put_ip4(&p, ip) : put_ip6(&p, ip);
 	icmp = ip + header;
-	icmp[0] = family == AF_INET ? 3 : 1;
-	icmp[1] = family == AF_INET ? 3 : 4;
-	memcpy(icmp + 8, about + ETH, quoted);
-	finish(&p, ip, header, 8 + quoted);
-	sum = family == AF_INET ? packet_sum(icmp, 8 + quoted, 0)
-				: l4_sum(ip, icmp, 8 + quoted, IPPROTO_ICMPV6);
+	memcpy(icmp, type, 2);
+	put32(icmp + 4, c->word);
+	memcpy(icmp + 8, c->about + ETH, c->quoted);
+	finish(&p, ip, header, 8 + c->quoted);
+	sum = family == AF_INET ? packet_sum(icmp, 8 + c->quoted, 0)
+				: l4_sum(ip, icmp, 8 + c->quoted, IPPROTO_ICMPV6);
 	packet_put16(icmp + 2, (uint16_t)~sum);
-	return ETH + header + 8 + quoted;
+	return ETH + header + 8 + c->quoted;
+}
+
+size_t packet_l4(const uint8_t *frame)
+{
+	size_t at = ETH + 40;
+	uint8_t next = frame[20];
+
+	if (frame[12] == 0x08)
+		return ETH + (frame[14] & 15) * 4u;
+	while (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING ||
+	       next == IPPROTO_FRAGMENT) {
+		next = frame[at];
+		at += 8 + frame[at + 1] * 8u;
+	}
+	return at;
 }
 
 const char *packet_wrong_sum(const uint8_t *frame, size_t len)
@@ -178,6 +245,8 @@ const char *packet_wrong_sum(const uint8_t *frame, size_t len)
 		return "IPv4 total length";
 	if (!v4 && packet_get16(ip + 4) != len - ETH - 40)
 		return "IPv6 payload length";
+	if (v4 && packet_get16(ip + 6) & 0x3fff)
+		return NULL; /* a piece of what the sum is over */
 	switch (proto) {
 	case IPPROTO_ICMP:
 		return packet_sum(l4, segment, 0) == 0xffff ? NULL : "ICMP";

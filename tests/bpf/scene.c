@@ -101,6 +101,11 @@ static enum station sender_to(enum station via)
 	}
 }
 
+static bool is_answer(const struct step *step)
+{
+	return step->answer || step->told;
+}
+
 static struct packet expected(const struct play *play, const struct step *step)
 {
 	struct packet p = input(play, step);
@@ -111,7 +116,7 @@ static struct packet expected(const struct play *play, const struct step *step)
 		p.sport = real_port(play, step->out.sport);
 		p.dport = real_port(play, step->out.dport);
 	}
-	if (step->outcome == SENT && !step->answer) {
+	if (step->outcome == SENT && !is_answer(step)) {
 		bool turned = step->via == world_sender_mac(step->at) && step->at >= POD0;
 
 		if (!turned)
@@ -143,27 +148,80 @@ static size_t build_reset(const struct packet *syn, int family, uint8_t *ret_fra
 	return packet_build(&rst, family, ret_frame);
 }
 
-/* IPv4 quotes the header and eight bytes, IPv6 as much (RFC 792, RFC 4443 allow more). */
-static size_t build_unreachable(const struct packet *p, int family, uint8_t *ret_frame)
+/* The network headers and eight bytes are quoted (RFC 792, RFC 4443 allow more). */
+static size_t build_answer(const struct packet *p, const struct step *step, int family,
+			   uint8_t *ret_frame)
 {
 	struct packet outer = {
 		.src = p->dst, .dst = p->src, .from = p->to, .to = p->from, .blank_id = true
 	};
 	uint8_t about[PACKET_MAX];
+	size_t len = packet_build(p, family, about);
+	size_t transport = p->proto == IPPROTO_TCP ? 20u + p->options : 8;
 
-	packet_build(p, family, about);
-	return packet_unreachable(&outer, family, about, packet_l4(about) - 14 + 8, ret_frame);
+	if (step->told)
+		outer.src = world_source(step->at);
+	return packet_error(&outer, family,
+			    &(struct complaint){
+				    .kind = step->told ? step->told : PORT_CLOSED,
+				    .word = step->word,
+				    .about = about,
+				    .quoted = len - p->padding - p->payload - transport - 14 + 8,
+			    },
+			    ret_frame);
+}
+
+/* An error and the packet that it quotes, as it stands on one side. */
+static size_t build_error(const struct play *play, const struct step *step,
+			  const struct packet *outer, const struct ends *ends, uint8_t *ret_frame)
+{
+	struct packet p = step->about;
+	uint8_t about[PACKET_MAX];
+	size_t transport, len;
+
+	p.proto = play->proto;
+	if (ends->src) {
+		p.src = ends->src;
+		p.dst = ends->dst;
+		p.sport = ends->sport;
+		p.dport = ends->dport;
+	}
+	p.sport = real_port(play, p.sport);
+	p.dport = real_port(play, p.dport);
+	len = packet_build(&p, play->family, about);
+	transport = p.proto == IPPROTO_TCP ? 20u + p.options : 8;
+	len -= 14u + p.payload + transport;
+	return packet_error(outer, play->family,
+			    &(struct complaint){
+				    .kind = step->error,
+				    .word = step->word,
+				    .about = about,
+				    .quoted = len + (step->quoted ? step->quoted : 8),
+			    },
+			    ret_frame);
+}
+
+static size_t build_input(const struct play *play, const struct step *step, uint8_t *ret_frame)
+{
+	static const struct ends same;
+	struct packet p = input(play, step);
+
+	if (step->error)
+		return build_error(play, step, &p, &same, ret_frame);
+	return packet_build(&p, play->family, ret_frame);
 }
 
 static size_t build_expected(const struct play *play, const struct step *step, uint8_t *ret_frame)
 {
-	struct packet p = step->answer ? input(play, step) : expected(play, step);
+	struct packet p = is_answer(step) ? input(play, step) : expected(play, step);
 
-	if (!step->answer)
+	if (step->error)
+		return build_error(play, step, &p, &step->about_out, ret_frame);
+	if (!is_answer(step))
 		return packet_build(&p, play->family, ret_frame);
-	if (p.proto == IPPROTO_TCP)
+	if (p.proto == IPPROTO_TCP && step->answer)
 		return build_reset(&p, play->family, ret_frame);
-	return build_unreachable(&p, play->family, ret_frame);
+	return build_answer(&p, step, play->family, ret_frame);
 }
 
 /* ---- running ---- */
@@ -222,7 +280,7 @@ static uint32_t run_flags(const struct play *play, const struct step *step)
 	bool read = step->outcome == PASS || step->via == POD_MAC || step->via == POD2_MAC;
 
 	/* Nobody looks at the device's sum of a datagram that has none of its own. */
-	return play->setting == TC_SUMMED && read && !step->in.unsummed && !step->answer
+	return play->setting == TC_SUMMED && read && !step->in.unsummed && !is_answer(step)
 		       ? BPF_F_TEST_SKB_CHECKSUM_COMPLETE
 		       : 0;
 }
@@ -230,9 +288,8 @@ static uint32_t run_flags(const struct play *play, const struct step *step)
 static void run_program(struct play *play, const struct step *step, enum program program,
 			struct node_run *ret_run)
 {
-	struct packet p = input(play, step);
 	uint8_t frame[PACKET_MAX];
-	size_t len = packet_build(&p, play->family, frame);
+	size_t len = build_input(play, step, frame);
 	uint32_t flags = program == XDP_INGRESS ? 0 : run_flags(play, step);
 	int r = node_run(program, step->at, frame, len, flags, ret_run);
 

@@ -41,9 +41,15 @@ struct step {
 	enum outcome outcome;
 	struct ends out; /* src NOBODY: the packet stays as it is */
 	enum station via;
-	bool no_mac;	     /* the kernel fills in link addresses: they stay */
-	bool answer;	     /* RST to TCP, port unreachable to UDP */
-	uint32_t generation; /* not 0: narud announces a change of routes first */
+	bool no_mac;	       /* the kernel fills in link addresses: they stay */
+	bool answer;	       /* RST to TCP, port unreachable to UDP */
+	enum error told;       /* the node answers with this error, from its own address */
+	enum error error;      /* what comes in is an error about this packet (ports as above), */
+	struct packet about;   /* of which the first bytes are quoted: */
+	uint16_t quoted;       /* those of its transport header; 0: 8 */
+	struct ends about_out; /* the packet that it is about when it goes on */
+	uint32_t word;	       /* the error's: MTU, pointer */
+	uint32_t generation;   /* not 0: narud announces a change of routes first */
 };
 
 struct flow_pair {

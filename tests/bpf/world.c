@@ -51,6 +51,7 @@ static const char *const setup[] = {
 	 " address 02:00:00:00:00:09"),
 	("for d in nic0 nic1 pod0 pod1 far0 far1 far2 far3; do"
 	 " ip link set $d addrgenmode none && ip link set $d up; done"),
+	"ip link set nic1 mtu 1400",
 	("for f in ipv4/conf/all/forwarding ipv4/conf/default/forwarding"
 	 " ipv6/conf/all/forwarding; do"
 	 " echo 1 >/proc/sys/net/$f; done"),

@@ -4,7 +4,8 @@
  * that belongs to this process alone and goes with it, so nothing is left behind however a test
  * ends. Far ends of the devices have no stack; who sits there is known by permanent neighbours.
  *
- *   nic0: clients behind GATEWAY, remote pods behind PEER0      nic1: remote pods behind PEER1
+ *   nic0: clients behind GATEWAY, remote pods behind PEER0
+ *   nic1: remote pods behind PEER1; its MTU is 1400
  *   pod0, pod1: the pods of this node
  *
  * Every host has an address of each family, so that a test case names hosts and runs for both.

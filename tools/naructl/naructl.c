@@ -19,7 +19,6 @@
 #include "cleanup.h"
 #include "client.h"
 #include "kubeproxy.h"
-#include "preflight.h"
 #include "seen.h"
 #include "show.h"
 #include "top.h"
@@ -49,7 +48,6 @@ static int ask(const struct command *command, const struct settings *settings);
 static int cleanup(const struct command *command, const struct settings *settings);
 static int flows(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
-static int preflight(const struct command *command, const struct settings *settings);
 static int top(const struct command *command, const struct settings *settings);
 
 static const struct command commands[] = {
@@ -70,8 +68,6 @@ static const struct command commands[] = {
 	{ "top", top, NULL, NULL, NULL, "which services are busy: rates over an interval" },
 	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node" },
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
-	{ "preflight", preflight, NULL, NULL, NULL,
-	  "what stands in naru's way on this node, and what to do" },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
 	  "with narud stopped: remove its programs, links and maps from the kernel; with "
 	  "--kube-proxy: what kube-proxy has left" },
@@ -142,12 +138,6 @@ static int observe(const struct command *command, const struct settings *setting
 	return seen_observe(&settings->seen);
 }
 
-static int preflight(const struct command *command, const struct settings *settings)
-{
-	(void)command;
-	return preflight_run(settings->bpffs, settings->json);
-}
-
 static int top(const struct command *command, const struct settings *settings)
 {
 	(void)command;
@@ -165,7 +155,7 @@ static void print_help(FILE *out)
 	      "                      users $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment\n"
 	      "                      NARU_RUN_DIR]\n"
 	      "  --socket PATH       the socket itself\n"
-	      "  --bpffs DIR         for cleanup, preflight: of narud [default " NARU_BPFFS_DIR
+	      "  --bpffs DIR         for cleanup: narud's --bpffs [default " NARU_BPFFS_DIR
 	      "; environment NARU_BPFFS]\n"
 	      "  --service NAME      for flows, observe: [NAMESPACE/]NAME[:PORT]\n"
 	      "  --client, --backend ADDR[/LEN] or ADDR:PORT, [ADDR]:PORT, :PORT\n"

@@ -152,13 +152,15 @@ static void take_init_containers(struct decode *d, const struct decode_field *fi
 static void take_config_hash(struct decode *d, const struct decode_field *field,
 			     struct json_object *value, void *target)
 {
-	_cleanup_(mem_freep) char *hash = NULL;
 	struct pod *pod = target;
+	char *hash = NULL;
 
 	field_string(d, field, value, &hash);
 	if (*hash) {
-		mem_freep(&pod->uid);
-		pod->uid = TAKE_PTR(hash);
+		free(pod->uid);
+		pod->uid = hash;
+	} else {
+		free(hash);
 	}
 }
 
@@ -166,14 +168,16 @@ static void take_config_hash(struct decode *d, const struct decode_field *field,
 static void take_annotation(struct decode *d, const struct decode_field *field,
 			    struct json_object *value, void *target)
 {
-	_cleanup_(mem_freep) char *text = NULL;
 	struct pod *pod = target;
+	char *text = NULL;
 
 	field_string(d, field, value, &text);
-	if (*pod->socket_balancing)
+	if (*pod->socket_balancing) {
+		free(text);
 		return;
-	mem_freep(&pod->socket_balancing);
-	pod->socket_balancing = TAKE_PTR(text);
+	}
+	free(pod->socket_balancing);
+	pod->socket_balancing = text;
 }
 
 #define POD(member) offsetof(struct pod, member)

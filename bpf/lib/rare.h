@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The branch for packets that pkt_parse() calls rare, at TC, in both directions. It either makes
+ * a packet plain, so that the usual steps go on with it, or says what becomes of it. Real
+ * subprograms: what is rare shall cost plain packets neither registers nor cache.
+ */
+#pragma once
+#include "frag.h"
+#include "icmp.h"
+#include "ingress.h"
+
+#define RARE_PLAIN 100 /* no verdict: *p is complete, go on */
+
+/* Whether the packet may be one of a flow or of a service at this hook. */
+static __always_inline int rare_filter(const struct tuple *t, __u8 hook, const int af)
+{
+	return hook == NARU_INGRESS ? filter_ingress(t, af) : filter_egress(t, af);
+}
+
+/* Sends a packet that has been rewritten on by the road of its flow. */
+static __always_inline int rare_send(struct __sk_buff *ctx, void *value, const int af)
+{
+	const struct naru_flow *f = flow_core(value, af);
+
+	if (f->road == NARU_STACK)
+		return TC_ACT_UNSPEC;
+	if (f->road == NARU_REDIRECT)
+		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
+	return rewrite_swap_macs(ctx) ? ingress_drop(NARU_C_REWRITE)
+				      : bpf_redirect(ctx_ifindex(ctx), 0);
+}
+
+/* Makes sure that the redirect road is open. Returns 0, or the reason not to send. */
+static __always_inline enum naru_counter rare_road(struct __sk_buff *ctx, const struct pkt *p,
+						   void *value, const int af)
+{
+	enum nexthop_result r;
+
+	if (flow_core(value, af)->road != NARU_REDIRECT)
+		return NARU_C_MAX;
+	if (p->ttl <= 1)
+		return NARU_C_TTL;
+	r = nexthop_refresh(ctx, value, p->t.proto, now_tick(), af);
+	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL)
+		return NARU_C_NO_ROUTE;
+	return p->len > flow_core(value, af)->mtu ? NARU_C_TOO_BIG : NARU_C_MAX;
+}
+
+static __always_inline int rare_icmp(struct __sk_buff *ctx, const struct pkt *p, __u8 hook,
+				     const int af)
+{
+	struct icmp_about about = {};
+	enum naru_counter why;
+	__u64 delta = 0;
+	void *value;
+
+	if (icmp_parse(ctx, p, &about, af) || !rare_filter(&about.p.t, hook, af))
+		return TC_ACT_UNSPEC;
+	value = flow_lookup(&about.p.t, hook, af);
+	if (!value)
+		return TC_ACT_UNSPEC;
+	why = rare_road(ctx, p, value, af);
+	if (why != NARU_C_MAX)
+		return ingress_drop(why);
+	if (icmp_rewrite_quoted(ctx, &about, value, &delta, af) ||
+	    icmp_rewrite_outer(ctx, p, &about, value, delta, af))
+		return ingress_drop(NARU_C_REWRITE);
+	count(NARU_C_ICMP_TRANSLATED);
+	return rare_send(ctx, value, af);
+}
+
+static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u32 id, __u8 hook,
+				      const int af)
+{
+	enum naru_counter why;
+	struct naru_flow *f;
+	void *value;
+
+	if (frag_recall(p, id, af)) {
+		if (filter_addr(hook == NARU_INGRESS ? p->t.daddr : p->t.saddr, hook, af))
+			count(NARU_C_FRAGMENT_LOST);
+		return TC_ACT_UNSPEC;
+	}
+	value = flow_lookup(&p->t, hook, af);
+	if (!value)
+		return TC_ACT_UNSPEC;
+	why = rare_road(ctx, p, value, af);
+	if (why != NARU_C_MAX)
+		return ingress_drop(why);
+	f = flow_core(value, af);
+	if (af == AF_INET ? rewrite_ip4(ctx, FLOW_ENTRY_ADDRS(value), f->addr_delta,
+					f->road == NARU_REDIRECT)
+			  : rewrite_ip6(ctx, FLOW_ENTRY_ADDRS(value), f->road == NARU_REDIRECT))
+		return ingress_drop(NARU_C_REWRITE);
+	/* No check sum within an IPv6 fragment makes up for its addresses. */
+	if (af == AF_INET6)
+		ctx_csum_update(ctx, f->addr_delta);
+	return rare_send(ctx, value, af);
+}
+
+/* Makes the headers linear. */
+static __always_inline int rare_pull(struct __sk_buff *ctx)
+{
+	__u32 want = ctx->len < PKT_RARE_HEADERS ? ctx->len : PKT_RARE_HEADERS;
+
+	return ctx_end(ctx) - ctx_data(ctx) < want ? bpf_skb_pull_data(ctx, want) : 0;
+}
+
+static __always_inline int rare(struct __sk_buff *ctx, struct pkt *p, __u8 hook, const int af)
+{
+	enum pkt_kind kind;
+	__u32 id = 0;
+
+	/* Once and before: every parse is a walk for the verifier too. */
+	if (rare_pull(ctx))
+		return TC_ACT_UNSPEC;
+	kind = pkt_parse_rare(ctx_data(ctx), ctx_end(ctx), p, &id, af);
+	switch (kind) {
+	case PKT_K_FIRST:
+		if (rare_filter(&p->t, hook, af))
+			frag_note(p, id, af);
+		return RARE_PLAIN;
+	case PKT_K_PLAIN:
+		return RARE_PLAIN;
+	case PKT_K_LATER:
+		return rare_later(ctx, p, id, hook, af);
+	case PKT_K_ICMP:
+		return rare_icmp(ctx, p, hook, af);
+	case PKT_K_UNKNOWN:
+		count(NARU_C_HEADERS);
+		return TC_ACT_UNSPEC;
+	default:
+		return TC_ACT_UNSPEC;
+	}
+}
+
+__noinline int rare4(struct __sk_buff *ctx, struct pkt *p, __u32 hook)
+{
+	return p ? rare(ctx, p, hook, AF_INET) : TC_ACT_UNSPEC;
+}
+
+__noinline int rare6(struct __sk_buff *ctx, struct pkt *p, __u32 hook)
+{
+	return p ? rare(ctx, p, hook, AF_INET6) : TC_ACT_UNSPEC;
+}
