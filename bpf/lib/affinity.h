@@ -42,7 +42,7 @@ static __always_inline int affinity_in_set(const struct naru_set *set, struct na
 	if (!s.found)
 		bpf_loop((set->count + NARU_LIST_SLOTS - 1) / NARU_LIST_SLOTS, affinity_look, &s,
 			 0);
-	if (s.found)
+	if (s.found && !cfg.dry_run)
 		was->index = s.index;
 	return s.found;
 }
@@ -60,8 +60,10 @@ static __always_inline struct naru_endpoint *affinity_find(const struct naru_svc
 		return NULL;
 	*ret_id = was->ep;
 	ep = bpf_map_lookup_elem(&endpoint, ret_id);
-	if (ep)
+	if (ep && !cfg.dry_run)
 		was->seen = now;
+	if (ep)
+		trace_stuck(*ret_id);
 	return ep;
 }
 
@@ -83,7 +85,7 @@ static __always_inline struct naru_endpoint *affinity_choose(const struct naru_s
 		return ep;
 	ep = service_choose(set, hash, ret_id);
 	is.ep = *ret_id;
-	if (ep)
+	if (ep && !cfg.dry_run)
 		bpf_map_update_elem(&affinity, &key, &is, BPF_ANY);
 	return ep;
 }

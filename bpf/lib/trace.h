@@ -86,6 +86,13 @@ static __always_inline void trace_flow(const struct naru_flow *f, const __u32 *a
 	}
 }
 
+/* Affinity's choice. */
+static __always_inline void trace_stuck(__u32 ep)
+{
+	TRACE(t, NARU_TRACE_STUCK)
+	t->ep = ep;
+}
+
 static __always_inline void trace_nexthop(int result, __u32 ifindex)
 {
 	TRACE(t, NARU_TRACE_NEXTHOP)

@@ -22,6 +22,7 @@
 #include "seen.h"
 #include "show.h"
 #include "top.h"
+#include "why.h"
 
 #define EXIT_USAGE 2
 
@@ -33,6 +34,7 @@ struct settings {
 	struct seen_options seen; /* filters */
 	struct top_options top;
 	bool kube_proxy, apply;
+	struct why_options why;
 };
 
 struct command {
@@ -49,6 +51,7 @@ static int cleanup(const struct command *command, const struct settings *setting
 static int flows(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
 static int top(const struct command *command, const struct settings *settings);
+static int why(const struct command *command, const struct settings *settings);
 
 static const struct command commands[] = {
 	{ "status", ask, "/v1/status", show_status, NULL,
@@ -68,6 +71,8 @@ static const struct command commands[] = {
 	{ "top", top, NULL, NULL, NULL, "which services are busy: rates over an interval" },
 	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node" },
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
+	{ "why", why, NULL, NULL, NULL,
+	  "SRC DST:PORT[/PROTO]: where a packet would go, and each decision on its way" },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
 	  "with narud stopped: remove its programs, links and maps from the kernel; with "
 	  "--kube-proxy: what kube-proxy has left" },
@@ -144,6 +149,12 @@ static int top(const struct command *command, const struct settings *settings)
 	return top_run(&settings->top);
 }
 
+static int why(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	return why_run(&settings->why);
+}
+
 static void print_help(FILE *out)
 {
 	fputs("usage: naructl [OPTION]... COMMAND\n\n", out);
@@ -162,6 +173,8 @@ static void print_help(FILE *out)
 	      "  --proto P           tcp, udp or sctp\n"
 	      "  --event E           for observe: flow, socket, drop or refused\n"
 	      "  --limit N           no more than so many\n"
+	      "  --from F            for why: node (a socket of it), pod, outside or the device where SRC\n"
+	      "                      comes in [default: the device of the route to SRC]\n"
 	      "  --interval S        for top [default 2]\n"
 	      "  --rounds N          for top: as often, 0 until interrupted [default 1]\n"
 	      "  --kube-proxy        for cleanup: list the rules that kube-proxy has left\n"
@@ -195,6 +208,7 @@ enum {
 	OPTION_PROTO,
 	OPTION_EVENT,
 	OPTION_LIMIT,
+	OPTION_FROM,
 	OPTION_INTERVAL,
 	OPTION_ROUNDS,
 	OPTION_KUBE_PROXY,
@@ -214,6 +228,7 @@ static const struct option long_options[] = {
 	{ "proto", required_argument, NULL, OPTION_PROTO },
 	{ "event", required_argument, NULL, OPTION_EVENT },
 	{ "limit", required_argument, NULL, OPTION_LIMIT },
+	{ "from", required_argument, NULL, OPTION_FROM },
 	{ "interval", required_argument, NULL, OPTION_INTERVAL },
 	{ "rounds", required_argument, NULL, OPTION_ROUNDS },
 	{ "kube-proxy", no_argument, NULL, OPTION_KUBE_PROXY },
@@ -261,6 +276,9 @@ static int take_view_option(int option, struct settings *settings)
 		break;
 	case OPTION_LIMIT:
 		seen->limit = optarg;
+		break;
+	case OPTION_FROM:
+		settings->why.from = optarg;
 		break;
 	case OPTION_INTERVAL:
 		status = take_number("interval", 0.1, 3600, &number);
@@ -331,14 +349,19 @@ static int run(int argc, char **argv, struct settings *settings)
 		status = take_option(option, settings);
 	if (status >= 0)
 		return status;
-	if (optind + 1 != argc) {
-		client_complain("one command is needed (--help lists them)");
+	if (optind == argc || argc - optind != (strcmp(argv[optind], "why") ? 1 : 3)) {
+		client_complain("one command is needed (--help lists them), and for why a source "
+				"and a destination");
 		return EXIT_USAGE;
 	}
 	if (!settings->socket)
 		settings->socket = mem_printf("%s/%s", settings->run_dir, NARU_SOCKET);
 	settings->seen.socket = settings->top.socket = settings->socket;
 	settings->seen.json = settings->top.json = settings->json;
+	settings->why.bpffs = settings->bpffs;
+	settings->why.json = settings->json;
+	settings->why.source = argv[optind + 1];
+	settings->why.target = settings->why.source ? argv[optind + 2] : NULL;
 	return run_command(argv[optind], settings);
 }
 

@@ -2,9 +2,11 @@
 /*
  * Which flows and events somebody wants to see, from the query of a request:
  *
- *   service=shop/web:http | shop/web | web   client=ADDR | ADDR/LEN | ADDR:PORT | [ADDR]:PORT | :PORT
- *   proto=tcp | udp | sctp                   backend=   likewise
- *   limit=N                                  event=flow | socket | drop | refused
+ *   service=shop/web:http, shop/web or web
+ *   client=ADDR, ADDR/LEN, ADDR:PORT, [ADDR]:PORT or :PORT; backend= likewise
+ *   proto=tcp, udp or sctp
+ *   event=flow, socket, drop or refused
+ *   limit=N
  */
 #pragma once
 #include <stdbool.h>

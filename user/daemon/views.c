@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of paths, and the views of what is served: services, endpoints, plan. status.c,
- * traffic.c, metrics.c and seen.c (streams) have the others. Names throughout; ids only beside them, for who reads the maps.
+ * traffic.c, metrics.c and seen.c (streams) have the others. Names throughout; ids only beside
+ * them, for who reads the maps.
  */
 #include "daemon/views.h"
 

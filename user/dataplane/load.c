@@ -22,6 +22,7 @@
 #include "sock_lb.skel.h"
 #include "tc_lb.skel.h"
 #include "tc_vip.skel.h"
+#include "why.skel.h"
 #include "xdp_lb.skel.h"
 
 /* Seed of the hash that chooses endpoints: the same on every node, so a constant. */
@@ -112,13 +113,13 @@ static int check_layout(const struct bpf_map *map, int fd)
 	return r;
 }
 
-static int reuse_map(struct bpf_map *map, const char *pin_dir)
+static int reuse_map(struct bpf_map *map, const char *pin_dir, bool dry)
 {
 	_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pin_dir, bpf_map__name(map));
 	_cleanup_(mem_closep) int fd = bpf_obj_get(path);
 	int r;
 
-	if (fd == -ENOENT)
+	if (fd == -ENOENT && !dry)
 		return 0;
 	if (fd < 0)
 		return log_err(fd, "open %s", path);
@@ -126,13 +127,13 @@ static int reuse_map(struct bpf_map *map, const char *pin_dir)
 	return r ? r : bpf_map__reuse_fd(map, fd);
 }
 
-static int reuse_maps(struct bpf_object *object, const char *pin_dir)
+static int reuse_maps(struct bpf_object *object, const char *pin_dir, bool dry)
 {
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, object)
 	{
-		int r = is_shared(map) ? reuse_map(map, pin_dir) : 0;
+		int r = is_shared(map) ? reuse_map(map, pin_dir, dry) : 0;
 
 		if (r)
 			return r;
@@ -160,17 +161,18 @@ static int pin_maps(struct bpf_object *object, const char *pin_dir)
 
 /* ---- objects ---- */
 
-static int load_object(struct bpf_object_skeleton *skeleton, const char *pin_dir)
+/* A dry load finds all maps that are shared, and leaves nothing. */
+static int load_object(struct bpf_object_skeleton *skeleton, const char *pin_dir, bool dry)
 {
 	struct bpf_object *object = *skeleton->obj;
-	int r = reuse_maps(object, pin_dir);
+	int r = reuse_maps(object, pin_dir, dry);
 
 	if (r)
 		return r;
 	r = bpf_object__load_skeleton(skeleton);
 	if (r)
 		return log_err(r, "load %s", skeleton->name);
-	return pin_maps(object, pin_dir);
+	return dry ? 0 : pin_maps(object, pin_dir);
 }
 
 #define DESCRIPTOR(name) load->maps.name = bpf_map__fd(o->maps.name);
@@ -183,10 +185,11 @@ static int load_steer(struct load *load, const char *pin_dir, const struct naru_
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir);
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->steer = bpf_program__fd(o->progs.sk_steer);
+	load->trace_steer = bpf_map__fd(o->maps.trace);
 	MAPS_NODE(DESCRIPTOR)
 	MAPS_STEER(DESCRIPTOR)
 	return 0;
@@ -200,7 +203,7 @@ static int load_vip(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir);
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->tc_ingress = bpf_program__fd(o->progs.vip_ingress);
@@ -216,12 +219,13 @@ static int load_tc(struct load *load, const char *pin_dir, const struct naru_con
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir);
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->tc_ingress = bpf_program__fd(o->progs.tc_ingress);
 	load->tc_egress = bpf_program__fd(o->progs.tc_egress);
 	load->clock = bpf_program__fd(o->progs.clock);
+	load->trace_tc = bpf_map__fd(o->maps.trace);
 	MAPS_L4(DESCRIPTOR)
 	return 0;
 }
@@ -234,10 +238,12 @@ static int load_xdp(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir);
-	if (!r)
-		load->xdp = bpf_program__fd(o->progs.xdp_lb);
-	return r;
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	if (r)
+		return r;
+	load->xdp = bpf_program__fd(o->progs.xdp_lb);
+	load->trace_xdp = bpf_map__fd(o->maps.trace);
+	return 0;
 }
 
 static int load_sock(struct load *load, const char *pin_dir, const struct naru_config *cfg)
@@ -248,7 +254,7 @@ static int load_sock(struct load *load, const char *pin_dir, const struct naru_c
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir);
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	/* The order of load_sock_hooks[]. */
@@ -347,6 +353,8 @@ static struct load nothing(void)
 	struct load load = { .steer = -1, .tc_ingress = -1, .tc_egress = -1, .xdp = -1 };
 
 	load.clock = -1;
+	load.trace_steer = load.trace_tc = load.trace_xdp = load.trace_why = -1;
+	load.why_socket = -1;
 	memset(load.sock, 0xff, sizeof(load.sock));
 	memset(&load.maps, 0xff, sizeof(load.maps));
 	return load;
@@ -367,6 +375,57 @@ int load_open(const char *pin_dir, const struct dataplane_config *config, struct
 	return 0;
 }
 
+static int load_why(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct why_bpf *o = load->why_object = why_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	if (r)
+		return r;
+	load->why_socket = bpf_program__fd(o->progs.why_socket);
+	load->trace_why = bpf_map__fd(o->maps.trace);
+	return 0;
+}
+
+/* As the programs in force were loaded, but for the switch. */
+static int load_dry(struct load *load, const char *pin_dir, bool xdp)
+{
+	struct naru_meta meta;
+	int r = read_meta(pin_dir, &meta);
+
+	if (!r && !meta.abi_version)
+		r = log_err(-ENOENT, "%s: no programs are in force", pin_dir);
+	if (r)
+		return r;
+	load->tick_shift = meta.tick_shift;
+	meta.config.dry_run = 1;
+	r = load_steer(load, pin_dir, &meta.config);
+	if (!r)
+		r = load_tc(load, pin_dir, &meta.config);
+	if (!r)
+		r = load_why(load, pin_dir, &meta.config);
+	return !r && xdp ? load_xdp(load, pin_dir, &meta.config) : r;
+}
+
+int load_open_dry(const char *pin_dir, bool xdp, struct load *ret_load)
+{
+	struct load load = nothing();
+	int r;
+
+	libbpf_set_print(on_message);
+	r = load_dry(&load, pin_dir, xdp);
+	if (r) {
+		load_close(&load);
+		return r;
+	}
+	*ret_load = load;
+	return 0;
+}
+
 void load_close(struct load *load)
 {
 	sk_steer_bpf__destroy(load->steer_object);
@@ -374,6 +433,7 @@ void load_close(struct load *load)
 	tc_lb_bpf__destroy(load->tc_object);
 	xdp_lb_bpf__destroy(load->xdp_object);
 	sock_lb_bpf__destroy(load->sock_object);
+	why_bpf__destroy(load->why_object);
 	*load = nothing();
 }
 

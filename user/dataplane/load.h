@@ -27,16 +27,23 @@ struct load {
 	/* Without layer 4: -1. */
 	int clock;
 	int sock[LOAD_SOCK_HOOKS];
+	int why_socket; /* of a dry load */
+	/* struct naru_trace of each object. */
+	int trace_steer, trace_tc, trace_xdp, trace_why;
 	uint32_t tick_shift;
 	struct sk_steer_bpf *steer_object;
 	struct tc_vip_bpf *vip_object;
 	struct tc_lb_bpf *tc_object;
 	struct xdp_lb_bpf *xdp_object;
 	struct sock_lb_bpf *sock_object;
+	struct why_bpf *why_object;
 };
 
 /* -ESTALE: pinned maps have another layout. Logs what is wrong. */
 int load_open(const char *pin_dir, const struct dataplane_config *config, struct load *ret_load);
+/* A second load of the programs in force with cfg.dry_run, without those of sockets: their maps, no
+ * pins. -ENOENT: layer 4 is not there. Logs what is wrong. */
+int load_open_dry(const char *pin_dir, bool xdp, struct load *ret_load);
 void load_close(struct load *load);
 
 /* The packet path's clock now. -errno. */

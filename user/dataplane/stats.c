@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both maps are read in batches: a scrape costs few system calls however many services there are. */
+/* Both maps are read in batches: a scrape costs few system calls, however many services. */
 #include "dataplane/stats.h"
 
 #include <errno.h>
