@@ -24,7 +24,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "statement(name, title, differs): see statements.py")
 
 
-# What no test provokes. A proxy that has crashed is replaced at once, which its clients may not see.
+# What no test provokes. A proxy that has crashed is replaced at once: clients may not see it.
 CRASH = re.compile(r"Sanitizer|runtime error:|Assertion|naru-proxy pid=\d+ ended with status|"
                    r"was ended by signal (?!9$)")
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import made
 from edge import edge_made
 from proc import eventually
+from rig import sysctl
 
 SHAPES = {"ptp": {}, "bridge": {"pods": "bridge"}, "vxlan": {"overlay": True},
           "bridge-vxlan": {"pods": "bridge", "overlay": True}, "xdp": {"xdp": "native"}}
@@ -54,6 +55,18 @@ def test_client_counts_failures():
         server.wait()
         counts = hold.result()
         assert counts["failed"] == 1 and set(counts["errors"]) <= {"closed by server", "ECONNRESET"}
+
+
+def test_clients_share_no_port():
+    """An answer reaches the socket that asked, however few ports there are."""
+    with made(narud=False, nodes=1) as rig:
+        host, pod = rig.nodes[0].host, rig.nodes[0].pod("a")
+        pod.serve(8080)
+        sysctl(host.netns, ipv4__ip_local_port_range="40000 40007")
+        for family in (4, 6):
+            hold = host.start("hold", pod.addr[family], 8080, "-u", "-i", 500, "-t", 200).wait_up()
+            for counts in (host.ask(pod.addr[family], 8080, "-u", "-t", 200, n=200), hold.stop()):
+                assert counts["failed"] == 0, counts
 
 
 def test_crash_is_a_failure():

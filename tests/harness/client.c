@@ -146,10 +146,11 @@ static int open_socket(const char **ret_why)
 		goto fail;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (opt.src) {
 		socklen_t src_len = parse_addr(opt.src, opt.src_port, &src);
 
+		/* Not without need: UDP sockets would get ports that others have. */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		if (bind(fd, (struct sockaddr *)&src, src_len))
 			goto fail;
 	}

@@ -19,6 +19,7 @@
 #include "cleanup.h"
 #include "client.h"
 #include "kubeproxy.h"
+#include "preflight.h"
 #include "seen.h"
 #include "show.h"
 #include "top.h"
@@ -50,6 +51,7 @@ static int ask(const struct command *command, const struct settings *settings);
 static int cleanup(const struct command *command, const struct settings *settings);
 static int flows(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
+static int preflight(const struct command *command, const struct settings *settings);
 static int top(const struct command *command, const struct settings *settings);
 static int why(const struct command *command, const struct settings *settings);
 
@@ -73,6 +75,8 @@ static const struct command commands[] = {
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
 	{ "why", why, NULL, NULL, NULL,
 	  "SRC DST:PORT[/PROTO]: where a packet would go, and each decision on its way" },
+	{ "preflight", preflight, NULL, NULL, NULL,
+	  "what stands in naru's way on this node, and what to do" },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
 	  "with narud stopped: remove its programs, links and maps from the kernel; with "
 	  "--kube-proxy: what kube-proxy has left" },
@@ -143,6 +147,12 @@ static int observe(const struct command *command, const struct settings *setting
 	return seen_observe(&settings->seen);
 }
 
+static int preflight(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	return preflight_run(settings->bpffs, settings->json);
+}
+
 static int top(const struct command *command, const struct settings *settings)
 {
 	(void)command;
@@ -166,7 +176,7 @@ static void print_help(FILE *out)
 	      "                      users $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment\n"
 	      "                      NARU_RUN_DIR]\n"
 	      "  --socket PATH       the socket itself\n"
-	      "  --bpffs DIR         for cleanup: narud's --bpffs [default " NARU_BPFFS_DIR
+	      "  --bpffs DIR         for cleanup, preflight: of narud [default " NARU_BPFFS_DIR
 	      "; environment NARU_BPFFS]\n"
 	      "  --service NAME      for flows, observe: [NAMESPACE/]NAME[:PORT]\n"
 	      "  --client, --backend ADDR[/LEN] or ADDR:PORT, [ADDR]:PORT, :PORT\n"

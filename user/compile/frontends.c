@@ -31,7 +31,11 @@ struct claims {
 /* An address that cannot be served was reported with its Service. */
 static void add_claim(struct claims *claims, const struct claim *claim)
 {
-	if (!addr_is_zero(&claim->frontend.addr) && !slices_usable_addr(&claim->frontend.addr))
+	const struct plan_frontend *frontend = &claim->frontend;
+	bool any = frontend->kind == PLAN_NODE_PORT ||
+		   (frontend->kind == PLAN_HOST_PORT && addr_is_zero(&frontend->addr));
+
+	if (!any && !slices_usable_addr(&frontend->addr))
 		return;
 	claims->items = mem_grow(claims->items, claims->n, &claims->cap, sizeof(*claims->items));
 	claims->items[claims->n++] = *claim;

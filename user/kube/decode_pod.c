@@ -152,15 +152,13 @@ static void take_init_containers(struct decode *d, const struct decode_field *fi
 static void take_config_hash(struct decode *d, const struct decode_field *field,
 			     struct json_object *value, void *target)
 {
+	_cleanup_(mem_freep) char *hash = NULL;
 	struct pod *pod = target;
-	char *hash = NULL;
 
 	field_string(d, field, value, &hash);
 	if (*hash) {
-		free(pod->uid);
-		pod->uid = hash;
-	} else {
-		free(hash);
+		mem_freep(&pod->uid);
+		pod->uid = TAKE_PTR(hash);
 	}
 }
 
@@ -168,16 +166,14 @@ static void take_config_hash(struct decode *d, const struct decode_field *field,
 static void take_annotation(struct decode *d, const struct decode_field *field,
 			    struct json_object *value, void *target)
 {
+	_cleanup_(mem_freep) char *text = NULL;
 	struct pod *pod = target;
-	char *text = NULL;
 
 	field_string(d, field, value, &text);
-	if (*pod->socket_balancing) {
-		free(text);
+	if (*pod->socket_balancing)
 		return;
-	}
-	free(pod->socket_balancing);
-	pod->socket_balancing = text;
+	mem_freep(&pod->socket_balancing);
+	pod->socket_balancing = TAKE_PTR(text);
 }
 
 #define POD(member) offsetof(struct pod, member)

@@ -19,6 +19,7 @@ static struct object *make(const char *file, enum service_type type)
 	object->name = mem_strdup("s");
 	object->origin.file = mem_strdup(file);
 	((struct service *)object)->type = type;
+	((struct service *)object)->distribution = mem_strdup("");
 	return object;
 }
 

@@ -19,6 +19,8 @@ static struct object *make(enum object_kind kind, const char *namespace, const c
 	object->namespace = mem_strdup(namespace);
 	object->name = mem_strdup(name);
 	object->origin.file = mem_strdup("f");
+	if (kind == OBJECT_SERVICE)
+		((struct service *)object)->distribution = mem_strdup("");
 	return object;
 }
 

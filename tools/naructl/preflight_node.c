@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the kernel has and how it is set, by its own interfaces. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "base/mem.h"
+#include "base/netlink.h"
+#include "dataplane/cgroup.h"
+#include "dataplane/survey.h"
+#include "preflight.h"
+
+#define PROBE_PORT 10256
+
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* A number below /proc/sys/net; -1: there is none. */
+static long setting(const char *name)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("/proc/sys/net/%s", name);
+	_cleanup_(close_file) FILE *file = fopen(path, "re");
+	long value;
+
+	return file && fscanf(file, "%ld", &value) == 1 ? value : -1;
+}
+
+/* ---- kernel and mounts --------------------------------------------------------------------- */
+
+static void on_lack(void *arg, const char *feature)
+{
+	preflight_add(arg, PREFLIGHT_FATAL, "kernel", "use Linux 6.1 or later, built with it",
+		      "lacks %s", feature);
+}
+
+void preflight_node_kernel(struct preflight *preflight)
+{
+	size_t before = preflight->n;
+
+	if (survey_kernel(on_lack, preflight) == -EPERM)
+		preflight_add(preflight, PREFLIGHT_FATAL, "kernel", "run naructl as root",
+			      "what it has only root can find out");
+	else if (preflight->n == before)
+		preflight_add(preflight, PREFLIGHT_FINE, "kernel", NULL, "has all that naru needs");
+}
+
+static void check_cgroup(struct preflight *preflight)
+{
+	_cleanup_(mem_freep) char *dir = NULL;
+	_cleanup_(mem_closep) int fd = -1;
+	int r = cgroup_open(NULL, &fd, &dir);
+
+	if (r == -EXDEV)
+		preflight_add(preflight, PREFLIGHT_FATAL, "cgroup2",
+			      "mount the host's root into the container and name it with --cgroup",
+			      "this container sees a part of the tree only");
+	else if (r)
+		preflight_add(preflight, PREFLIGHT_WARNING, "cgroup2",
+			      "mount -t cgroup2 none /sys/fs/cgroup",
+			      "no tree is mounted: sockets are not translated, packets are");
+	else
+		preflight_add(preflight, PREFLIGHT_FINE, "cgroup2", NULL, "mounted at %s", dir);
+}
+
+void preflight_node_mounts(struct preflight *preflight)
+{
+	struct statfs fs;
+
+	if (statfs(preflight->bpffs_dir, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC)
+		preflight_add(preflight, PREFLIGHT_FATAL, "bpffs",
+			      "mount -t bpf bpf /sys/fs/bpf, or name another with --bpffs",
+			      "%s is no BPF file system", preflight->bpffs_dir);
+	else
+		preflight_add(preflight, PREFLIGHT_FINE, "bpffs", NULL, "mounted at %s",
+			      preflight->bpffs_dir);
+	check_cgroup(preflight);
+}
+
+/* ---- settings ------------------------------------------------------------------------------ */
+
+void preflight_node_forwarding(struct preflight *preflight)
+{
+	if (setting("ipv4/ip_forward") == 0)
+		preflight_add(preflight, PREFLIGHT_FATAL, "forwarding",
+			      "sysctl -w net.ipv4.ip_forward=1",
+			      "net.ipv4.ip_forward is 0: packets do not reach pods of this node");
+	else
+		preflight_add(preflight, PREFLIGHT_FINE, "forwarding", NULL, "IPv4 is forwarded");
+	if (setting("ipv6/conf/all/forwarding") == 0)
+		preflight_add(
+			preflight, PREFLIGHT_WARNING, "forwarding",
+			"sysctl -w net.ipv6.conf.all.forwarding=1, if pods have IPv6",
+			"net.ipv6.conf.all.forwarding is 0: packets do not reach pods of this "
+			"node by IPv6");
+}
+
+/* The stricter of a device's own value and that of all: the larger one of 0 and 1; 2 is loose. */
+static void on_rp_filter(const char *device, long all, size_t *strict)
+{
+	_cleanup_(mem_freep) char *name = mem_printf("ipv4/conf/%s/rp_filter", device);
+	long own = setting(name);
+
+	*strict += (own > all ? own : all) == 1;
+}
+
+void preflight_node_rp_filter(struct preflight *preflight)
+{
+	_cleanup_(close_dir) DIR *dir = opendir("/proc/sys/net/ipv4/conf");
+	long all = setting("ipv4/conf/all/rp_filter");
+	const struct dirent *entry;
+	size_t strict = 0;
+
+	while (dir && (entry = readdir(dir)))
+		if (*entry->d_name != '.' && strcmp(entry->d_name, "all") != 0 &&
+		    strcmp(entry->d_name, "default") != 0)
+			on_rp_filter(entry->d_name, all, &strict);
+	if (strict)
+		preflight_add(
+			preflight, PREFLIGHT_FINE, "rp_filter", NULL,
+			"strict on %zu devices, which is fine: a packet whose source naru has "
+			"rewritten never enters the stack",
+			strict);
+	else
+		preflight_add(preflight, PREFLIGHT_FINE, "rp_filter", NULL,
+			      "strict on no device, which is fine");
+}
+
+void preflight_node_bridges(struct preflight *preflight)
+{
+	long value = setting("bridge/bridge-nf-call-iptables");
+
+	if (value < 0)
+		return;
+	preflight_add(preflight, PREFLIGHT_FINE, "bridges", NULL,
+		      "net.bridge.bridge-nf-call-iptables is %ld: naru works with either, rules of "
+		      "others see bridged packets with 1 only",
+		      value);
+}
+
+/* ---- ports --------------------------------------------------------------------------------- */
+
+void preflight_node_snat_ports(struct preflight *preflight)
+{
+	_cleanup_(close_file) FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	const char *given = getenv("NARU_SNAT_PORTS");
+	unsigned min = 1024, max = 29999, low, high;
+
+	if (given && sscanf(given, "%u-%u", &min, &max) != 2)
+		return; /* narud says what is wrong with it */
+	if (!file || fscanf(file, "%u %u", &low, &high) != 2)
+		return;
+	if (min <= high && max >= low)
+		preflight_add(
+			preflight, PREFLIGHT_WARNING, "source ports",
+			"give narud other --snat-ports, or this host another "
+			"net.ipv4.ip_local_port_range",
+			"narud's %u-%u overlap this host's own, %u-%u: its connections may lose "
+			"answers",
+			min, max, low, high);
+	else
+		preflight_add(preflight, PREFLIGHT_FINE, "source ports", NULL,
+			      "narud's %u-%u and this host's own, %u-%u, are apart", min, max, low,
+			      high);
+}
+
+/* The inode of a socket that listens on a port; 0: nobody does. */
+static unsigned long find_listener(const char *path, unsigned port)
+{
+	_cleanup_(close_file) FILE *file = fopen(path, "re");
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned local, state;
+		unsigned long inode;
+
+		if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %*s %*s %lu", &local,
+			   &state, &inode) == 3 &&
+		    local == port && state == 0x0a)
+			return inode;
+	}
+	return 0;
+}
+
+static bool holds(const char *pid, const char *wanted)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
+	_cleanup_(close_dir) DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char text[64];
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, text, sizeof(text) - 1);
+
+		if (n < 0)
+			continue;
+		text[n] = 0;
+		if (!strcmp(text, wanted))
+			return true;
+	}
+	return false;
+}
+
+/* The name of the process that has a socket, to be freed. */
+static char *find_holder(unsigned long inode)
+{
+	_cleanup_(mem_freep) char *wanted = mem_printf("socket:[%lu]", inode);
+	_cleanup_(close_dir) DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	char comm[32] = "";
+
+	while (proc && (entry = readdir(proc))) {
+		_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", entry->d_name);
+		_cleanup_(close_file) FILE *file = NULL;
+
+		if (!isdigit((unsigned char)*entry->d_name) || !holds(entry->d_name, wanted))
+			continue;
+		file = fopen(path, "re");
+		if (file && fgets(comm, sizeof(comm), file))
+			comm[strcspn(comm, "\n")] = 0;
+		break;
+	}
+	return mem_strdup(*comm ? comm : "a process that cannot be seen");
+}
+
+void preflight_node_probe_port(struct preflight *preflight)
+{
+	unsigned long inode = find_listener("/proc/self/net/tcp", PROBE_PORT);
+	_cleanup_(mem_freep) char *holder = NULL;
+
+	if (!inode)
+		inode = find_listener("/proc/self/net/tcp6", PROBE_PORT);
+	if (inode)
+		holder = find_holder(inode);
+	if (!inode)
+		preflight_add(preflight, PREFLIGHT_FINE, "probe port", NULL, "%u is free",
+			      PROBE_PORT);
+	else if (!strcmp(holder, "narud"))
+		preflight_add(preflight, PREFLIGHT_FINE, "probe port", NULL, "%u is narud's",
+			      PROBE_PORT);
+	else
+		preflight_add(preflight, PREFLIGHT_WARNING, "probe port",
+			      "stop it, or give narud another --healthz; until then narud tries "
+			      "again every second",
+			      "%u, where narud answers /healthz, is taken by %s", PROBE_PORT,
+			      holder);
+}
