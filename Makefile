@@ -239,7 +239,7 @@ CHECKS = 'tap:tools/dev/lint $(O)' 'tap:tools/dev/selftest' \
 
 CHECKS_SLOW = $(subst fuzz:10:,fuzz:600:,$(CHECKS)) \
 	$(addprefix cmocka:,$(call unit_programs,$(O)/tsan) $(call bpf_programs,$(O)/san)) \
-	'pytest:-m slow tests/e2e' 'pytest@$(O)/san:tests/e2e'
+	'tap:tests/kernel/run $(O)' 'pytest:-m slow tests/e2e' 'pytest@$(O)/san:tests/e2e'
 
 check-run: $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 	$(call unit_programs,$(O)/san)

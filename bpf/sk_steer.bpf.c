@@ -27,29 +27,40 @@ static __always_inline void read_ends(const struct bpf_sk_lookup *ctx, struct tu
 	}
 }
 
+struct choice {
+	struct bpf_sk_lookup *ctx;
+	__u32 hash;
+	__u32 slots;
+	int verdict;
+};
+
+/* 1 ends the loop: a worker has the connection. */
+static long try_worker(__u32 i, struct choice *choice)
+{
+	__u32 slot = choice->slots ? (choice->hash + i) % choice->slots : 0;
+	struct bpf_sock *sk = bpf_map_lookup_elem(&steer_sock, &slot);
+	long r;
+
+	if (!sk)
+		return 0;
+	r = bpf_sk_assign(choice->ctx, sk, BPF_SK_LOOKUP_F_NO_REUSEPORT);
+	bpf_sk_release(sk);
+	if (!r)
+		choice->verdict = SK_PASS;
+	return !r;
+}
+
 /* The worker of the hash, or, when it is not there, the next one that is. */
 static __always_inline int choose_worker(struct bpf_sk_lookup *ctx, __u32 hash)
 {
+	struct choice choice = { .ctx = ctx, .hash = hash, .verdict = SK_DROP };
 	__u32 zero = 0;
 	const struct naru_workers *workers = bpf_map_lookup_elem(&steer_workers, &zero);
-	__u32 slots = workers ? workers->slots : 0;
 
-	for (__u32 i = 0; i < NARU_WORKERS_MAX && i < slots; i++) {
-		__u32 slot = (hash + i) % slots;
-		struct bpf_sock *sk = bpf_map_lookup_elem(&steer_sock, &slot);
-		long r;
-
-		if (!sk)
-			continue;
-		r = bpf_sk_assign(ctx, sk, BPF_SK_LOOKUP_F_NO_REUSEPORT);
-		bpf_sk_release(sk);
-		if (!r) {
-			count(NARU_C_STEERED);
-			return SK_PASS;
-		}
-	}
-	count(NARU_C_NO_PROXY);
-	return SK_DROP;
+	choice.slots = workers ? workers->slots : 0;
+	bpf_loop(choice.slots, try_worker, &choice, 0);
+	count(choice.verdict == SK_PASS ? NARU_C_STEERED : NARU_C_NO_PROXY);
+	return choice.verdict;
 }
 
 /* True when the proxy has the address and port, or the port at every address that is no VIP. */

@@ -31,11 +31,17 @@ enum naru_flow_state {
 static inline __attribute__((always_inline)) enum naru_flow_state
 naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 proto)
 {
-	__u8 back = rev ? rev->flags : 0;
-	__u8 any = fwd->flags | back;
+	__u32 replied = 0;
+	__u8 back = 0, any;
 
+	/* Read in one place: verifiers before 6.6 lose sight of what is behind a test made twice. */
+	if (rev) {
+		back = rev->flags;
+		replied = rev->seen;
+	}
+	any = fwd->flags | back;
 	if (proto == NARU_UDP)
-		return rev && rev->seen ? NARU_REPLIED : NARU_ONE_WAY;
+		return replied ? NARU_REPLIED : NARU_ONE_WAY;
 	if (any & NARU_F_RST)
 		return NARU_RESET;
 	if (fwd->flags & back & NARU_F_FIN)
@@ -44,7 +50,7 @@ naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 p
 		return NARU_HALF_CLOSED;
 	/* The endpoint answers any SYN, so only the client's acknowledgement tells that it exists:
 	 * else a flood from invented addresses would fill the table for a day. */
-	return rev && rev->seen && fwd->flags & NARU_F_ACK ? NARU_ESTABLISHED : NARU_OPENING;
+	return replied && fwd->flags & NARU_F_ACK ? NARU_ESTABLISHED : NARU_OPENING;
 }
 
 static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_flow_state is)
@@ -71,10 +77,12 @@ static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_
 static inline __attribute__((always_inline)) __u32
 naru_flow_idle(const struct naru_flow *fwd, const struct naru_flow *rev, __u32 now)
 {
-	__u32 seen = fwd->seen;
+	__u32 seen = fwd->seen, back = 0;
 
-	if (rev && rev->seen && (__s32)(rev->seen - seen) > 0)
-		seen = rev->seen;
+	if (rev)
+		back = rev->seen;
+	if (back && (__s32)(back - seen) > 0)
+		seen = back;
 	return (__s32)(now - seen) > 0 ? now - seen : 0;
 }
 
