@@ -20,6 +20,7 @@
 #include <naru/abi.h>
 #include <naru/expire.h>
 
+#include "base/mem.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/encode.h"
 #include "dpworld.h"
@@ -98,6 +99,23 @@ static void insert(const struct pair *p)
 	close(fd);
 }
 
+/* As many flows to the first endpoint as the map holds. */
+static void fill_table(struct dataplane *d, const struct plan *plan)
+{
+	struct pair p = pair_of(d, plan, 0, tick_now());
+	int fd = dpworld_pin_fd("flow4");
+
+	for (uint32_t i = 0; i < NARU_FLOWS_MAX / 2; i++) {
+		p.fwd_key.saddr[3] = p.fwd.saddr[3] = p.rev_key.daddr[3] = p.rev.daddr[3] =
+			(uint8_t)(i >> 15);
+		p.fwd_key.sport = p.fwd.f.sport = p.rev_key.dport = p.rev.f.dport =
+			(uint16_t)(20000 + (i & 32767));
+		assert_int_equal(bpf_map_update_elem(fd, &p.rev_key, &p.rev, BPF_NOEXIST), 0);
+		assert_int_equal(bpf_map_update_elem(fd, &p.fwd_key, &p.fwd, BPF_NOEXIST), 0);
+	}
+	close(fd);
+}
+
 static bool on_flow(void *arg, const struct flow_info *flow)
 {
 	struct flow_info *last = arg;
@@ -169,25 +187,107 @@ static void test_flow_holds_ids(void **state)
 	dpworld_close(d);
 }
 
-static void test_udp_flow_leaves_with_its_endpoint(void **state)
+/* Takes the first endpoint from service 0. */
+static struct plan *without_first(uint8_t proto)
 {
-	struct plan *plan = dpworld_plan(1, NARU_UDP, 2), *less = dpworld_plan(1, NARU_UDP, 2);
+	struct plan *less = dpworld_plan(1, proto, 2);
+
+	less->services[0].cluster.n = 1;
+	less->services[0].cluster.endpoints[0] = less->services[0].cluster.endpoints[1];
+	return less;
+}
+
+/* Of a flow to the first endpoint of two, after the plan was replaced: gone when apply returns? */
+static void check_replaced(uint8_t proto, struct plan *after, bool stays)
+{
+	struct plan *plan = dpworld_plan(1, proto, 2);
 	struct dataplane *d = dpworld_open();
 	struct pair p;
 
-	(void)state;
 	dpworld_apply(d, plan);
 	p = pair_of(d, plan, 5000, tick_now());
 	insert(&p);
-	less->services[0].cluster.n = 1;
-	less->services[0].cluster.endpoints[0] = less->services[0].cluster.endpoints[1];
 	for (int i = 0; i < 3; i++)
 		dataplane_tick(d);
 	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 2);
+	dpworld_apply(d, after);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), stays ? 2 : 0);
+	dpworld_settle(d);
+	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), stays ? 2 : 0);
+	plan_free(plan);
+	plan_free(after);
+	dpworld_close(d);
+}
+
+static void test_c1_udp_flow_leaves_with_its_endpoint(void **state)
+{
+	(void)state;
+	check_replaced(NARU_UDP, without_first(NARU_UDP), false);
+}
+
+/* It serves, but takes no new flows: for policy, topology, or because it ends. */
+static void test_c1_udp_flow_stays_while_its_endpoint_serves(void **state)
+{
+	struct plan *after = dpworld_plan(1, NARU_UDP, 2);
+	struct plan_service *s = &after->services[0];
+
+	(void)state;
+	s->spare.endpoints = mem_array(1, sizeof(*s->spare.endpoints));
+	s->spare.endpoints[0] = s->cluster.endpoints[0];
+	s->spare.n = 1;
+	s->cluster.n = 1;
+	s->cluster.endpoints[0] = s->cluster.endpoints[1];
+	check_replaced(NARU_UDP, after, true);
+}
+
+static void test_c2_udp_flow_leaves_with_the_last_endpoint(void **state)
+{
+	struct plan *after = dpworld_plan(1, NARU_UDP, 2);
+
+	(void)state;
+	after->services[0].cluster.n = 0;
+	check_replaced(NARU_UDP, after, false);
+	check_replaced(NARU_UDP, dpworld_plan(0, NARU_UDP, 0), false);
+}
+
+static void test_c4_tcp_flow_stays(void **state)
+{
+	check_replaced(NARU_TCP, without_first(NARU_TCP), true);
+	dpworld_clean(state);
+	check_replaced(NARU_TCP, dpworld_plan(0, NARU_TCP, 0), true);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Both maps read in slices: how long it takes, and the longest one, is for the reader. */
+static void test_full_table(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_UDP, 2), *less = without_first(NARU_UDP);
+	struct dataplane *d = dpworld_open();
+	uint64_t begun, slice, longest = 0;
+	size_t left;
+
+	(void)state;
+	dpworld_apply(d, plan);
+	fill_table(d, plan);
+	begun = slice = now_us();
 	dpworld_apply(d, less);
-	for (int i = 0; i < 3; i++)
+	for (longest = now_us() - slice; dataplane_hurries(d);) {
+		slice = now_us();
 		dataplane_tick(d);
-	assert_int_equal(dpworld_entries("flow4", sizeof(struct naru_flow4_key)), 0);
+		if (now_us() - slice > longest)
+			longest = now_us() - slice;
+	}
+	print_message("full table: %.1f ms, twice read, longest slice %.1f ms\n",
+		      (double)(now_us() - begun) / 1000, (double)longest / 1000);
+	left = dpworld_entries("flow4", sizeof(struct naru_flow4_key));
+	assert_int_equal(left, 0);
 	plan_free(plan);
 	plan_free(less);
 	dpworld_close(d);
@@ -311,7 +411,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_flow_listing_and_expiry, dpworld_clean),
 		cmocka_unit_test_teardown(test_flow_holds_ids, dpworld_clean),
-		cmocka_unit_test_teardown(test_udp_flow_leaves_with_its_endpoint, dpworld_clean),
+		cmocka_unit_test_teardown(test_c1_udp_flow_leaves_with_its_endpoint, dpworld_clean),
+		cmocka_unit_test_teardown(test_c1_udp_flow_stays_while_its_endpoint_serves,
+					  dpworld_clean),
+		cmocka_unit_test_teardown(test_c2_udp_flow_leaves_with_the_last_endpoint,
+					  dpworld_clean),
+		cmocka_unit_test_teardown(test_c4_tcp_flow_stays, dpworld_clean),
+		cmocka_unit_test_teardown(test_full_table, dpworld_clean),
 		cmocka_unit_test_teardown(test_orphan, dpworld_clean),
 		cmocka_unit_test_teardown(test_other_snat_ports, dpworld_clean),
 		cmocka_unit_test_teardown(test_no_more_bypass, dpworld_clean),

@@ -246,6 +246,29 @@ static void note_too_many(const struct endpoints_of *of, size_t n, struct diag_l
 			    NARU_SET_MAX);
 }
 
+static bool in_set(const struct plan_set *set, const struct plan_endpoint *ep)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!plan_endpoint_compare(&set->endpoints[i], ep))
+			return true;
+	return false;
+}
+
+/* What serves, but is in no set: for policy, hints or because it ends. Flows to it go on. */
+static void keep_spare(const struct candidates *all, struct plan_service *plan)
+{
+	struct plan_set *spare = &plan->spare;
+
+	spare->endpoints = mem_array(all->n, sizeof(*spare->endpoints));
+	for (size_t i = 0; i < all->n && spare->n < NARU_SET_MAX; i++) {
+		const struct candidate *c = &all->items[i];
+
+		if (c->usable != USABLE_NOT && !in_set(&plan->cluster, &c->ep) &&
+		    !in_set(&plan->local, &c->ep))
+			spare->endpoints[spare->n++] = c->ep;
+	}
+}
+
 void endpoints_choose(struct draft *draft, const struct slices *slices, struct diag_list *diags)
 {
 	const struct endpoints_of of = {
@@ -261,6 +284,8 @@ void endpoints_choose(struct draft *draft, const struct slices *slices, struct d
 	n = choose(&all, find_scope(&all), &draft->plan.cluster);
 	if (uses_local(&draft->plan))
 		n_local = choose(&all, SCOPE_LOCAL, &draft->plan.local);
+	if (of.port->proto == 17)
+		keep_spare(&all, &draft->plan);
 	note_too_many(&of, n_local > n ? n_local : n, diags);
 }
 

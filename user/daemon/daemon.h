@@ -43,7 +43,7 @@ struct daemon {
 	int applied; /* 0, or why the kernel is not equal to the plan */
 
 	struct loop_fd *manifests_handle, *dataplane_handle;
-	struct loop_timer *tick, *retry, *waiting;
+	struct loop_timer *tick, *retry, *waiting, *hurry;
 };
 
 /* What a plan depends on besides objects; l4: are Services served? Borrows the options. */

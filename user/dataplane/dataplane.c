@@ -336,6 +336,11 @@ void dataplane_tick(struct dataplane *d)
 		l4_tick(&d->l4, now);
 }
 
+bool dataplane_hurries(const struct dataplane *d)
+{
+	return d->config.l4 && l4_hurries(&d->l4);
+}
+
 /* ---- what is there ---- */
 
 static void add_map(struct dataplane_status *status, const char *map, size_t used, size_t max)

@@ -84,6 +84,8 @@ bool dataplane_wants_apply(const struct dataplane *dataplane);
  */
 #define DATAPLANE_TICK_MS 100
 void dataplane_tick(struct dataplane *dataplane);
+/* True when it should be called again as soon as other work is done. */
+bool dataplane_hurries(const struct dataplane *dataplane);
 
 /* ---- what is there: for status, naructl and metrics ---- */
 

@@ -35,6 +35,7 @@ static void free_service(struct live_service *service)
 	free(service->sets);
 	free(service->fronts);
 	free(service->plan_fronts);
+	free(service->spare.endpoints);
 	free(service->name);
 	free(service->key);
 	free(service);
@@ -167,6 +168,18 @@ static bool set_has(const struct live_set *set, uint32_t endpoint)
 	return false;
 }
 
+static bool is_spare(const struct plan_set *spare, const struct naru_endpoint *ep)
+{
+	for (size_t i = 0; i < spare->n; i++) {
+		const struct plan_endpoint *other = &spare->endpoints[i];
+
+		if (other->port == ep->port &&
+		    !memcmp(other->addr.byte, ep->addr, sizeof(ep->addr)))
+			return true;
+	}
+	return false;
+}
+
 bool inforce_has_endpoint(const struct inforce *in, uint32_t id, uint32_t endpoint)
 {
 	const struct live_service *service = id <= NARU_SERVICES_MAX ? in->by_id[id] : NULL;
@@ -175,5 +188,6 @@ bool inforce_has_endpoint(const struct inforce *in, uint32_t id, uint32_t endpoi
 		if (set_has(service->sets[i], endpoint))
 			return true;
 	}
-	return false;
+	return service && endpoint <= NARU_ENDPOINTS_MAX &&
+	       is_spare(&service->spare, &in->eps[endpoint]);
 }

@@ -55,9 +55,10 @@ struct live_service {
 	size_t n_sets;
 	struct live_set *use[USES]; /* of sets; NULL: empty or not used */
 	enum naru_on_empty on_empty[USES];
-	uint64_t round;	    /* the last one whose plan had it */
-	uint64_t published; /* the last one that changed it */
-	bool unsure;	    /* compare with the maps, not with the last plan */
+	struct plan_set spare; /* see plan.h; owned */
+	uint64_t round;	       /* the last one whose plan had it */
+	uint64_t published;    /* the last one that changed it */
+	bool unsure;	       /* compare with the maps, not with the last plan */
 };
 
 struct inforce {
@@ -96,4 +97,5 @@ void inforce_free_set(struct inforce *in, struct live_set *set, uint8_t proto);
 uint32_t inforce_lut_blocks(const struct naru_set *value);
 uint32_t inforce_list_blocks(const struct naru_set *value);
 
+/* In one of its sets, or spare. */
 bool inforce_has_endpoint(const struct inforce *in, uint32_t service, uint32_t endpoint);

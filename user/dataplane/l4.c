@@ -53,7 +53,8 @@ static bool is_stale(void *arg, uint32_t service, uint32_t endpoint)
 {
 	const struct l4 *l4 = arg;
 
-	return !inforce_has_endpoint(l4->in, service, endpoint);
+	/* What an earlier process left does not tell who else serves. */
+	return l4->applied && !inforce_has_endpoint(l4->in, service, endpoint);
 }
 
 static void init_parts(struct l4 *l4, const struct dataplane_config *config)
@@ -128,20 +129,6 @@ void l4_set_cgroup(struct l4 *l4, const char *dir)
 	l4->optout.dir = mem_strdup(dir);
 }
 
-int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
-	     bool *ret_changed)
-{
-	struct sync_result result;
-	int r = sync_apply(&l4->sync, plan, now_ms, ret_diags, &result);
-	int w = optout_apply(&l4->optout, plan->unbalanced, plan->n_unbalanced, now_ms);
-
-	if (result.removed)
-		sweep_hurry(l4->sweep);
-	*ret_changed = result.changed || !l4->applied;
-	l4->applied = true;
-	return r ? r : w;
-}
-
 static void free_service_id(void *arg, uint32_t id)
 {
 	const struct l4 *l4 = arg;
@@ -158,6 +145,51 @@ static void free_endpoint_id(void *arg, uint32_t id)
 	l4->in->eps[id] = (struct naru_endpoint){};
 }
 
+/* A slice. frees: a sweep that begins with it may give ids to others. */
+static void sweep_now(struct l4 *l4, uint64_t now_ms, bool frees)
+{
+	uint32_t tick;
+
+	if (load_tick(l4->load, &tick))
+		return;
+	if (sweep_begin(l4->sweep, now_ms))
+		l4->sweep_counts = l4->applied && frees;
+	if (!sweep_step(l4->sweep, tick, now_ms))
+		return;
+	l4->urgent &= sweep_hurries(l4->sweep);
+	if (!l4->sweep_counts)
+		return;
+	ids_sweep_end(l4->in->services, free_service_id, l4);
+	ids_sweep_end(l4->in->endpoints, free_endpoint_id, l4);
+	filter_sweep_end(l4->filter);
+}
+
+int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
+	     bool *ret_changed)
+{
+	struct sync_result result;
+	int r = sync_apply(&l4->sync, plan, now_ms, ret_diags, &result);
+	int w = optout_apply(&l4->optout, plan->unbalanced, plan->n_unbalanced, now_ms);
+
+	*ret_changed = result.changed || !l4->applied;
+	l4->applied = true;
+	if (result.removed)
+		sweep_hurry(l4->sweep);
+	if (result.udp) {
+		/* At once, and again: packets on their way may still make flows with what has gone. */
+		sweep_hurry(l4->sweep);
+		sweep_now(l4, now_ms, false);
+		sweep_hurry(l4->sweep);
+		l4->urgent = true;
+	}
+	return r ? r : w;
+}
+
+bool l4_hurries(const struct l4 *l4)
+{
+	return l4->urgent && sweep_hurries(l4->sweep);
+}
+
 void l4_tick(struct l4 *l4, uint64_t now_ms)
 {
 	uint32_t tick;
@@ -167,11 +199,5 @@ void l4_tick(struct l4 *l4, uint64_t now_ms)
 	if (load_tick(l4->load, &tick))
 		return;
 	watch_tick(l4->watch, tick);
-	if (sweep_begin(l4->sweep, now_ms))
-		l4->sweep_counts = l4->applied;
-	if (!sweep_step(l4->sweep, tick, now_ms) || !l4->sweep_counts)
-		return;
-	ids_sweep_end(l4->in->services, free_service_id, l4);
-	ids_sweep_end(l4->in->endpoints, free_endpoint_id, l4);
-	filter_sweep_end(l4->filter);
+	sweep_now(l4, now_ms, true);
 }

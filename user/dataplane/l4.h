@@ -24,6 +24,7 @@ struct l4 {
 	struct optout optout;
 	uint32_t tick_ms;
 	bool applied;	   /* a plan has been applied */
+	bool urgent;	   /* flows may stand whose endpoint has left */
 	bool sweep_counts; /* the running sweep began after that */
 };
 
@@ -42,3 +43,5 @@ void l4_void_next_hops(struct l4 *l4);
 int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
 	     bool *ret_changed);
 void l4_tick(struct l4 *l4, uint64_t now_ms);
+/* True while flows may stand whose endpoint has left: l4_tick() is wanted at once. */
+bool l4_hurries(const struct l4 *l4);

@@ -66,7 +66,8 @@ static bool fronts_equal(const struct live_service *service, const struct plan_s
 
 bool publish_is_current(const struct live_service *service, const struct plan_service *plan)
 {
-	if (service->unsure || !fronts_equal(service, plan))
+	if (service->unsure || !fronts_equal(service, plan) ||
+	    !plan_set_equal(&service->spare, &plan->spare))
 		return false;
 	for (int use = 0; use < USES; use++) {
 		const struct live_set *live = service->use[use];
@@ -347,6 +348,15 @@ static void leave_set(struct publish_leftovers *leftovers, struct live_set *set,
 	leftovers->sets[leftovers->n_sets++] = (struct publish_old_set){ set, proto };
 }
 
+static void copy_set(struct plan_set *to, const struct plan_set *from)
+{
+	free(to->endpoints);
+	to->n = from->n;
+	to->endpoints = mem_array(from->n, sizeof(*from->endpoints));
+	if (from->n)
+		memcpy(to->endpoints, from->endpoints, from->n * sizeof(*from->endpoints));
+}
+
 /* The record takes over what the draft has; what it had and the draft has not is left. */
 static void adopt(struct live_service *service, const struct draft *draft,
 		  struct publish_leftovers *leftovers)
@@ -372,6 +382,7 @@ static void adopt(struct live_service *service, const struct draft *draft,
 	service->sets = mem_array(USES, sizeof(struct live_set *));
 	memcpy(service->sets, draft->sets, draft->n_sets * sizeof(struct live_set *));
 	service->n_sets = draft->n_sets;
+	copy_set(&service->spare, &draft->plan->spare);
 	memcpy(service->use, draft->use, sizeof(service->use));
 	memcpy(service->on_empty, draft->on_empty, sizeof(service->on_empty));
 	service->unsure = false;

@@ -20,11 +20,13 @@
 
 #include <naru/expire.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define BATCH	      4096u
 #define STEP_BATCHES  2 /* in a step of a sweep that nobody waits for */
 #define HURRY_BATCHES 16
+#define STEP_US	      4000 /* no further batch in a step that took as long */
 #define PERIOD_MS     5000
 #define ORPHANS_MAX   1024
 
@@ -37,7 +39,8 @@ struct sweep {
 	struct sweep_config config;
 	bool running;
 	bool hurry;
-	bool again; /* asked to hurry while running: start anew after this one */
+	bool failed; /* the last step: not again before it is time */
+	bool again;  /* asked to hurry while running: start anew after this one */
 	uint64_t ended_ms;
 	uint32_t tick;
 	int family;	 /* of the map that is being read */
@@ -47,6 +50,9 @@ struct sweep {
 	uint8_t *keys, *values;
 	struct orphan *orphans;
 	size_t n_orphans;
+	/* Stale flows of the current batch, to be removed with few system calls. */
+	uint8_t *fwd_keys, *rev_keys;
+	size_t n_stale;
 };
 
 struct sweep *sweep_new(const struct sweep_config *config)
@@ -56,6 +62,8 @@ struct sweep *sweep_new(const struct sweep_config *config)
 	s->config = *config;
 	s->keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->values = mem_array(BATCH, FLOW_VALUE_MAX);
+	s->fwd_keys = mem_array(BATCH, FLOW_KEY_MAX);
+	s->rev_keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->orphans = mem_array(ORPHANS_MAX, sizeof(*s->orphans));
 	return s;
 }
@@ -66,6 +74,8 @@ void sweep_free(struct sweep *s)
 		return;
 	free(s->keys);
 	free(s->values);
+	free(s->fwd_keys);
+	free(s->rev_keys);
 	free(s->orphans);
 	free(s);
 }
@@ -78,10 +88,8 @@ bool sweep_is_suspect(const struct naru_flow *f, uint8_t proto, uint32_t tick)
 }
 
 enum sweep_verdict sweep_judge(const struct naru_flow *fwd, const struct naru_flow *rev,
-			       uint8_t proto, uint32_t tick, bool stale)
+			       uint8_t proto, uint32_t tick)
 {
-	if (proto == NARU_UDP && stale)
-		return SWEEP_STALE;
 	return naru_flow_expired(fwd, rev, proto, tick) ? SWEEP_EXPIRED : SWEEP_KEEP;
 }
 
@@ -119,8 +127,40 @@ static void note(struct sweep *s, const struct flow_family *family, const void *
 	need_bits(s, &flow);
 }
 
+/* A key that is gone ends a batch; the rest goes on behind it. */
+static void delete_keys(int fd, const uint8_t *keys, size_t key_size, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t some = (uint32_t)(n - i);
+
+		if (!bpf_map_delete_batch(fd, keys + i * key_size, &some, NULL))
+			return;
+		i += some;
+	}
+}
+
+static void remove_stale(struct sweep *s)
+{
+	size_t size = flow_families[s->family].key_size;
+
+	if (!s->n_stale)
+		return;
+	delete_keys(s->config.fd[s->family], s->fwd_keys, size, s->n_stale);
+	delete_keys(s->config.fd[s->family], s->rev_keys, size, s->n_stale);
+	s->n_stale = 0;
+}
+
+static void add_stale(struct sweep *s, const struct flow_family *family, const void *key,
+		      const void *value)
+{
+	size_t at = s->n_stale++ * family->key_size;
+
+	memcpy(s->fwd_keys + at, key, family->key_size);
+	flow_peer_key(family, key, value, s->rev_keys + at);
+}
+
 static void visit_forward(struct sweep *s, const struct flow_family *family, const void *key,
-			  const void *value, bool stale)
+			  const void *value)
 {
 	int fd = s->config.fd[family - flow_families];
 	const struct naru_flow *fwd = flow_tail(family, value), *rev = NULL;
@@ -131,7 +171,7 @@ static void visit_forward(struct sweep *s, const struct flow_family *family, con
 		rev = flow_tail(family, back);
 	if (rev && !(rev->flags & NARU_F_REPLY))
 		rev = NULL;
-	if (sweep_judge(fwd, rev, flow_proto(family, key), s->tick, stale) == SWEEP_KEEP) {
+	if (sweep_judge(fwd, rev, flow_proto(family, key), s->tick) == SWEEP_KEEP) {
 		note(s, family, key, value);
 		return;
 	}
@@ -166,12 +206,14 @@ static void visit(struct sweep *s, const struct flow_family *family, const void 
 	uint8_t proto = flow_proto(family, key);
 	bool stale = proto == NARU_UDP && s->config.is_stale(s->config.arg, f->svc, f->ep);
 
-	if (!stale && !sweep_is_suspect(f, proto, s->tick))
+	if (stale && !(f->flags & NARU_F_REPLY))
+		add_stale(s, family, key, value);
+	else if (!sweep_is_suspect(f, proto, s->tick))
 		note(s, family, key, value);
 	else if (f->flags & NARU_F_REPLY)
 		visit_reply(s, family, key, value);
 	else
-		visit_forward(s, family, key, value, stale);
+		visit_forward(s, family, key, value);
 }
 
 /* Those met in an earlier step. */
@@ -210,6 +252,7 @@ static int step_batch(struct sweep *s, visit_fn fn)
 		return r;
 	for (uint32_t i = 0; i < n; i++)
 		fn(s, family, s->keys + i * family->key_size, s->values + i * family->value_size);
+	remove_stale(s);
 	s->count[s->family] += n;
 	s->cursor = next;
 	s->started = true;
@@ -244,6 +287,7 @@ static void start(struct sweep *s)
 {
 	s->running = true;
 	s->again = false;
+	s->failed = false;
 	s->family = 0;
 	s->started = false;
 	memset(s->count, 0, sizeof(s->count));
@@ -266,6 +310,11 @@ void sweep_hurry(struct sweep *s)
 	s->again = s->running;
 }
 
+bool sweep_hurries(const struct sweep *s)
+{
+	return s->hurry && !s->failed;
+}
+
 static void finish(struct sweep *s, uint64_t now_ms)
 {
 	memcpy(s->last_count, s->count, sizeof(s->count));
@@ -277,17 +326,21 @@ static void finish(struct sweep *s, uint64_t now_ms)
 bool sweep_step(struct sweep *s, uint32_t tick, uint64_t now_ms)
 {
 	int batches = s->hurry ? HURRY_BATCHES : STEP_BATCHES;
+	uint64_t until_us = clock_us() + STEP_US;
 
 	s->tick = tick;
 	remove_orphans(s);
 	while (s->running && batches--) {
 		int r = step_batch(s, visit);
 
+		if (!r && clock_us() > until_us)
+			return false;
 		if (!r)
 			continue;
 		if (r != -ENOENT) {
 			/* What was not met is not known to be absent. */
 			s->running = false;
+			s->failed = true;
 			s->ended_ms = now_ms;
 			return false;
 		}

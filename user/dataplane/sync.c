@@ -105,7 +105,7 @@ static int clear_strays(struct inforce *in)
 	return r;
 }
 
-static bool withdraw_gone(struct sync *sync)
+static bool withdraw_gone(struct sync *sync, bool *udp)
 {
 	struct live_service *service, *next;
 	bool any = false;
@@ -113,6 +113,7 @@ static bool withdraw_gone(struct sync *sync)
 	HASH_ITER (hh, sync->in->by_key, service, next) {
 		if (service->round == sync->in->round)
 			continue;
+		*udp |= service->proto == NARU_UDP;
 		publish_withdraw(service, &sync->leftovers);
 		inforce_remove_service(sync->in, service);
 		any = true;
@@ -138,6 +139,7 @@ struct pass {
 	struct sync *sync;
 	const struct plan_service **open; /* still to be published */
 	size_t n_open;
+	bool udp; /* a service that there was is another, or gone */
 	int error;
 };
 
@@ -150,10 +152,12 @@ static void mark_current(struct pass *pass, const struct plan *plan)
 		struct live_service *service =
 			inforce_find(in, wanted->name, wanted->proto, wanted->family);
 
-		if (service && publish_is_current(service, wanted))
+		if (service && publish_is_current(service, wanted)) {
 			service->round = in->round;
-		else
-			pass->open[pass->n_open++] = wanted;
+			continue;
+		}
+		pass->open[pass->n_open++] = wanted;
+		pass->udp |= service && wanted->proto == NARU_UDP;
 	}
 }
 
@@ -199,7 +203,7 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	mark_current(&pass, plan);
 	open_any = pass.n_open != 0;
 	publish_open(&pass, ret_diags, false);
-	gone = withdraw_gone(sync);
+	gone = withdraw_gone(sync, &pass.udp);
 	sets = sync->leftovers.n_sets != 0;
 	r = clear_leftovers(sync, now_ms);
 	/* Removals may have made room. */
@@ -208,6 +212,10 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	r = clear_leftovers(sync, now_ms);
 	pass.error = pass.error ? pass.error : r;
 	r = clear_strays(sync->in);
-	*ret_result = (struct sync_result){ .changed = open_any || gone, .removed = gone || sets };
+	*ret_result = (struct sync_result){
+		.changed = open_any || gone,
+		.removed = gone || sets,
+		.udp = pass.udp,
+	};
 	return pass.error ? pass.error : r;
 }

@@ -30,6 +30,7 @@ void sync_fini(struct sync *sync);
 struct sync_result {
 	bool changed; /* anything was published or removed */
 	bool removed; /* an endpoint or a service left */
+	bool udp;     /* perhaps one of UDP */
 };
 
 /* Returns 0 or the first -errno of the kernel; *ret_result is written in either case. */

@@ -16,6 +16,7 @@ static void service_fini(struct plan_service *service)
 	free(service->frontends);
 	free(service->cluster.endpoints);
 	free(service->local.endpoints);
+	free(service->spare.endpoints);
 	free(service->ranges);
 }
 
@@ -149,6 +150,8 @@ static void print_service(const struct plan_service *service, FILE *out)
 	print_set("cluster", &service->cluster, out);
 	if (local)
 		print_set("local", &service->local, out);
+	if (service->spare.n)
+		print_set("spare", &service->spare, out);
 }
 
 void plan_print(const struct plan *plan, FILE *out)

@@ -50,6 +50,7 @@ struct plan_service {
 	size_t n_frontends;
 	struct plan_set cluster; /* E1 of kube-proxy's rules */
 	struct plan_set local;	 /* E2; filled only when some frontend uses it */
+	struct plan_set spare;	 /* UDP: those that serve, too, but take no new flows here */
 	uint32_t affinity_s;	 /* ClientIP affinity's time-out; 0: none */
 	struct cidr *ranges;	 /* loadBalancerSourceRanges of this family, sorted */
 	size_t n_ranges;

@@ -44,7 +44,7 @@ static enum sweep_verdict judge(const struct row *row, uint32_t fwd_idle, uint32
 		.flags = row->rev_flags | NARU_F_REPLY,
 	};
 
-	return sweep_judge(&fwd, &rev, row->proto, NOW, false);
+	return sweep_judge(&fwd, &rev, row->proto, NOW);
 }
 
 static void each_state_has_its_time(void **state)
@@ -73,18 +73,9 @@ static void without_its_way_back(void **state)
 	struct naru_flow fwd = { .seen = NOW - NARU_IDLE_TCP_OPENING - 1 };
 
 	(void)state;
-	assert_int_equal(sweep_judge(&fwd, NULL, NARU_TCP, NOW, false), SWEEP_EXPIRED);
+	assert_int_equal(sweep_judge(&fwd, NULL, NARU_TCP, NOW), SWEEP_EXPIRED);
 	fwd.seen = NOW;
-	assert_int_equal(sweep_judge(&fwd, NULL, NARU_TCP, NOW, false), SWEEP_KEEP);
-}
-
-static void only_udp_goes_stale(void **state)
-{
-	struct naru_flow fwd = { .seen = NOW }, rev = { .seen = NOW };
-
-	(void)state;
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NOW, true), SWEEP_STALE);
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_TCP, NOW, true), SWEEP_KEEP);
+	assert_int_equal(sweep_judge(&fwd, NULL, NARU_TCP, NOW), SWEEP_KEEP);
 }
 
 static void ticks_wrap_and_differ(void **state)
@@ -92,12 +83,11 @@ static void ticks_wrap_and_differ(void **state)
 	struct naru_flow fwd = { .seen = UINT32_MAX - 5 }, rev = { .seen = UINT32_MAX - 5 };
 
 	(void)state;
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, 10, false), SWEEP_KEEP);
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NARU_IDLE_UDP_REPLIED, false),
-			 SWEEP_EXPIRED);
+	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, 10), SWEEP_KEEP);
+	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NARU_IDLE_UDP_REPLIED), SWEEP_EXPIRED);
 	/* Another CPU was a tick ahead. */
 	fwd.seen = rev.seen = NOW + 1;
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NOW, false), SWEEP_KEEP);
+	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NOW), SWEEP_KEEP);
 }
 
 /* What is not suspect is never judged, so it must not be over with any other half. */
@@ -120,7 +110,6 @@ int main(void)
 		cmocka_unit_test(each_state_has_its_time),
 		cmocka_unit_test(the_less_idle_direction_counts),
 		cmocka_unit_test(without_its_way_back),
-		cmocka_unit_test(only_udp_goes_stale),
 		cmocka_unit_test(ticks_wrap_and_differ),
 		cmocka_unit_test(suspicion_covers_every_expiry),
 	};
