@@ -55,6 +55,27 @@ def test_e3_unready(path, family, proto):
     path.becomes({"near1"}, service, "ClusterIP", family, *proto)
 
 
+@statement("E4", "hints: of this node, else of its zone, if every ready endpoint has one")
+@PROTOS
+def test_e4_hints(path, family, proto):
+    """All or nothing, for each kind of hint; the Local policy takes none."""
+    def hinted(pod, *nodes, zones=()):
+        return path.rig.endpoint(pod).hint([n.name for n in nodes],
+                                           [f"zone-{n.name}" for n in zones])
+    near, far, node, other = path.near, path.far, path.node, path.other
+    service = path.service(hinted(near[0], other), hinted(far[0], node), hinted(far[1], other))
+    for kind in KINDS:
+        path.becomes({"far1"}, service, kind, family, *proto)
+    path.set(service, hinted(near[0], other, zones=[node, other]), hinted(far[0], zones=[other]))
+    path.becomes({"near1"}, service, "ClusterIP", family, *proto)
+    path.set(service, hinted(near[0], zones=[node]), far[0])
+    path.becomes({"near1", "far1"}, service, "ClusterIP", family, *proto)
+    path.set(service, hinted(near[0], zones=[node]), leaving(far[0]), hinted(far[1], zones=[other]))
+    path.becomes({"near1"}, service, "ClusterIP", family, *proto)
+    path.set(service, hinted(near[0], zones=[other]), hinted(far[0], zones=[other]))
+    path.becomes({"near1", "far1"}, service, "ClusterIP", family, *proto)
+
+
 @statement("E5", "the Cluster set for inside clients of an external Local service and the reverse")
 @PROTOS
 def test_e5_each_its_set(path, family, proto):

@@ -42,8 +42,9 @@ def namespace(name=NAMESPACE):
 
 
 def node(name, addrs, pod_cidrs):
-    """A Node with its addresses and pod ranges."""
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
+    """A Node with its addresses and pod ranges, in a zone of its own."""
+    return {"apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": name, "labels": {"topology.kubernetes.io/zone": f"zone-{name}"}},
             "spec": {"podCIDR": pod_cidrs[0], "podCIDRs": pod_cidrs},
             "status": {"addresses": [{"type": "InternalIP", "address": a} for a in addrs]}}
 
@@ -56,6 +57,13 @@ class Endpoint:
         self.node_name = node_name
         self.conditions = {"ready": ready, "serving": ready if serving is None else serving,
                            "terminating": terminating}
+        self.hints = {}
+
+    def hint(self, nodes=(), zones=()):
+        """Says whose clients the endpoint is meant for."""
+        self.hints = {"forNodes": [{"name": n} for n in nodes],
+                      "forZones": [{"name": z} for z in zones]}
+        return self
 
 
 class Service:
@@ -104,7 +112,7 @@ class Service:
     def slice(self, family):
         """The EndpointSlice of one family."""
         endpoints = [{"addresses": [e.place.addr[family]], "nodeName": e.node_name,
-                      "conditions": e.conditions} for e in self.endpoints]
+                      "conditions": e.conditions, "hints": e.hints} for e in self.endpoints]
         ports = [{"name": f"web-{p.lower()}", "protocol": p, "port": self.target}
                  for p in ("TCP", "UDP")]
         return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
