@@ -190,7 +190,7 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 		return ingress_act(ctx, p, ingress_entry(value, af), now, af);
 	}
 	trace_seen(NARU_TRACE_MISS);
-	if (p->t.proto == NARU_TCP && !pkt_is_syn(p)) {
+	if (p->t.proto != NARU_UDP && !pkt_is_syn(p)) {
 		trace_seen(NARU_TRACE_NO_SYN);
 		return CTX_PASS;
 	}

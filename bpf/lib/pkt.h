@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Step 1: what the packet is. Fills struct pkt from an Ethernet frame that carries TCP or UDP over
- * IPv4 or IPv6. What may be ours but is not plain is PKT_RARE, see pkt_rare.h; everything else is
- * PKT_OTHER and belongs to the kernel's stack. Pure: compiles natively for unit tests and fuzzing.
+ * Step 1: what the packet is. Fills struct pkt from an Ethernet frame that carries TCP, UDP or SCTP
+ * over IPv4 or IPv6. What may be ours but is not plain is PKT_RARE, see pkt_rare.h; everything else
+ * is PKT_OTHER and belongs to the kernel's stack. Pure: compiles natively for unit tests and
+ * fuzzing.
  *
  * The family is a compile-time constant of every caller. Addresses are 32-bit words in wire order
  * (IPv4 uses the first), ports are in host order.
@@ -40,16 +41,27 @@ struct tuple {
 
 struct pkt {
 	struct tuple t;
-	__u16 l4;  /* offset of the TCP or UDP header */
+	__u16 l4;  /* offset of the transport header */
 	__u16 len; /* of the network packet, as its header says */
 	__u8 ttl;
-	__u8 tcp_flags; /* the byte with FIN, SYN, RST, ACK; 0 for UDP */
+	__u8 tcp_flags; /* the byte with FIN, SYN, RST, ACK; of SCTP what is like it; 0 for UDP */
 };
 
 #define PKT_FIN 0x01
 #define PKT_SYN 0x02
 #define PKT_RST 0x04
 #define PKT_ACK 0x10
+
+/* Common header and the first chunk of an SCTP packet. */
+struct pkt_sctp {
+	__u16 source;
+	__u16 dest;
+	__u32 tag;
+	__u8 sum[4];
+	__u8 chunk;
+	__u8 flags;
+	__u16 len;
+};
 
 enum pkt_result {
 	PKT_OK,
@@ -143,6 +155,31 @@ static __always_inline enum pkt_result pkt_parse_ip6(const void *data, const voi
 	return PKT_OK;
 }
 
+/* What a chunk means, in TCP's terms: four bits for each of the first sixteen, FIN, SYN, RST, ACK.
+ * INIT, INIT ACK, ABORT, SHUTDOWN and SHUTDOWN ACK have a like there. A table in a word, since the
+ * verifier would follow each branch of a switch to the end of the program. */
+#define PKT_SCTP_FLAGS 0x8888888994888a28ull
+
+static __always_inline __u8 pkt_sctp_flags(__u8 chunk)
+{
+	__u32 bits = PKT_SCTP_FLAGS >> 4 * (chunk < 16 ? chunk : 0) & 15;
+
+	return (bits & 7) | (bits & 8) << 1;
+}
+
+static __always_inline enum pkt_result pkt_parse_sctp(const void *data, const void *end,
+						      struct pkt *p)
+{
+	const struct pkt_sctp *head = data + p->l4;
+
+	if ((const void *)(head + 1) > end)
+		return PKT_SHORT;
+	p->t.sport = bpf_ntohs(head->source);
+	p->t.dport = bpf_ntohs(head->dest);
+	p->tcp_flags = pkt_sctp_flags(head->chunk);
+	return PKT_OK;
+}
+
 /* Ports and flags, once the transport header is found. */
 static __always_inline enum pkt_result pkt_parse_l4(const void *data, const void *end,
 						    struct pkt *p, __u32 l4)
@@ -173,7 +210,10 @@ static __always_inline enum pkt_result pkt_parse(const void *data, const void *e
 
 	if (r != PKT_OK)
 		return r;
-	if (p->t.proto != IPPROTO_TCP && p->t.proto != IPPROTO_UDP)
+	if (p->t.proto != IPPROTO_TCP && p->t.proto != IPPROTO_UDP) {
+		if (p->t.proto == IPPROTO_SCTP)
+			return pkt_parse_sctp(data, end, p);
 		return p->t.proto < 64 && rare >> p->t.proto & 1 ? PKT_RARE : PKT_OTHER;
+	}
 	return pkt_parse_l4(data, end, p, p->l4);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "flow.h"
+#include "sctp.h"
 
 /* Takes one hop from the time to live: the word of TTL and protocol falls by 0x0100. */
 #define REWRITE_TTL_DELTA ((__u16)~bpf_htons(0x0100))
@@ -54,6 +55,8 @@ static __always_inline int rewrite(CTX *ctx, const struct pkt *p, void *value, c
 		return -1;
 	ports->source = bpf_htons(f->sport);
 	ports->dest = bpf_htons(f->dport);
+	if (p->t.proto == IPPROTO_SCTP)
+		return af == AF_INET ? sctp_sum4(ctx, p, f) : sctp_sum6(ctx, p, f);
 	return ctx_l4_csum(ctx, p, addr_delta, port_delta, af);
 }
 

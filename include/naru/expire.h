@@ -3,23 +3,28 @@
  * When a flow is over: one rule for narud's sweep and for the kernel's reclaim. A flow's two
  * directions are judged together; the shorter idle time counts. Values are those of the kernel's
  * conntrack (nf_conntrack_proto_tcp.c, nf_conntrack_proto_udp.c) with kube-proxy's changes
- * (established 24 h, close-wait 1 h).
+ * (established 24 h, close-wait 1 h). Associations of SCTP have TCP's states, and idle times of
+ * nf_conntrack_proto_sctp.c, except that what is not complete is remembered while it is sent again
+ * (RFC 9260: RTO.Initial is 1 s, and it doubles).
  */
 #pragma once
 #include <naru/abi.h>
 
 /* Ticks, that is, about seconds. */
-#define NARU_IDLE_TCP_OPENING 60
-#define NARU_IDLE_TCP	      86400
-#define NARU_IDLE_TCP_HALF    3600 /* one side has sent FIN */
-#define NARU_IDLE_TCP_CLOSED  120  /* both have */
-#define NARU_IDLE_TCP_RESET   10
-#define NARU_IDLE_UDP	      30
-#define NARU_IDLE_UDP_REPLIED 120
+#define NARU_IDLE_TCP_OPENING  60
+#define NARU_IDLE_TCP	       86400
+#define NARU_IDLE_TCP_HALF     3600 /* one side has sent FIN */
+#define NARU_IDLE_TCP_CLOSED   120  /* both have */
+#define NARU_IDLE_TCP_RESET    10
+#define NARU_IDLE_SCTP_OPENING 30
+#define NARU_IDLE_SCTP	       210
+#define NARU_IDLE_SCTP_CLOSED  10 /* and while it is being closed, or reset */
+#define NARU_IDLE_UDP	       30
+#define NARU_IDLE_UDP_REPLIED  120
 
 enum naru_flow_state {
-	NARU_OPENING,	  /* TCP, the handshake is not complete */
-	NARU_ESTABLISHED, /* TCP */
+	NARU_OPENING,	  /* TCP and SCTP, the handshake is not complete */
+	NARU_ESTABLISHED, /* TCP and SCTP */
 	NARU_HALF_CLOSED,
 	NARU_CLOSED,
 	NARU_RESET,
@@ -73,6 +78,18 @@ static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_
 	}
 }
 
+static inline __attribute__((always_inline)) __u32 naru_sctp_idle_max(enum naru_flow_state is)
+{
+	switch (is) {
+	case NARU_OPENING:
+		return NARU_IDLE_SCTP_OPENING;
+	case NARU_ESTABLISHED:
+		return NARU_IDLE_SCTP;
+	default:
+		return NARU_IDLE_SCTP_CLOSED;
+	}
+}
+
 /* Ticks since the last packet in either direction. Ticks may differ by one between CPUs. */
 static inline __attribute__((always_inline)) __u32
 naru_flow_idle(const struct naru_flow *fwd, const struct naru_flow *rev, __u32 now)
@@ -89,5 +106,8 @@ naru_flow_idle(const struct naru_flow *fwd, const struct naru_flow *rev, __u32 n
 static inline __attribute__((always_inline)) int
 naru_flow_expired(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 proto, __u32 now)
 {
-	return naru_flow_idle(fwd, rev, now) > naru_flow_idle_max(naru_flow_state(fwd, rev, proto));
+	enum naru_flow_state is = naru_flow_state(fwd, rev, proto);
+	__u32 max = proto == NARU_SCTP ? naru_sctp_idle_max(is) : naru_flow_idle_max(is);
+
+	return naru_flow_idle(fwd, rev, now) > max;
 }

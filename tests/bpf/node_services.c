@@ -52,10 +52,8 @@ static const struct variant {
 	uint8_t proto;
 	int family;
 } variants[] = {
-	{ IPPROTO_TCP, AF_INET },
-	{ IPPROTO_UDP, AF_INET },
-	{ IPPROTO_TCP, AF_INET6 },
-	{ IPPROTO_UDP, AF_INET6 },
+	{ IPPROTO_TCP, AF_INET },  { IPPROTO_UDP, AF_INET },  { IPPROTO_TCP, AF_INET6 },
+	{ IPPROTO_UDP, AF_INET6 }, { IPPROTO_SCTP, AF_INET }, { IPPROTO_SCTP, AF_INET6 },
 };
 
 #define VARIANTS (sizeof(variants) / sizeof(*variants))
@@ -73,7 +71,8 @@ static void put(const char *map, const void *key, const void *value)
 
 static uint32_t variant_index(uint8_t proto, int family)
 {
-	return (proto == IPPROTO_UDP) + 2 * (family == AF_INET6);
+	return proto == IPPROTO_SCTP ? 4 + (family == AF_INET6)
+				     : (proto == IPPROTO_UDP) + 2 * (family == AF_INET6);
 }
 
 uint32_t node_services_id(enum host vip, uint16_t port, uint8_t proto, int family)

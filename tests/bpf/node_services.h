@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The services of the test node, each for TCP and UDP and both families. */
+/* The services of the test node, each for TCP, UDP and SCTP and both families. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -14,6 +14,11 @@ static void put32(uint8_t *at, uint32_t value)
 	packet_put16(at + 2, (uint16_t)value);
 }
 
+static uint32_t get32(const uint8_t *at)
+{
+	return (uint32_t)packet_get16(at) << 16 | packet_get16(at + 2);
+}
+
 uint16_t packet_sum(const uint8_t *data, size_t len, uint32_t start)
 {
 	uint32_t sum = start;
@@ -33,6 +38,19 @@ static uint16_t l4_sum(const uint8_t *ip, const uint8_t *l4, size_t len, uint8_t
 	uint32_t start = packet_sum(addresses, size, proto + (uint32_t)len);
 
 	return packet_sum(l4, len, start);
+}
+
+/* RFC 9260, appendix A, with 0 in place of the sum itself; as it stands in the packet. */
+static uint32_t sctp_sum(const uint8_t *l4, size_t len)
+{
+	uint32_t crc = ~0u;
+
+	for (size_t i = 0; i < len; i++) {
+		crc ^= i >= 8 && i < 12 ? 0 : l4[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return __builtin_bswap32(~crc);
 }
 
 static size_t put_ip4(const struct packet *p, uint8_t *ip)
@@ -117,12 +135,39 @@ static size_t put_ip6(const struct packet *p, uint8_t *ip)
 	return 48;
 }
 
+/* RFC 9260, 3.3: the chunk that says what the flags of TCP say. */
+static uint8_t chunk_of(uint8_t tcp)
+{
+	switch (tcp) {
+	case SYN:
+		return 1;
+	case SYN | ACK:
+		return 2;
+	case FIN | ACK:
+		return 7;
+	default:
+		return tcp & RST ? 6 : 10;
+	}
+}
+
+/* Common header, and a chunk of 20 bytes and the payload. */
+static size_t put_sctp(const struct packet *p, uint8_t *l4)
+{
+	put32(l4 + 4, p->tcp == SYN ? 0 : 0xdecade01);
+	l4[12] = chunk_of(p->tcp);
+	packet_put16(l4 + 14, 20 + p->payload);
+	put32(l4 + 16, p->seq);
+	return 32;
+}
+
 static size_t put_l4(const struct packet *p, uint8_t *l4)
 {
 	packet_put16(l4, p->sport);
 	packet_put16(l4 + 2, p->dport);
 	if (p->proto == IPPROTO_UDP)
 		return 8;
+	if (p->proto == IPPROTO_SCTP)
+		return put_sctp(p, l4);
 	put32(l4 + 4, p->seq);
 	put32(l4 + 8, p->ack);
 	l4[12] = (uint8_t)((20 + p->options) / 4 << 4);
@@ -160,6 +205,8 @@ static void finish(const struct packet *p, uint8_t *ip, size_t header, size_t se
 		sum = (uint16_t)~l4_sum(ip, l4, segment, p->proto);
 		if (!p->unsummed) /* 0 stands for "none" */
 			packet_put16(l4 + 6, sum ? sum : 0xffff);
+	} else if (p->proto == IPPROTO_SCTP) {
+		put32(l4 + 8, sctp_sum(l4, segment));
 	}
 }
 
@@ -254,6 +301,8 @@ const char *packet_wrong_sum(const uint8_t *frame, size_t len)
 		return l4_sum(ip, l4, segment, proto) == 0xffff ? NULL : "TCP";
 	case IPPROTO_UDP:
 		return l4_sum(ip, l4, segment, proto) == 0xffff ? NULL : "UDP";
+	case IPPROTO_SCTP:
+		return get32(l4 + 8) == sctp_sum(l4, segment) ? NULL : "SCTP";
 	case IPPROTO_ICMPV6:
 		return l4_sum(ip, l4, segment, proto) == 0xffff ? NULL : "ICMPv6";
 	default:

@@ -35,8 +35,8 @@ enum shape {
 struct packet {
 	enum host src, dst;
 	uint16_t sport, dport;
-	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP, or another one without ports */
-	uint8_t tcp;   /* flags */
+	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP, or another one without ports */
+	uint8_t tcp;   /* flags; of SCTP: the chunk that means the same */
 	uint8_t ttl;   /* 0: 64 */
 	enum station from, to;
 	uint32_t seq, ack;

@@ -157,7 +157,9 @@ static size_t build_answer(const struct packet *p, const struct step *step, int 
 	};
 	uint8_t about[PACKET_MAX];
 	size_t len = packet_build(p, family, about);
-	size_t transport = p->proto == IPPROTO_TCP ? 20u + p->options : 8;
+	size_t transport = p->proto == IPPROTO_TCP    ? 20u + p->options
+			   : p->proto == IPPROTO_SCTP ? 32
+						      : 8;
 
 	if (step->told)
 		outer.src = world_source(step->at);
@@ -268,6 +270,8 @@ static void check_output(struct play *play, const struct step *step, const struc
 		dump("came", run->frame, run->len);
 		wrong(play, "the packet is not the one that was wanted");
 	}
+	if (!step->answer)
+		len -= step->in.padding;
 	sum = step->in.shape == PLAIN && !step->in.unsummed ? packet_wrong_sum(run->frame, len)
 							    : NULL;
 	if (sum)
@@ -411,7 +415,7 @@ static void check_flow(const struct play *play, const struct flow_pair *flow)
 		wrong(play, "the client's entry is missing");
 	check_entry(play, flow, &flow->endpoint, &e);
 	e.f.flags &= ~NARU_F_ACK; /* test_flood.c */
-	if (e.f.flags != (flags | (play->proto == IPPROTO_TCP ? flow->marks : 0)))
+	if (e.f.flags != (flags | (play->proto != IPPROTO_UDP ? flow->marks : 0)))
 		wrong(play, "the client's entry has flags %#x", e.f.flags);
 	if (node_now() - e.f.seen > 2)
 		wrong(play, "the client's entry was last seen at %u, now is %u", e.f.seen,
@@ -421,7 +425,7 @@ static void check_flow(const struct play *play, const struct flow_pair *flow)
 	check_entry(play, flow, &answered, &e);
 	e.f.flags &= ~NARU_F_ACK;
 	if (e.f.flags !=
-	    (flags | NARU_F_REPLY | (play->proto == IPPROTO_TCP ? flow->reply_marks : 0)))
+	    (flags | NARU_F_REPLY | (play->proto != IPPROTO_UDP ? flow->reply_marks : 0)))
 		wrong(play, "the endpoint's entry has flags %#x", e.f.flags);
 }
 
@@ -488,10 +492,20 @@ static void skip_summed(void **state)
 	skip();
 }
 
+static const char *proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "TCP" : proto == IPPROTO_UDP ? "UDP" : "SCTP";
+}
+
+static bool wants(const struct scene *scene, uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? scene->tcp : proto == IPPROTO_UDP ? scene->udp : scene->sctp;
+}
+
 static void add(struct CMUnitTest *test, struct play *play, bool summed)
 {
 	snprintf(play->name, sizeof(play->name), "%s [%s, IPv%c, %s]", play->scene->name,
-		 play->proto == IPPROTO_TCP ? "TCP" : "UDP", play->family == AF_INET ? '4' : '6',
+		 proto_name(play->proto), play->family == AF_INET ? '4' : '6',
 		 setting_names[play->setting]);
 	*test = (struct CMUnitTest){ .name = play->name,
 				     .test_func = play_scene,
@@ -500,24 +514,28 @@ static void add(struct CMUnitTest *test, struct play *play, bool summed)
 		test->test_func = skip_summed;
 }
 
+/* Of one scene: protocols, families, settings. */
+#define SETTINGS (3 * 2 * SETTING_MAX)
+
 int scene_main(const char *group, const struct scene *scenes, size_t n)
 {
-	struct CMUnitTest *tests = calloc(n * 12, sizeof(*tests));
-	struct play *plays = calloc(n * 12, sizeof(*plays));
+	struct CMUnitTest *tests = calloc(n * SETTINGS, sizeof(*tests));
+	struct play *plays = calloc(n * SETTINGS, sizeof(*plays));
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 	bool summed = can_sum();
 	size_t used = 0;
 	int failed;
 
-	for (size_t i = 0; i < n * 12; i++) {
+	for (size_t i = 0; i < n * SETTINGS; i++) {
 		struct play *play = &plays[used];
 
-		play->scene = &scenes[i / 12];
+		play->scene = &scenes[i / SETTINGS];
 		play->setting = (enum setting)(i % 3);
 		play->family = i / 3 % 2 ? AF_INET6 : AF_INET;
-		play->proto = i / 6 % 2 ? IPPROTO_UDP : IPPROTO_TCP;
+		play->proto = protos[i / 6 % 3];
 		if (play->scene->family && play->family != play->scene->family)
 			continue;
-		if (play->proto == IPPROTO_TCP ? play->scene->tcp : play->scene->udp) {
+		if (wants(play->scene, play->proto)) {
 			add(&tests[used], play, summed);
 			used++;
 		}

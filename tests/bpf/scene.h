@@ -42,7 +42,7 @@ struct step {
 	struct ends out; /* src NOBODY: the packet stays as it is */
 	enum station via;
 	bool no_mac;	       /* the kernel fills in link addresses: they stay */
-	bool answer;	       /* RST to TCP, port unreachable to UDP */
+	bool answer;	       /* RST to TCP, port unreachable to others */
 	enum error told;       /* the node answers with this error, from its own address */
 	enum error error;      /* what comes in is an error about this packet (ports as above), */
 	struct packet about;   /* of which the first bytes are quoted: */
@@ -63,7 +63,7 @@ struct flow_pair {
 struct scene {
 	const char *name;
 	const char *intent;
-	bool tcp, udp;
+	bool tcp, udp, sctp;
 	int family;	 /* 0: both */
 	bool no_xdp_out; /* XDP can send out of no device */
 	bool no_source;	 /* the node has no address on its devices */

@@ -104,12 +104,12 @@ static const struct scene scenes[] = {
 	},
 	{
 		.name = "another protocol",
-		.intent = "SCTP has its ports where UDP has them, and is not carried.",
+		.intent = "DCCP has its ports where UDP has them, and is not carried.",
 		.udp = true,
 		.steps = { { NIC0,
-			     .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .proto = IPPROTO_SCTP) },
+			     .in = SEG(CLIENT, 40000, VIP, PORT_REMOTE, .proto = IPPROTO_DCCP) },
 			   { POD0,
-			     .in = SEG(POD, 40000, VIP, PORT_REMOTE, .proto = IPPROTO_SCTP) } },
+			     .in = SEG(POD, 40000, VIP, PORT_REMOTE, .proto = IPPROTO_DCCP) } },
 	},
 };
 

@@ -79,19 +79,28 @@ static bool is_rare(uint8_t proto, int af)
 	return is_ext(proto) || proto == IPPROTO_ICMPV6;
 }
 
+/* What the first chunk of an SCTP packet is like; DATA and all that is not named: ACK. */
+static const uint8_t chunk_flags[256] = {
+	[0] = 0x10, [1] = 0x02,	      [2] = 0x12,	  [3 ... 5] = 0x10,
+	[6] = 0x04, [7 ... 8] = 0x11, [9 ... 255] = 0x10,
+};
+
 static struct answer reference(const uint8_t *f, size_t len, int af)
 {
 	struct answer a = network(f, len, af);
 
 	if (a.result != PKT_OK)
 		return a;
-	if (a.proto != IPPROTO_TCP && a.proto != IPPROTO_UDP)
+	if (a.proto != IPPROTO_TCP && a.proto != IPPROTO_UDP && a.proto != IPPROTO_SCTP)
 		return says(is_rare(a.proto, af) ? PKT_RARE : PKT_OTHER);
-	if (len < a.l4 + (a.proto == IPPROTO_TCP ? 20u : 8u))
+	if (len < a.l4 + (a.proto == IPPROTO_TCP ? 20u : a.proto == IPPROTO_SCTP ? 16u : 8u))
 		return says(PKT_SHORT);
 	a.sport = get16(f + a.l4);
 	a.dport = get16(f + a.l4 + 2);
-	a.tcp_flags = a.proto == IPPROTO_TCP ? f[a.l4 + 13] : 0;
+	if (a.proto == IPPROTO_TCP)
+		a.tcp_flags = f[a.l4 + 13];
+	if (a.proto == IPPROTO_SCTP)
+		a.tcp_flags = chunk_flags[f[a.l4 + 12]];
 	return a;
 }
 
