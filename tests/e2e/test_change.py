@@ -5,6 +5,7 @@ import os
 import pytest
 from conftest import answers, made, settled
 from proc import eventually
+from statements import statement
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,7 @@ def test_direct_connection_after_one_by_service(cluster, backend, family):
     service.remove()
 
 
+@statement("V3", "an unchanged service is never missing, at changes, starts and ends", ("narud",))
 def test_load_over_every_file_change(cluster, family):
     """While other services come and go, requests to an untouched one do not fail."""
     front = cluster.web.front("ClusterIP", family)

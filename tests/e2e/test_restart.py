@@ -8,6 +8,7 @@ import time
 import pytest
 from conftest import answers, made, settled
 from proc import eventually, run
+from statements import statement
 
 SIGNALS = pytest.mark.parametrize("sig", (signal.SIGKILL, signal.SIGTERM), ids=("kill", "term"))
 
@@ -110,6 +111,7 @@ def test_maps_are_taken_over(cluster):
     assert hold.stop()["failed"] == 0
 
 
+@statement("V3", "an unchanged service is never missing, at changes, starts and ends", ("narud",))
 def test_crash_in_the_first_moments(cluster):
     """narud killed at any moment of its start leaves a state that traffic survives and that the
     next start takes over."""
