@@ -6,8 +6,8 @@ import pytest
 from statements import INSIDE, KINDS, OUTSIDE, PROTOS, statement
 
 EXTERNAL_LOCAL = {"externalTrafficPolicy": "Local"}
-KEPT = ("an address of outside is also kept when the endpoint is on the node that was asked: answers "
-        "pass there anyway, and the application learns who asks")
+KEPT = ("an address of outside is also kept when the endpoint is on the node that was asked: "
+        "answers pass there anyway, and the application learns who asks")
 
 
 def seen(path, service, kind, family, *options, n=8):
