@@ -39,6 +39,7 @@
 #define FILTER_HANDLE	0x6e617275
 
 static const char tcx[] = "tcx", clsact[] = "clsact", native[] = "native";
+static const char busy[] = "somebody else's XDP program is attached: TC only";
 
 static char *pin_path(const char *links, uint32_t ifindex, const char *what)
 {
@@ -225,7 +226,7 @@ const char *attach_xdp(struct attach *a, uint32_t ifindex, const char *why_not)
 	case 0:
 		return native;
 	case EBUSY:
-		return "somebody else's XDP program is attached: TC only";
+		return busy;
 	case EOPNOTSUPP:
 		return "the driver has no native XDP";
 	default:
@@ -236,6 +237,11 @@ const char *attach_xdp(struct attach *a, uint32_t ifindex, const char *why_not)
 bool attach_xdp_ok(const char *how)
 {
 	return how == native;
+}
+
+bool attach_xdp_may_change(const char *how)
+{
+	return how == busy;
 }
 
 void attach_detach(const char *links, uint32_t ifindex)

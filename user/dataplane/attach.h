@@ -25,6 +25,8 @@ bool attach_tc_ok(const char *how);
 /* "native", or a constant text that tells why not; whatever we had there is detached then. */
 const char *attach_xdp(struct attach *attach, uint32_t ifindex, const char *why_not);
 bool attach_xdp_ok(const char *how);
+/* Is it worth trying again when something changes on the device? */
+bool attach_xdp_may_change(const char *how);
 
 /* Forgets a device, whether it is still there or not. */
 void attach_detach(const char *links, uint32_t ifindex);

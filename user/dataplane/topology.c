@@ -108,10 +108,13 @@ static int attach_row(struct topology *t, struct topology_row *row)
 		if (!attach_tc_ok(row->tc) && row->tc != was)
 			log_warn("device %s: TC programs not attached: %s", row->dev.name, row->tc);
 	}
-	if (!row->xdp) {
+	if (!row->xdp || attach_xdp_may_change(row->xdp)) {
+		const char *was = row->xdp;
+
 		row->xdp = attach_xdp(t->attach, row->dev.ifindex, xdp_reason(t, &row->dev));
-		log_info("device %s: %s, tc %s, xdp %s", row->dev.name,
-			 row->dev.class == NARU_POD ? "pod" : "nic", row->tc, row->xdp);
+		if (row->xdp != was)
+			log_info("device %s: %s, tc %s, xdp %s", row->dev.name,
+				 row->dev.class == NARU_POD ? "pod" : "nic", row->tc, row->xdp);
 	}
 	return write_row(t, row);
 }
