@@ -2,13 +2,17 @@
 """Statements H: whom load balancers, kubelets and Prometheus ask whether this node serves."""
 import datetime
 import http.client
+import json
 
 import pytest
 from conftest import answers, made
+from objects import node as node_object
 from proc import entered, eventually
 from statements import statement
 
 NARUD = ("narud",)
+HEALTH_PORT = 32100
+WEIGHT = "X-Load-Balancing-Endpoint-Weight"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,92 @@ def get(place, addr, port, path="/"):
 def pods(rig):
     """One pod of each node."""
     return [node.pods[f"web{node.index}"] for node in rig.nodes]
+
+
+def health(rig, node, family):
+    """Status, weight and body of a node's healthCheckNodePort, asked from outside."""
+    got = get(rig.client, node.addr[family], HEALTH_PORT)
+    return got and (got[0], int(got[1][WEIGHT]), json.loads(got[2]))
+
+
+@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD)
+def test_h1_health_check_node_port(cluster, family):
+    """H1: 200 where ready endpoints are, and how many; else 503; at every address of the node;
+    terminating ones do not count; gone with the Service."""
+    first, second = cluster.nodes
+    one, other = pods(cluster)
+    service = cluster.service(f"checked{family}", one, kind="LoadBalancer",
+                              externalTrafficPolicy="Local", healthCheckNodePort=HEALTH_PORT)
+    body = {"service": {"namespace": "shop", "name": service.name}, "localEndpoints": 1,
+            "serviceProxyHealthy": True}
+    eventually(lambda: health(cluster, first, family) == (200, 1, body))
+    nobody = {**body, "localEndpoints": 0}
+    eventually(lambda: health(cluster, second, family) == (503, 0, nobody))
+    # From a pod, at the node's address on the pods' side.
+    assert get(one, first.gateway[family], HEALTH_PORT)[0] == 200
+    service.set(cluster.endpoint(one, ready=False, serving=True, terminating=True),
+                cluster.endpoint(other))
+    eventually(lambda: health(cluster, first, family) == (503, 0, nobody))
+    eventually(lambda: health(cluster, second, family) == (200, 1, body))
+    service.remove()
+    for node in cluster.nodes:
+        eventually(lambda n=node: health(cluster, n, family) is None)
+
+
+@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD)
+def test_h1_taken_port(cluster):
+    """H1: a port that somebody else has is an error of the Service, until it is free."""
+    node = cluster.nodes[0]
+    squatter = node.host.popen(["/usr/bin/python3", "-m", "http.server", str(HEALTH_PORT + 1)])
+    eventually(lambda: get(node.host, "127.0.0.1", HEALTH_PORT + 1))
+    service = cluster.service("squatted", pods(cluster)[0], kind="LoadBalancer",
+                              externalTrafficPolicy="Local", healthCheckNodePort=HEALTH_PORT + 1)
+
+    def complaints():
+        return [d for d in node.naructl_json("status")["diagnostics"]
+                if d["object"] == "Service shop/squatted" and
+                d["field"] == "spec.healthCheckNodePort"]
+
+    eventually(complaints)
+    eventually(lambda: answers(cluster.client, service, 4, kind="LoadBalancer"))
+    squatter.terminate()
+    squatter.wait()
+    eventually(lambda: not complaints())
+    assert WEIGHT in get(cluster.client, node.addr[6], HEALTH_PORT + 1)[1]
+    service.remove()
+    eventually(lambda: get(cluster.client, node.addr[6], HEALTH_PORT + 1) is None)
+
+
+def probes(rig, node, family):
+    """Status codes of /healthz and /livez, and what the first says."""
+    healthz, livez = (get(rig.client, node.addr[family], 10256, path)
+                      for path in ("/healthz", "/livez"))
+    told = json.loads(healthz[2])
+    for key in ("lastUpdated", "currentTime"):
+        datetime.datetime.fromisoformat(told[key].replace("Z", "+00:00"))
+    assert "nodeEligible" not in json.loads(livez[2])
+    return healthz[0], livez[0], told["nodeEligible"]
+
+
+@statement("H2", "/healthz fails on a node that is about to go, /livez does not", NARUD)
+@pytest.mark.parametrize("reason", ("taint", "deletion"))
+def test_h2_leaving_node(cluster, reason, family):
+    """H2: a node that is about to go is not for load balancers any more, but it lives."""
+    first, second = cluster.nodes
+    name = f"leaving-{reason}.yaml"
+    leaving = node_object(first.name, first.addr.values(), list(first.pod_cidr.values()))
+    if reason == "taint":
+        leaving["spec"]["taints"] = [{"key": "ToBeDeletedByClusterAutoscaler", "value": "1",
+                                      "effect": "NoSchedule"}]
+    else:
+        leaving["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z"
+    assert probes(cluster, first, family) == (200, 200, True)
+    # The last definition by file name is the one in force.
+    cluster.manifests.put(name, leaving)
+    eventually(lambda: probes(cluster, first, family) == (503, 200, False))
+    assert probes(cluster, second, family) == (200, 200, True)
+    cluster.manifests.remove(name)
+    eventually(lambda: probes(cluster, first, family) == (200, 200, True))
 
 
 def metrics(rig, node):

@@ -2,7 +2,8 @@
 /*
  * healthCheckNodePorts of Services of type LoadBalancer whose externalTrafficPolicy is Local. An
  * endpoint counts once, however many ports and slices have it, and only while it is ready: load
- * balancers shall turn away before the last one ends. compile.c calls it.
+ * balancers shall turn away before the last one ends. A pod has an address in each family, so the
+ * family that has more of them counts the pods. compile.c calls it.
  */
 #include "compile/healths.h"
 
@@ -17,13 +18,15 @@ static int addr_rank(const void *a, const void *b)
 	return addr_compare(a, b);
 }
 
-static size_t count_local(const struct service *service, const struct slices *slices)
+static size_t count_local(const struct service *service, const struct slices *slices, int family)
 {
 	const struct endpoint_slice *const *slice;
 	_cleanup_(mem_freep) struct addr *addrs = NULL;
 	size_t n_slices = slices_of(slices, &service->object, &slice), n = 0, cap = 0, count = 0;
 
 	for (size_t i = 0; i < n_slices; i++) {
+		if (slice[i]->family != family)
+			continue;
 		for (size_t j = 0; j < slice[i]->n_endpoints; j++) {
 			const struct slice_endpoint *ep = &slice[i]->endpoints[j];
 
@@ -59,6 +62,7 @@ static void add_health(const struct service *service, const struct slices *slice
 {
 	const uint16_t port = service->health_check_port;
 	const struct plan_health *other = find_port(plan, owner, port);
+	size_t four = count_local(service, slices, 4), six = count_local(service, slices, 6);
 
 	if (other) {
 		problem_add(&plan->diags, DIAG_ERROR, &service->object, "spec.healthCheckNodePort",
@@ -70,7 +74,7 @@ static void add_health(const struct service *service, const struct slices *slice
 		.namespace = mem_strdup(service->object.namespace),
 		.name = mem_strdup(service->object.name),
 		.port = port,
-		.local_ready = count_local(service, slices),
+		.local_ready = four > six ? four : six,
 	};
 	owner[port] = (uint32_t)plan->n_healths;
 }

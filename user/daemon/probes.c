@@ -57,6 +57,8 @@ void probes_open(struct daemon *daemon, void (*changed)(void *arg))
 	const char *listen = daemon->options->healthz;
 	const struct health_config config = {
 		.loop = daemon->loop,
+		.cidrs = daemon->options->nodeport_addresses.cidrs.items,
+		.n_cidrs = daemon->options->nodeport_addresses.cidrs.n,
 		.serves = serves,
 		.changed = changed,
 		.arg = daemon,

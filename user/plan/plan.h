@@ -62,7 +62,7 @@ struct plan_health {
 	char *namespace;
 	char *name;
 	uint16_t port;
-	size_t local_ready; /* endpoints of this node, over all ports and families */
+	size_t local_ready; /* endpoints of this node, over all ports */
 };
 
 struct plan {
