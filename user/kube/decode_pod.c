@@ -13,6 +13,8 @@
 #define CONTAINERS_MAX 4096
 #define PORTS_MAX      20000
 #define IPS_MAX	       16
+/* Of all containers; each is compared with those before it. */
+#define HOST_PORTS_MAX 1024
 
 /* ---- ports ---------------------------------------------------------------------------------- */
 
@@ -239,7 +241,9 @@ void decode_pod_finish(struct decode *d, struct object *object)
 	struct pod *pod = (struct pod *)object;
 	size_t n = 0;
 
-	(void)d;
+	if (pod->n_ports > HOST_PORTS_MAX)
+		decode_error(d, "has %zu hostPorts, at most %d are allowed", pod->n_ports,
+			     HOST_PORTS_MAX);
 	for (size_t i = 0; i < pod->n_ips; i++)
 		if (!addr_is_zero(&pod->ips[i]))
 			pod->ips[n++] = pod->ips[i];

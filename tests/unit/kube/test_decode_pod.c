@@ -90,6 +90,23 @@ static void a_pod_has_ports_of_containers_and_sidecars(void **state)
 	load_fini(&loads[1]);
 }
 
+static void a_pod_has_not_too_many_host_ports(void **state)
+{
+	_cleanup_(str_fini) struct str text = { 0 };
+	struct load load;
+
+	(void)state;
+	str_addf(&text, POD PORTS);
+	for (int i = 1; i <= 1025; i++)
+		str_addf(&text, "{containerPort: 1, hostPort: %d},", i);
+	str_addf(&text, "]}]}\n");
+	load = load_yaml(text.buf);
+	assert_diags(&load, "f:1: error: Pod default/p: has 1025 hostPorts, at most 1024 are "
+			    "allowed");
+	assert_int_equal(load.n, 0);
+	load_fini(&load);
+}
+
 /* Rows: metadata besides the name, the word and the UID that come of it. */
 static void a_pod_may_opt_out(void **state)
 {
@@ -127,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_say_what_is_wrong),
 		cmocka_unit_test(a_pod_has_ports_of_containers_and_sidecars),
+		cmocka_unit_test(a_pod_has_not_too_many_host_ports),
 		cmocka_unit_test(a_pod_may_opt_out),
 	};
 
