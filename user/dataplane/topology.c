@@ -249,14 +249,12 @@ static size_t unique(struct netlink_addr *addrs, size_t n)
 	return kept;
 }
 
-static int write_addr(const struct topology *t, const struct netlink_addr *addr)
+static int write_addr(const struct topology *t, const struct topology_addr *addr)
 {
-	struct naru_node_addr value = { .ifindex = addr->ifindex, .node_port = 1 };
-
-	return bpf_map_update_elem(t->load->maps.node_addr, addr->addr.byte, &value, BPF_ANY);
+	return bpf_map_update_elem(t->load->maps.node_addr, addr->addr.byte, &addr->value, BPF_ANY);
 }
 
-static int remove_addr(const struct topology *t, const struct netlink_addr *addr)
+static int remove_addr(const struct topology *t, const struct topology_addr *addr)
 {
 	int r = bpf_map_delete_elem(t->load->maps.node_addr, addr->addr.byte);
 
@@ -264,21 +262,69 @@ static int remove_addr(const struct topology *t, const struct netlink_addr *addr
 	return r == -ENOENT ? 0 : r;
 }
 
-static int add_addr(const struct topology *t, const struct netlink_addr *addr)
+static int add_addr(const struct topology *t, const struct topology_addr *addr)
 {
 	filter_hold(t->filter, FILTER_FRONT, 0, 0, &addr->addr);
 	return write_addr(t, addr);
 }
 
+/* Rows are sorted: the node's first address of a family is the one that it sends from on its first
+ * device towards the network. */
+static bool is_primary(const struct topology *t, const struct addr *addr)
+{
+	bool v4 = addr_family(addr) == 4;
+
+	for (size_t i = 0; i < t->n_rows; i++) {
+		const struct devices_row *dev = &t->rows[i].dev;
+
+		if (dev->nic && (v4 ? dev->has_src4 : dev->has_src6))
+			return !addr_compare(addr, v4 ? &dev->src4 : &dev->src6);
+	}
+	return false;
+}
+
+static bool serves_node_ports(const struct topology *t, const struct addr *addr)
+{
+	const struct dataplane_config *config = t->config;
+	bool all = !config->nodeport_primary;
+
+	for (size_t i = 0; i < config->n_nodeport_cidrs; i++) {
+		if (addr_family(&config->nodeport_cidrs[i].addr) != addr_family(addr))
+			continue;
+		if (cidr_contains(&config->nodeport_cidrs[i], addr))
+			return true;
+		all = false;
+	}
+	return all || (config->nodeport_primary && is_primary(t, addr));
+}
+
+/* What the node has now. */
+static size_t list_addrs(const struct topology *t, const struct netlink_snapshot *net,
+			 struct topology_addr **ret_addrs)
+{
+	_cleanup_(mem_freep) struct netlink_addr *found = NULL;
+	size_t n = devices_node_addrs(net, &found);
+	struct topology_addr *addrs;
+
+	n = unique(found, n);
+	n = n < NARU_NODE_ADDRS_MAX ? n : NARU_NODE_ADDRS_MAX;
+	addrs = mem_array(n, sizeof(*addrs));
+	for (size_t i = 0; i < n; i++) {
+		addrs[i].addr = found[i].addr;
+		addrs[i].value.ifindex = found[i].ifindex;
+		addrs[i].value.node_port = serves_node_ports(t, &found[i].addr);
+	}
+	*ret_addrs = addrs;
+	return n;
+}
+
 /* Both lists are sorted: one walk. */
 static int refresh_addrs(struct topology *t, const struct netlink_snapshot *net)
 {
-	struct netlink_addr *now;
-	size_t n = devices_node_addrs(net, &now), i = 0, j = 0;
+	struct topology_addr *now;
+	size_t n = list_addrs(t, net, &now), i = 0, j = 0;
 	int r = 0;
 
-	n = unique(now, n);
-	n = n < NARU_NODE_ADDRS_MAX ? n : NARU_NODE_ADDRS_MAX;
 	while (i < t->n_addrs || j < n) {
 		int order = i == t->n_addrs ? 1
 			    : j == n	    ? -1
@@ -289,11 +335,11 @@ static int refresh_addrs(struct topology *t, const struct netlink_snapshot *net)
 			w = remove_addr(t, &t->addrs[i]);
 		else if (order > 0)
 			w = add_addr(t, &now[j]);
-		else if (t->addrs[i].ifindex != now[j].ifindex)
+		else if (memcmp(&t->addrs[i].value, &now[j].value, sizeof(now[j].value)))
 			w = write_addr(t, &now[j]);
 		/* Not as it should be: the next refresh is to write it. */
 		if (w && order >= 0)
-			now[j].ifindex = 0;
+			now[j].value.ifindex = 0;
 		i += order <= 0;
 		j += order >= 0;
 		r = r ? r : w;
@@ -332,8 +378,9 @@ int topology_refresh(struct topology *t)
 	t->failed = r != 0;
 	if (r)
 		return log_err(r, "read links, addresses and routes");
-	r = t->config->l4 ? refresh_addrs(t, &net) : 0;
-	w = refresh_devices(t, &net);
+	/* The node's first address is one of its devices' sources. */
+	r = refresh_devices(t, &net);
+	w = t->config->l4 ? refresh_addrs(t, &net) : 0;
 	if (!t->started)
 		note_absent(t, &net);
 	t->started = true;
@@ -451,6 +498,12 @@ static void restore_rows(struct topology *t)
 	}
 }
 
+static int by_address(const void *a, const void *b)
+{
+	return addr_compare(&((const struct topology_addr *)a)->addr,
+			    &((const struct topology_addr *)b)->addr);
+}
+
 static void restore_addrs(struct topology *t)
 {
 	struct naru_addr key, *last = NULL;
@@ -458,16 +511,15 @@ static void restore_addrs(struct topology *t)
 	t->addrs = mem_array(NARU_NODE_ADDRS_MAX, sizeof(*t->addrs));
 	while (t->n_addrs < NARU_NODE_ADDRS_MAX &&
 	       !bpf_map_get_next_key(t->load->maps.node_addr, last, &key)) {
-		struct netlink_addr *addr = &t->addrs[t->n_addrs++];
-		struct naru_node_addr value = {};
+		struct topology_addr *addr = &t->addrs[t->n_addrs++];
 
-		bpf_map_lookup_elem(t->load->maps.node_addr, &key, &value);
-		addr->ifindex = value.ifindex;
+		bpf_map_lookup_elem(t->load->maps.node_addr, &key, &addr->value);
 		addr->addr = encode_addr(key.addr, 16);
 		filter_hold(t->filter, FILTER_FRONT, 0, 0, &addr->addr);
 		last = &key;
 	}
-	t->n_addrs = unique(t->addrs, t->n_addrs);
+	if (t->n_addrs)
+		qsort(t->addrs, t->n_addrs, sizeof(*t->addrs), by_address);
 }
 
 void topology_restore(struct topology *t)

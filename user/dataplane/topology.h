@@ -25,6 +25,12 @@ struct topology_row {
 	bool alive;
 };
 
+/* An address of the node, as `node_addr` has it. */
+struct topology_addr {
+	struct addr addr;
+	struct naru_node_addr value; /* ifindex 0: not as it should be */
+};
+
 struct topology {
 	const struct load *load;
 	struct attach *attach;
@@ -33,7 +39,7 @@ struct topology {
 	bool vips; /* without layer 4 programs are attached to NICs only while there are VIPs */
 	struct topology_row *rows; /* sorted by ifindex */
 	size_t n_rows;
-	struct netlink_addr *addrs; /* as in the map, sorted by address */
+	struct topology_addr *addrs; /* sorted by address */
 	size_t n_addrs;
 	bool planned; /* a plan has been seen */
 	bool started; /* the network has been looked at */
