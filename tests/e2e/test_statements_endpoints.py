@@ -58,7 +58,7 @@ def test_e3_unready(path, family, proto):
 @statement("E4", "hints: of this node, else of its zone, if every ready endpoint has one")
 @PROTOS
 def test_e4_hints(path, family, proto):
-    """All or nothing, for each kind of hint; the Local policy takes none."""
+    """All or nothing, for each kind of hint."""
     def hinted(pod, *nodes, zones=()):
         return path.rig.endpoint(pod).hint([n.name for n in nodes],
                                            [f"zone-{n.name}" for n in zones])
