@@ -88,6 +88,7 @@ static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u3
 	if (why != NARU_C_MAX)
 		return ingress_drop(why);
 	f = flow_core(value, af);
+	stat_packet(ctx, p, f);
 	if (af == AF_INET ? rewrite_ip4(ctx, FLOW_ENTRY_ADDRS(value), f->addr_delta,
 					f->road == NARU_REDIRECT)
 			  : rewrite_ip6(ctx, FLOW_ENTRY_ADDRS(value), f->road == NARU_REDIRECT))
