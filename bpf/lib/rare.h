@@ -90,7 +90,7 @@ static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u3
 	void *value;
 
 	if (frag_recall(p, id, af)) {
-		if (filter_addr(hook == NARU_INGRESS ? p->t.daddr : p->t.saddr, hook, af))
+		if (filter_addr(&p->t, hook, af))
 			count(NARU_C_FRAGMENT_LOST);
 		return TC_ACT_UNSPEC;
 	}
@@ -131,7 +131,7 @@ static __always_inline int rare(struct __sk_buff *ctx, struct pkt *p, __u8 hook,
 	kind = pkt_parse_rare(ctx_data(ctx), ctx_end(ctx), p, &id, af);
 	switch (kind) {
 	case PKT_K_FIRST:
-		if (filter_addr(hook == NARU_INGRESS ? p->t.daddr : p->t.saddr, hook, af))
+		if (filter_addr(&p->t, hook, af))
 			frag_note(p, id, af);
 		return RARE_PLAIN;
 	case PKT_K_PLAIN:

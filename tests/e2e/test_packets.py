@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What belongs to flows without being a plain packet of TCP or UDP: errors by which senders find out
-how large packets may be, and fragments.
+"""What belongs to flows without being a plain packet of TCP or UDP: errors by which senders find
+out how large packets may be, and fragments.
 
-Pods and a client sit behind a link of 1300 bytes that their own devices know nothing of, so only an
-error that finds its way back through the service can tell the sender. Pods do so for the time of a
-test only: a bridge takes the least MTU of its ports, and with br_netfilter then loses fragments.
+Pods and a client sit behind a link of 1300 bytes that their own devices know nothing of, so only
+an error that finds its way back through the service can tell the sender. Pods do so for the time
+of a test only: a bridge takes the least MTU of its ports, and with br_netfilter then loses
+fragments.
 """
 import contextlib
 import hashlib
@@ -112,7 +113,8 @@ def served(netns):
 def build_far(rig):
     """A client behind the client, by a link of SMALL that its own end calls 1500."""
     netns = rig.make_netns("far")
-    ip(rig.client.netns, f"link add far mtu {SMALL} type veth peer name eth0 mtu 1500 netns {netns}",
+    ip(rig.client.netns,
+       f"link add far mtu {SMALL} type veth peer name eth0 mtu 1500 netns {netns}",
        "link set far up", "addr add 192.168.88.1/24 dev far", "addr add fd88::1/64 dev far nodad")
     ip(netns, "link set eth0 up", f"addr add {FAR[4]}/24 dev eth0",
        f"addr add {FAR[6]}/64 dev eth0 nodad", "route add default via 192.168.88.1",
