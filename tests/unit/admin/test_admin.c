@@ -415,7 +415,7 @@ static void test_woken_stream(void **state)
 	say(fd, GET("/wait"));
 	wait_for_streams(1);
 	for (int i = 1; i <= 3; i++) {
-		const char *at = piece;
+		const char *at;
 		int heard = 0;
 
 		other = dial(*state);
