@@ -58,12 +58,12 @@ static __always_inline enum first_result ingress_first(CTX *ctx, const struct tu
 		return r;
 	for (int i = 0; i < 2; i++) {
 		r = af == AF_INET ? ingress_insert4(ctx, t) : ingress_insert6(ctx, t);
-		if (r != FIRST_FULL)
+		if (r != FIRST_FULL && r != FIRST_SHARE)
 			return r;
 		if (i || !(af == AF_INET ? ingress_reclaim4(now) : ingress_reclaim6(now)))
 			break;
 	}
-	count(NARU_C_FLOWS_FULL);
+	count(r == FIRST_SHARE ? NARU_C_SHARE : NARU_C_FLOWS_FULL);
 	return FIRST_DROP;
 }
 
