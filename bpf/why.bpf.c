@@ -29,7 +29,7 @@ static __always_inline int dial(const struct socket_peer *to, const int af)
 
 	if (!service) {
 		trace_seen(NARU_TRACE_MISS);
-		return filter_closed(to->addr, af) && socket_is_closed(to->addr, af)
+		return filter_closed(to->addr, af) && service_is_closed(to->addr, af)
 			       ? refuse(NARU_C_SOCK_REFUSED)
 			       : WHY_PASS;
 	}

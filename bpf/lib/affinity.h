@@ -56,7 +56,9 @@ static __always_inline struct naru_endpoint *affinity_find(const struct naru_svc
 	struct naru_affinity *was = bpf_map_lookup_elem(&affinity, key);
 	struct naru_endpoint *ep;
 
-	if (!was || now - was->seen > service->affinity || !affinity_in_set(set, was))
+	/* Ticks may differ by one between CPUs. */
+	if (!was || (__s32)(now - was->seen) > (__s32)service->affinity ||
+	    !affinity_in_set(set, was))
 		return NULL;
 	*ret_id = was->ep;
 	ep = bpf_map_lookup_elem(&endpoint, ret_id);

@@ -7,7 +7,7 @@
 static __always_inline int count_is_loss(const enum naru_counter id)
 {
 	return id < (enum naru_counter)NARU_C_DROPS || id == NARU_C_REJECTED ||
-	       id == NARU_C_SOCK_REFUSED;
+	       id == NARU_C_SOCK_REFUSED || id == NARU_C_CLOSED_PORT;
 }
 
 static __always_inline void count(const enum naru_counter id)

@@ -19,18 +19,19 @@ static __always_inline int filter_half(const struct naru_filter_half *half, __u8
 	       filter_bit(half->addrs, naru_addr_bit(addr, PKT_WORDS(af)));
 }
 
-/* A packet that comes in: to a frontend, to a port that source translation gave out, or, when
- * flows bypass the stack, from an endpoint. */
+/* A packet that comes in: to a frontend, to any port of a ClusterIP, to a port that source
+ * translation gave out, or, when flows bypass the stack, from an endpoint. */
 static __always_inline int filter_ingress(const struct tuple *t, const int af)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, bit = naru_addr_bit(t->daddr, PKT_WORDS(af));
 	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
 
 	if (!f)
 		return 0;
-	if (filter_bit(f->front.ports[t->proto == NARU_UDP], t->dport) ||
-	    (t->dport >= cfg.snat_min && t->dport <= cfg.snat_max)) {
-		if (filter_bit(f->front.addrs, naru_addr_bit(t->daddr, PKT_WORDS(af))))
+	if (filter_bit(f->front.addrs, bit)) {
+		if (filter_bit(f->front.ports[t->proto == NARU_UDP], t->dport) ||
+		    (t->dport >= cfg.snat_min && t->dport <= cfg.snat_max) ||
+		    filter_bit(f->closed, bit))
 			return 1;
 	}
 	return cfg.bypass_netfilter && filter_half(&f->back, t->proto, t->sport, t->saddr, af);
@@ -45,19 +46,15 @@ static __always_inline int filter_egress(const struct tuple *t, const int af)
 	return f && filter_half(&f->back, t->proto, t->sport, t->saddr, af);
 }
 
-/* The addresses alone, as far as the filters of the hooks look at them. */
-static __always_inline int filter_addr(const struct tuple *t, __u8 hook, const int af)
+/* The address alone: of a frontend or the node where packets come in, of an endpoint where they
+ * leave. */
+static __always_inline int filter_addr(const __u32 *addr, __u8 hook, const int af)
 {
 	__u32 zero = 0;
 	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
 
-	if (!f)
-		return 0;
-	if (hook == NARU_INGRESS &&
-	    filter_bit(f->front.addrs, naru_addr_bit(t->daddr, PKT_WORDS(af))))
-		return 1;
-	return (hook == NARU_EGRESS || cfg.bypass_netfilter) &&
-	       filter_bit(f->back.addrs, naru_addr_bit(t->saddr, PKT_WORDS(af)));
+	return f && filter_bit(hook == NARU_INGRESS ? f->front.addrs : f->back.addrs,
+			       naru_addr_bit(addr, PKT_WORDS(af)));
 }
 
 /* What a socket wants to reach. */

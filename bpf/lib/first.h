@@ -8,6 +8,8 @@
  * send on by itself; it leaves all others to TC.
  */
 #pragma once
+#include "affinity.h"
+#include "filter.h"
 #include "hash.h"
 #include "nexthop.h"
 #include "rewrite.h"
@@ -22,9 +24,8 @@ enum first_result {
 	FIRST_CHOSEN, /* it is known what becomes of it */
 	FIRST_MADE,   /* the entries are there */
 	FIRST_REJECT,
-	FIRST_DROP,  /* counted */
-	FIRST_SHARE, /* no room for this service: likewise */
-	FIRST_FULL,  /* no room: worth another try after flow_reclaim() */
+	FIRST_DROP, /* counted */
+	FIRST_FULL, /* no room: worth another try after flow_reclaim() */
 };
 
 /* A flow about to be made, and room to make it in: a program has 512 bytes of stack in all. */
@@ -308,8 +309,6 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 
 	if (!new)
 		return FIRST_FULL;
-	if (!share_left(new->f.svc, af))
-		return FIRST_SHARE;
 	r = first_reply(ctx, t, new, af);
 	if (r == FIRST_COUNTED)
 		return FIRST_DROP;
@@ -322,7 +321,6 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 	r = first_put_client(t, new, af);
 	if (!r) {
 		count(NARU_C_FLOW_NEW);
-		share_add(new->f.svc, 1, af);
 		new->made = 1;
 		return FIRST_MADE;
 	}
@@ -331,6 +329,58 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 	if (r != -FLOW_EEXIST || new->f.flags & NARU_F_SNAT)
 		flow_delete(&new->reply, first_reply_hook(new), af);
 	return r == -FLOW_EEXIST ? FIRST_MADE : FIRST_FULL;
+}
+
+/* No service has the port. */
+static __always_inline enum first_result first_stranger(const struct tuple *t, const int af)
+{
+	if (CTX_IS_XDP || !filter_closed(t->daddr, af) || !service_is_closed(t->daddr, af))
+		return FIRST_PASS;
+	trace_service(NULL, NULL, 0);
+	count(NARU_C_CLOSED_PORT);
+	return FIRST_REJECT;
+}
+
+/* Why the client gets no endpoint, or FIRST_CHOSEN. XDP leaves the verdict to TC, which knows
+ * frames to other machines. */
+static __always_inline enum first_result first_admit(const struct naru_svc *service,
+						     const struct naru_set *set,
+						     const struct tuple *t, const int af)
+{
+	if (!service_admits(service, t->saddr, af)) {
+		if (CTX_IS_XDP)
+			return FIRST_PASS;
+		count(NARU_C_SOURCE_RANGE);
+		return FIRST_DROP;
+	}
+	if (set->count)
+		return FIRST_CHOSEN;
+	if (CTX_IS_XDP)
+		return FIRST_PASS;
+	count(set->on_empty == NARU_REJECT ? NARU_C_REJECTED : NARU_C_NO_LOCAL_ENDPOINT);
+	return set->on_empty == NARU_REJECT ? FIRST_REJECT : FIRST_DROP;
+}
+
+/* Fills the flow with the endpoint; NULL is counted. */
+static __always_inline struct naru_endpoint *first_choose(const struct tuple *t, struct first *new,
+							  const struct naru_svc *service,
+							  const struct naru_set *set, const int af)
+{
+	__u8 client[16] __attribute__((aligned(8)));
+	struct naru_endpoint *ep;
+
+	__builtin_memset(&new->f, 0, sizeof(new->f));
+	new->made = 0;
+	new->hash = hash_tuple(t, cfg.hash_seed, af);
+	new->f.svc = service->id;
+	pkt_map_addr(client, t->saddr, af);
+	ep = affinity_choose(service, set, client, new->hash, &new->f.ep);
+	if (!ep)
+		return NULL;
+	__builtin_memcpy(&new->to, t, sizeof(new->to));
+	service_endpoint_addr(ep, new->to.daddr, af);
+	new->to.dport = ep->port;
+	return ep;
 }
 
 /* Chooses what becomes of the flow; FIRST_CHOSEN leaves it in `scratch` for first_insert(). */
@@ -342,34 +392,25 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
 	struct naru_endpoint *ep;
 	struct naru_device *dev;
+	enum first_result r;
 	struct naru_set *set;
 	int pod;
 
-	if (!service || !new)
+	if (!new)
 		return FIRST_PASS;
 	dev = bpf_map_lookup_elem(&device, &ifindex);
 	pod = dev && dev->class == NARU_POD;
 	/* A port of a bridge is not addressed itself, so pods' devices cannot tell. */
 	if (!CTX_IS_XDP && !pod && ctx_is_others(ctx, &new->f))
 		return FIRST_PASS;
+	if (!service)
+		return first_stranger(t, af);
 	set = pod ? &service->internal : &service->external;
 	trace_service(service, set, pod);
-	if (!set->count) {
-		if (CTX_IS_XDP)
-			return FIRST_PASS;
-		count(set->on_empty == NARU_REJECT ? NARU_C_REJECTED : NARU_C_NO_LOCAL_ENDPOINT);
-		return set->on_empty == NARU_REJECT ? FIRST_REJECT : FIRST_DROP;
-	}
-	__builtin_memset(&new->f, 0, sizeof(new->f));
+	r = first_admit(service, set, t, af);
+	if (r != FIRST_CHOSEN)
+		return r;
 	new->now = now;
-	new->made = 0;
-	new->hash = hash_tuple(t, cfg.hash_seed, af);
-	new->f.svc = service->id;
-	ep = service_choose(set, new->hash, &new->f.ep);
-	if (!ep)
-		return FIRST_DROP;
-	__builtin_memcpy(&new->to, t, sizeof(new->to));
-	service_endpoint_addr(ep, new->to.daddr, af);
-	new->to.dport = ep->port;
-	return first_road(ctx, t, new, ep, pod, af);
+	ep = first_choose(t, new, service, set, af);
+	return ep ? first_road(ctx, t, new, ep, pod, af) : FIRST_DROP;
 }

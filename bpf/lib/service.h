@@ -9,11 +9,21 @@
 #include "maps.h"
 #include "pkt.h"
 
+/* The NodePort or hostPort that an address of this node has, where `key` names no address. */
+static __always_inline struct naru_svc *service_find_any(const struct naru_svc_key *key,
+							 const struct naru_node_addr *at)
+{
+	struct naru_svc *found = bpf_map_lookup_elem(&svc, key);
+
+	return found && found->kind == NARU_NODE_PORT && !at->node_port ? NULL : found;
+}
+
 /* The frontend of an address and port, or the NodePort of an address of this node, or NULL. */
 static __always_inline struct naru_svc *service_find(const __u32 *addr, __u16 port, __u8 proto,
 						     const int af)
 {
 	struct naru_svc_key key __attribute__((aligned(8))) = {};
+	struct naru_node_addr *at;
 	struct naru_svc *found;
 
 	pkt_map_addr(key.addr, addr, af);
@@ -23,10 +33,36 @@ static __always_inline struct naru_svc *service_find(const __u32 *addr, __u16 po
 	found = bpf_map_lookup_elem(&svc, &key);
 	if (found)
 		return found;
-	if (!bpf_map_lookup_elem(&node_addr, key.addr))
+	at = bpf_map_lookup_elem(&node_addr, key.addr);
+	if (!at)
 		return NULL;
 	__builtin_memset(key.addr, 0, sizeof(key.addr));
-	return bpf_map_lookup_elem(&svc, &key);
+	return service_find_any(&key, at);
+}
+
+/* True when the address is a ClusterIP whose ports without a service refuse. */
+static __always_inline int service_is_closed(const __u32 *addr, const int af)
+{
+	struct naru_svc_key key __attribute__((aligned(8))) = {};
+
+	pkt_map_addr(key.addr, addr, af);
+	key.family = af == AF_INET ? 4 : 6;
+	return bpf_map_lookup_elem(&svc, &key) != NULL;
+}
+
+/* True when the client's address is in the service's source ranges, if it has any. */
+static __always_inline int service_admits(const struct naru_svc *service, const __u32 *client,
+					  const int af)
+{
+	struct naru_range_key key __attribute__((aligned(8))) = {};
+
+	if (!service->ranged)
+		return 1;
+	trace_seen(NARU_TRACE_RANGED);
+	key.prefixlen = 8 * (sizeof(key) - sizeof(key.prefixlen));
+	key.svc = service->id;
+	pkt_map_addr(key.addr, client, af);
+	return bpf_map_lookup_elem(&source_range, &key) != NULL;
 }
 
 /* The endpoint of a set, which is not empty, for a hash. NULL is counted. */

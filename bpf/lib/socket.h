@@ -89,16 +89,6 @@ static __always_inline struct naru_svc *socket_find_any(const struct socket_peer
 	return bpf_map_lookup_elem(&svc, &key);
 }
 
-/* True when the address is a ClusterIP, and the port no service's. */
-static __always_inline int socket_is_closed(const __u32 *addr, const int af)
-{
-	struct naru_svc_key key __attribute__((aligned(8))) = {};
-
-	pkt_map_addr(key.addr, addr, af);
-	key.family = af == AF_INET ? 4 : 6;
-	return bpf_map_lookup_elem(&svc, &key) != NULL;
-}
-
 /* True in a pod that does not want its sockets translated. Costs nothing while there is none. */
 static __always_inline int socket_is_off(void)
 {
@@ -172,7 +162,7 @@ static __always_inline struct naru_svc *socket_service(const struct socket_peer 
 /* No service: refused at a port that a ClusterIP has not. */
 static __always_inline int socket_stranger(const struct socket_peer *to, int node, const int af)
 {
-	if (!filter_closed(to->addr, af) || !socket_is_closed(to->addr, af))
+	if (!filter_closed(to->addr, af) || !service_is_closed(to->addr, af))
 		return 1;
 	if (!node && socket_is_off())
 		return 1;

@@ -70,6 +70,13 @@ static __always_inline void trace_choice(__u32 hash, __u32 slot, __u32 index, __
 	}
 }
 
+/* The endpoint that affinity has kept. */
+static __always_inline void trace_stuck(__u32 ep)
+{
+	TRACE(t, NARU_TRACE_STUCK)
+	t->ep = ep;
+}
+
 /* What becomes of the packet. */
 static __always_inline void trace_flow(const struct naru_flow *f, const __u32 *addrs, const int af)
 {
@@ -84,13 +91,6 @@ static __always_inline void trace_flow(const struct naru_flow *f, const __u32 *a
 		pkt_map_addr(t->saddr, addrs, af);
 		pkt_map_addr(t->daddr, addrs + PKT_WORDS(af), af);
 	}
-}
-
-/* Affinity's choice. */
-static __always_inline void trace_stuck(__u32 ep)
-{
-	TRACE(t, NARU_TRACE_STUCK)
-	t->ep = ep;
 }
 
 static __always_inline void trace_nexthop(int result, __u32 ifindex)

@@ -12,7 +12,6 @@
 	  "the Local policy allows no endpoint of this node")                                      \
 	X(SOURCE_RANGE, source_range, "the client is in none of the service's source ranges")      \
 	X(FLOWS_FULL, flows_full, "the flow map is full: new flow refused")                        \
-	X(SHARE, service_share, "the flow map fills up and the service has its share of it")       \
 	X(SNAT_EXHAUSTED, snat_exhausted, "no free source port towards this endpoint")             \
 	X(NO_ROUTE, no_route, "the routing table has no way to the next hop")                      \
 	X(NO_SOURCE, no_source, "no address of this node to send from")                            \
@@ -29,6 +28,7 @@
 	X(FLOW_NEW, flows_created, "flows created")                                                \
 	X(FLOW_RECLAIMED, flows_reclaimed, "expired entries reclaimed in the kernel")              \
 	X(REJECTED, rejected, "new flows refused: the service has no endpoint")                    \
+	X(CLOSED_PORT, closed_port, "new flows refused: no service of the ClusterIP has the port") \
 	X(NEIGH_PENDING, neigh_pending, "packets whose next hop had no link address yet")          \
 	X(SOCK_TRANSLATED, sockets_translated, "socket operations translated to an endpoint")      \
 	X(SOCK_REFUSED, sockets_refused, "socket operations refused: no endpoint")                 \

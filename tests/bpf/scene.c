@@ -148,7 +148,7 @@ static size_t build_reset(const struct packet *syn, int family, uint8_t *ret_fra
 	return packet_build(&rst, family, ret_frame);
 }
 
-/* The headers are quoted, without TCP's options (RFC 792 and RFC 4443 allow more). */
+/* The network headers and eight bytes are quoted (RFC 792, RFC 4443 allow more). */
 static size_t build_answer(const struct packet *p, const struct step *step, int family,
 			   uint8_t *ret_frame)
 {
@@ -157,11 +157,9 @@ static size_t build_answer(const struct packet *p, const struct step *step, int 
 	};
 	uint8_t about[PACKET_MAX];
 	size_t len = packet_build(p, family, about);
-	/* Of SCTP's common header and its chunk the former. */
-	size_t behind = p->padding + p->payload +
-			(p->proto == IPPROTO_TCP    ? p->options
-			 : p->proto == IPPROTO_SCTP ? 20
-						    : 0);
+	size_t transport = p->proto == IPPROTO_TCP    ? 20u + p->options
+			   : p->proto == IPPROTO_SCTP ? 32
+						      : 8;
 
 	if (step->told)
 		outer.src = world_source(step->at);
@@ -170,7 +168,7 @@ static size_t build_answer(const struct packet *p, const struct step *step, int 
 				    .kind = step->told ? step->told : PORT_CLOSED,
 				    .word = step->word,
 				    .about = about,
-				    .quoted = len - behind - 14,
+				    .quoted = len - p->padding - p->payload - transport - 14 + 8,
 			    },
 			    ret_frame);
 }

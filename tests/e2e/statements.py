@@ -87,9 +87,10 @@ class Path:
         """Waits until new flows are refused."""
         eventually(lambda: self.errors(service, kind, family, *options) == {"ECONNREFUSED"})
 
-    def dropped(self, service, kind, family, *options):
-        """Waits until new flows get no answer; a socket is told that there is no way."""
-        wanted = {"EHOSTUNREACH"} if self.name in ("node", "pod") else {"timeout"}
+    def dropped(self, service, kind, family, *options, sockets=("node", "pod")):
+        """Waits until new flows get no answer; a socket that is translated is told that there is no
+        way."""
+        wanted = {"EHOSTUNREACH"} if self.name in sockets else {"timeout"}
         eventually(lambda: self.errors(service, kind, family, *options) == wanted)
 
     def address(self, place, family):

@@ -2,8 +2,9 @@
 """Statements A: which addresses and ports are a service's. See statements.py."""
 import copy
 
+import pytest
 from proc import eventually
-from statements import PROTOS, UDP, statement
+from statements import KINDS, PROTOS, UDP, statement
 
 
 @statement("A1", "load balancer addresses of mode VIP are served, those of mode Proxy are not")
@@ -60,3 +61,30 @@ def test_a4_same_node_port(path, family):
         path.rig.manifests.put(f"{service.name}.yaml", made)
     path.becomes({"near1"}, tcp, "NodePort", family)
     path.becomes({"far1"}, udp, "NodePort", family, *UDP)
+
+
+@statement("A5", "a port that no service of a ClusterIP has is refused")
+@PROTOS
+def test_a5_unused_port(path, family, proto):
+    """As long as the ClusterIP lives; its own ports are served."""
+    service = path.service(*path.near)
+    path.becomes(path.near, service, "ClusterIP", family, *proto)
+    addr = service.cluster[family]
+    eventually(lambda: set(path.place.ask(addr, 81, "-t", 300, *proto)["errors"]) ==
+               {"ECONNREFUSED"})
+    service.port = 81
+    service.write()
+    path.becomes(path.near, service, "ClusterIP", family, *proto)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@statement("A5", "a port that no service of a ClusterIP has is refused")
+def test_a5_served_again(path, kind, family):
+    """What is refused is the port and not the service: it is reached all the time."""
+    service = path.service(*path.near)
+    path.becomes(path.near, service, kind, family)
+    load = path.place.start("who", *path.front(service, kind, family), "-i", 2000).wait_up()
+    for _ in range(5):
+        path.place.ask(service.cluster[family], 82, "-t", 200)
+    counts = load.stop()
+    assert counts["failed"] == 0, counts

@@ -15,11 +15,9 @@
 
 static int take_text(const char *value, char *to, size_t size)
 {
-	size_t len = strlen(value);
-
-	if (len >= size)
+	if (strlen(value) >= size)
 		return -EINVAL;
-	memcpy(to, value, len + 1);
+	strcpy(to, value);
 	return 0;
 }
 
@@ -139,12 +137,9 @@ static int decode(const char *from, size_t len, char *to)
 			to[n++] = from[i];
 			continue;
 		}
-		int high = i + 2 < len ? hex(from[i + 1]) : -1;
-		int low = i + 2 < len ? hex(from[i + 2]) : -1;
-
-		if (high < 0 || low < 0)
+		if (i + 2 >= len || hex(from[i + 1]) < 0 || hex(from[i + 2]) < 0)
 			return -EINVAL;
-		to[n++] = (char)(high * 16 + low);
+		to[n++] = (char)(hex(from[i + 1]) << 4 | hex(from[i + 2]));
 		i += 2;
 	}
 	to[n] = 0;

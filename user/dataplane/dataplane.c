@@ -26,7 +26,6 @@
 #include "dataplane/attach.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/encode.h"
-#include "dataplane/foreign.h"
 #include "dataplane/l4.h"
 #include "dataplane/listing.h"
 #include "dataplane/load.h"
@@ -46,7 +45,6 @@ struct dataplane {
 	struct attach attach;
 	struct topology topology;
 	struct vips vips;
-	struct foreign foreign;
 	struct steer steer;
 	struct netlink *netlink;
 	char *cgroup; /* directory, or why not */
@@ -211,7 +209,6 @@ void dataplane_close(struct dataplane *d)
 	topology_fini(&d->topology);
 	steer_fini(&d->steer);
 	vips_fini(&d->vips);
-	foreign_fini(&d->foreign);
 	l4_close(&d->l4);
 	load_close(&d->load);
 	pins_close(&d->pins);
@@ -235,13 +232,9 @@ static bool same_pod_ranges(const struct topology *t, const struct plan *plan)
 /* Services, and the devices that their endpoints are behind. */
 static int apply_l4(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
-	_cleanup_(foreign_cut_fini) struct foreign_cut cut = {};
 	bool changed;
-	int r, w = 0;
+	int r = l4_apply(&d->l4, plan, clock_ms(), ret_diags, &changed), w = 0;
 
-	foreign_look(&d->foreign, &d->topology.net);
-	foreign_cut(&d->foreign, plan, ret_diags, &cut);
-	r = l4_apply(&d->l4, &cut.plan, clock_ms(), ret_diags, &changed);
 	if (changed || d->topology.failed || !same_pod_ranges(&d->topology, plan))
 		w = topology_plan(&d->topology, plan);
 	return r ? r : w;
@@ -316,12 +309,9 @@ int dataplane_process(struct dataplane *d)
 	if (!(changed & ~NETLINK_NEIGHS))
 		return 0;
 	r = topology_refresh(&d->topology);
-	if (r)
-		return r;
-	d->wants_apply |= vips_look(&d->vips, &d->topology.net);
-	if (d->config.l4)
-		d->wants_apply |= foreign_look(&d->foreign, &d->topology.net);
-	return 0;
+	if (!r)
+		d->wants_apply |= vips_look(&d->vips, &d->topology.net);
+	return r;
 }
 
 /* No event tells that what stood in the way has gone. */

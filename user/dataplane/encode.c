@@ -16,6 +16,35 @@ void encode_svc_key(const struct plan_frontend *frontend, uint8_t proto, uint8_t
 	*ret_key = key;
 }
 
+void encode_closed_key(const struct addr *addr, struct naru_svc_key *ret_key)
+{
+	struct naru_svc_key key = { .family = (uint8_t)addr_family(addr) };
+
+	memcpy(key.addr, addr->byte, sizeof(key.addr));
+	*ret_key = key;
+}
+
+bool encode_is_closed(const struct naru_svc_key *key)
+{
+	return !key->port && !key->proto;
+}
+
+void encode_range_key(uint32_t service, const struct cidr *range, struct naru_range_key *ret_key)
+{
+	struct naru_range_key key = { .prefixlen = 32u + range->len, .svc = service };
+
+	memcpy(key.addr, range->addr.byte, sizeof(key.addr));
+	*ret_key = key;
+}
+
+void encode_decode_range(const struct naru_range_key *key, struct cidr *ret_range)
+{
+	struct cidr range = { .len = (uint8_t)(key->prefixlen - 32) };
+
+	memcpy(range.addr.byte, key->addr, sizeof(range.addr.byte));
+	*ret_range = range;
+}
+
 void encode_endpoint(const struct plan_endpoint *endpoint, uint8_t proto,
 		     struct naru_endpoint *ret_value)
 {

@@ -4,15 +4,22 @@
  * order on both sides; the packet path turns them.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <naru/abi.h>
 
 #include "base/addr.h"
+#include "base/cidr.h"
 #include "plan/plan.h"
 
 void encode_svc_key(const struct plan_frontend *frontend, uint8_t proto, uint8_t family,
 		    struct naru_svc_key *ret_key);
+/* Of an address whose ports without a service refuse. */
+void encode_closed_key(const struct addr *addr, struct naru_svc_key *ret_key);
+bool encode_is_closed(const struct naru_svc_key *key);
+void encode_range_key(uint32_t service, const struct cidr *range, struct naru_range_key *ret_key);
+void encode_decode_range(const struct naru_range_key *key, struct cidr *ret_range);
 void encode_endpoint(const struct plan_endpoint *endpoint, uint8_t proto,
 		     struct naru_endpoint *ret_value);
 void encode_decode_endpoint(const struct naru_endpoint *value, struct plan_endpoint *ret_endpoint);

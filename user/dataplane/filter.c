@@ -52,7 +52,9 @@ static uint32_t port_bit(enum filter_side side, uint8_t proto, uint16_t port)
 
 static uint32_t addr_bit(enum filter_side side, const struct addr *addr)
 {
-	return side * SIDE_BITS + 2 * PORT_BITS + encode_addr_bit(addr);
+	uint32_t bit = encode_addr_bit(addr);
+
+	return side * SIDE_BITS + (side == FILTER_CLOSED ? bit : 2 * PORT_BITS + bit);
 }
 
 static bool has_addr(const struct addr *addr)

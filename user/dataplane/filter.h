@@ -15,6 +15,7 @@
 enum filter_side {
 	FILTER_FRONT,
 	FILTER_BACK,
+	FILTER_CLOSED, /* addresses only */
 };
 
 struct filter;

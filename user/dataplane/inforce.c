@@ -16,6 +16,7 @@ struct inforce *inforce_new(const struct maps *maps, struct filter *filter)
 
 	in->maps = maps;
 	in->filter = filter;
+	in->ranges.map = maps->source_range;
 	in->services = ids_new(NARU_SERVICES_MAX);
 	in->endpoints = ids_new(NARU_ENDPOINTS_MAX);
 	in->lut = segments_new(NARU_LUT_BLOCKS);
@@ -36,6 +37,7 @@ static void free_service(struct live_service *service)
 	free(service->fronts);
 	free(service->plan_fronts);
 	free(service->spare.endpoints);
+	free(service->ranges.items);
 	free(service->name);
 	free(service->key);
 	free(service);
@@ -56,6 +58,7 @@ void inforce_free(struct inforce *in)
 		HASH_DEL(in->fronts, front);
 		free(front);
 	}
+	ranges_fini(&in->ranges);
 	ids_free(in->services);
 	ids_free(in->endpoints);
 	segments_free(in->lut);
@@ -120,6 +123,8 @@ struct live_front *inforce_add_front(struct inforce *in, const struct naru_svc_k
 	front->unsure = true;
 	HASH_ADD(hh, in->fronts, key, sizeof(front->key), front);
 	filter_hold(in->filter, FILTER_FRONT, key->proto, key->port, &addr);
+	if (encode_is_closed(key))
+		filter_hold(in->filter, FILTER_CLOSED, 0, 0, &addr);
 	return front;
 }
 
@@ -128,6 +133,8 @@ void inforce_remove_front(struct inforce *in, struct live_front *front)
 	struct addr addr = encode_addr(front->key.addr, 16);
 
 	filter_drop(in->filter, FILTER_FRONT, front->key.proto, front->key.port, &addr);
+	if (encode_is_closed(&front->key))
+		filter_drop(in->filter, FILTER_CLOSED, 0, 0, &addr);
 	HASH_DEL(in->fronts, front);
 	free(front);
 }

@@ -17,6 +17,7 @@
 #include "dataplane/hash.h"
 #include "dataplane/ids.h"
 #include "dataplane/maps.h"
+#include "dataplane/ranges.h"
 #include "dataplane/segments.h"
 #include "plan/plan.h"
 
@@ -56,9 +57,12 @@ struct live_service {
 	struct live_set *use[USES]; /* of sets; NULL: empty or not used */
 	enum naru_on_empty on_empty[USES];
 	struct plan_set spare; /* see plan.h; owned */
-	uint64_t round;	       /* the last one whose plan had it */
-	uint64_t published;    /* the last one that changed it */
-	bool unsure;	       /* compare with the maps, not with the last plan */
+	uint32_t affinity_s;
+	struct ranges_list ranges;
+	bool ranged_node;
+	uint64_t round;	    /* the last one whose plan had it */
+	uint64_t published; /* the last one that changed it */
+	bool unsure;	    /* compare with the maps, not with the last plan */
 };
 
 struct inforce {
@@ -72,6 +76,8 @@ struct inforce {
 	struct live_front *fronts;
 	struct live_service **by_id;
 	struct naru_endpoint *eps; /* by id, as in the map; proto 0: not there */
+	struct ranges ranges;
+	uint32_t tick_ms; /* how long a tick is; set by the caller */
 	uint64_t round;
 };
 

@@ -57,16 +57,24 @@ static bool fronts_equal(const struct live_service *service, const struct plan_s
 	for (size_t i = 0; i < plan->n_frontends; i++) {
 		const struct plan_frontend *a = &service->plan_fronts[i], *b = &plan->frontends[i];
 
-		if (a->kind != b->kind || a->port != b->port || a->external != b->external ||
-		    a->internal != b->internal || addr_compare(&a->addr, &b->addr))
+		if (a->kind != b->kind || a->ranged != b->ranged || a->port != b->port ||
+		    a->external != b->external || a->internal != b->internal ||
+		    addr_compare(&a->addr, &b->addr))
 			return false;
 	}
 	return true;
 }
 
+/* Who may come, and who comes back to where. */
+static bool access_equal(const struct live_service *service, const struct plan_service *plan)
+{
+	return service->affinity_s == plan->affinity_s &&
+	       service->ranged_node == plan->ranged_node && ranges_equal(&service->ranges, plan);
+}
+
 bool publish_is_current(const struct live_service *service, const struct plan_service *plan)
 {
-	if (service->unsure || !fronts_equal(service, plan) ||
+	if (service->unsure || !fronts_equal(service, plan) || !access_equal(service, plan) ||
 	    !plan_set_equal(&service->spare, &plan->spare))
 		return false;
 	for (int use = 0; use < USES; use++) {
@@ -251,6 +259,14 @@ static size_t new_fronts(const struct inforce *in, const struct draft *draft)
 	return n;
 }
 
+/* Rounded up: the client is not forgotten too early. */
+static uint32_t affinity_ticks(const struct inforce *in, const struct plan_service *plan)
+{
+	uint64_t ms = (uint64_t)plan->affinity_s * 1000;
+
+	return (uint32_t)((ms + in->tick_ms - 1) / in->tick_ms);
+}
+
 static int write_front(struct inforce *in, struct live_service *service, const struct draft *draft,
 		       const struct plan_frontend *plan)
 {
@@ -261,6 +277,9 @@ static int write_front(struct inforce *in, struct live_service *service, const s
 		.kind = (enum naru_frontend_kind)plan->kind,
 		.external = set_value(draft, plan->external),
 		.internal = set_value(draft, plan->internal),
+		.affinity = affinity_ticks(in, draft->plan),
+		.ranged = plan->ranged,
+		.ranged_node = plan->ranged && draft->plan->ranged_node,
 	};
 	int r = 0;
 
@@ -305,6 +324,11 @@ static int prepare(struct inforce *in, struct draft *draft, const char **ret_rea
 		*ret_reason = "no room for its frontends";
 		return -ENOSPC;
 	}
+	if (in->ranges.n + ranges_missing(draft->old ? &draft->old->ranges : NULL, plan) >
+	    NARU_RANGES_MAX) {
+		*ret_reason = "no room for its source ranges";
+		return -ENOSPC;
+	}
 	encode_service_key(plan->name, plan->proto, plan->family, key);
 	if (draft->old)
 		draft->id = draft->old->id;
@@ -331,7 +355,14 @@ static int write_sets(struct inforce *in, const struct draft *draft)
 		if (r)
 			return r;
 	}
-	return draft->old ? 0 : write_name(in, draft->plan, draft->id);
+	if (!draft->old) {
+		int r = write_name(in, draft->plan, draft->id);
+
+		if (r)
+			return r;
+	}
+	return ranges_write(&in->ranges, draft->id, draft->old ? &draft->old->ranges : NULL,
+			    draft->plan);
 }
 
 static void leave_front(struct publish_leftovers *leftovers, struct live_front *front)
@@ -358,7 +389,7 @@ static void copy_set(struct plan_set *to, const struct plan_set *from)
 }
 
 /* The record takes over what the draft has; what it had and the draft has not is left. */
-static void adopt(struct live_service *service, const struct draft *draft,
+static void adopt(struct inforce *in, struct live_service *service, const struct draft *draft,
 		  struct publish_leftovers *leftovers)
 {
 	size_t n = draft->plan->n_frontends;
@@ -385,6 +416,9 @@ static void adopt(struct live_service *service, const struct draft *draft,
 	copy_set(&service->spare, &draft->plan->spare);
 	memcpy(service->use, draft->use, sizeof(service->use));
 	memcpy(service->on_empty, draft->on_empty, sizeof(service->on_empty));
+	service->affinity_s = draft->plan->affinity_s;
+	service->ranged_node = draft->plan->ranged_node;
+	ranges_adopt(&in->ranges, draft->id, &service->ranges, draft->plan);
 	service->unsure = false;
 }
 
@@ -406,7 +440,7 @@ int publish_service(struct inforce *in, const struct plan_service *plan,
 	service = draft.old;
 	if (!service)
 		service = inforce_add_service(in, plan->name, plan->proto, plan->family, draft.id);
-	adopt(service, &draft, leftovers);
+	adopt(in, service, &draft, leftovers);
 	service->round = in->round;
 	service->published = in->round;
 	for (size_t i = 0; i < plan->n_frontends; i++) {
@@ -420,12 +454,14 @@ int publish_service(struct inforce *in, const struct plan_service *plan,
 	return r;
 }
 
-void publish_withdraw(struct live_service *service, struct publish_leftovers *leftovers)
+void publish_withdraw(struct inforce *in, struct live_service *service,
+		      struct publish_leftovers *leftovers)
 {
 	for (size_t i = 0; i < service->n_fronts; i++)
 		leave_front(leftovers, service->fronts[i]);
 	for (size_t i = 0; i < service->n_sets; i++)
 		leave_set(leftovers, service->sets[i], service->proto);
+	ranges_adopt(&in->ranges, service->id, &service->ranges, NULL);
 	service->n_fronts = 0;
 	service->n_sets = 0;
 }

@@ -29,5 +29,6 @@ bool publish_is_current(const struct live_service *service, const struct plan_se
 int publish_service(struct inforce *in, const struct plan_service *plan,
 		    struct publish_leftovers *leftovers, const char **ret_reason);
 /* Moves all that a service has to the leftovers. */
-void publish_withdraw(struct live_service *service, struct publish_leftovers *leftovers);
+void publish_withdraw(struct inforce *in, struct live_service *service,
+		      struct publish_leftovers *leftovers);
 void publish_leftovers_fini(struct publish_leftovers *leftovers);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads svc_name, endpoint, svc and the lists that it points at. Every record is marked unsure, so
- * that the first apply compares each value with what the plan wants. What no plan service claims
- * then leaves like any removed service; ids without a frontend rest in quarantine and leave after
- * the first sweep.
+ * Reads svc_name, endpoint, svc, the lists that it points at, and source_range. Every record is
+ * marked unsure, so that the first apply compares each value with what the plan wants. What no plan
+ * service claims then leaves like any removed service; ids without a frontend rest in quarantine
+ * and leave after the first sweep.
  */
 #include "dataplane/restore.h"
 
@@ -182,6 +182,23 @@ static void on_svc(struct inforce *in, const void *key, const void *value)
 	add_set(in, service, &front->value.internal);
 }
 
+/* Not by walk(): the cursor of a trie is a key. */
+static int read_ranges(struct inforce *in)
+{
+	struct naru_range_key key, *last = NULL;
+	int r;
+
+	while (!(r = bpf_map_get_next_key(in->maps->source_range, last, &key))) {
+		struct live_service *service = service_of(in, key.svc);
+
+		if (service)
+			service->unsure = true;
+		ranges_restore(&in->ranges, &key, service ? &service->ranges : NULL);
+		last = &key;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 int restore_all(struct inforce *in)
 {
 	const struct maps *maps = in->maps;
@@ -193,5 +210,5 @@ int restore_all(struct inforce *in)
 	if (!r)
 		r = walk(in, maps->svc, sizeof(struct naru_svc_key), sizeof(struct naru_svc),
 			 on_svc);
-	return r;
+	return r ? r : read_ranges(in);
 }

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "dataplane/closed.h"
 
 void sync_init(struct sync *sync, struct inforce *in)
 {
@@ -88,6 +89,8 @@ static int clear_leftovers(struct sync *sync, uint64_t now_ms)
 	}
 	left->n_fronts = 0;
 	left->n_sets = 0;
+	if (!r)
+		r = ranges_clear(&sync->in->ranges);
 	return r;
 }
 
@@ -98,7 +101,8 @@ static int clear_strays(struct inforce *in)
 	int r = 0;
 
 	HASH_ITER (hh, in->fronts, front, next) {
-		int w = front->owner ? 0 : delete_front(in, front);
+		bool wanted = front->owner || closed_is_wanted(in, front);
+		int w = wanted ? 0 : delete_front(in, front);
 
 		r = r ? r : w;
 	}
@@ -114,7 +118,7 @@ static bool withdraw_gone(struct sync *sync, bool *udp)
 		if (service->round == sync->in->round)
 			continue;
 		*udp |= service->proto == NARU_UDP;
-		publish_withdraw(service, &sync->leftovers);
+		publish_withdraw(sync->in, service, &sync->leftovers);
 		inforce_remove_service(sync->in, service);
 		any = true;
 	}
@@ -210,6 +214,8 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	publish_open(&pass, ret_diags, true);
 	pass.error = pass.error ? pass.error : r;
 	r = clear_leftovers(sync, now_ms);
+	pass.error = pass.error ? pass.error : r;
+	r = closed_apply(sync->in, plan);
 	pass.error = pass.error ? pass.error : r;
 	r = clear_strays(sync->in);
 	*ret_result = (struct sync_result){
