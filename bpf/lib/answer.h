@@ -5,15 +5,15 @@
  *
  * Packets come with a whole check sum, with one that a device is to finish, or with a sum over the
  * whole frame by the NIC; the helpers used here keep each of them right. The inner packet is cut
- * to its IP headers and eight bytes.
+ * to its IP headers and the transport header.
  */
 #pragma once
 #include "nexthop.h"
 #include "rewrite.h"
 
 #define ANSWER_TTL	  64
-#define ANSWER_QUOTE4_MAX 68  /* the longest IPv4 header and eight bytes */
-#define ANSWER_QUOTE6_MAX 112 /* the same with eight extension headers */
+#define ANSWER_QUOTE4_MAX 80  /* the longest IPv4 header and a TCP header */
+#define ANSWER_QUOTE6_MAX 112 /* the same with six short extension headers */
 
 /* Not from <linux/icmp.h>, which draws in the C library's headers. */
 struct answer_icmp {
@@ -69,6 +69,15 @@ static __always_inline __u64 answer_pseudo(const __u32 *saddr, const __u32 *dadd
 	return sum;
 }
 
+/* How much of the packet is quoted: the transport header as far as its check sum, which the kernel
+ * does not cut off while a device is to finish it. */
+static __always_inline __u32 answer_quoted(const struct pkt *p)
+{
+	__u32 header = p->t.proto == IPPROTO_TCP ? 20 : p->t.proto == IPPROTO_SCTP ? 12 : 8;
+
+	return pkt_l4(p) - PKT_L3 + header;
+}
+
 static __noinline int answer4(struct __sk_buff *ctx, const struct pkt *p, const struct answer *a)
 {
 	struct {
@@ -81,7 +90,7 @@ static __noinline int answer4(struct __sk_buff *ctx, const struct pkt *p, const 
 
 	if (!p || !a)
 		return -1;
-	n = pkt_l4(p) - PKT_L3 + 8;
+	n = answer_quoted(p);
 	if (n > ANSWER_QUOTE4_MAX || n < 28 || bpf_skb_load_bytes(ctx, PKT_L3, quote, n))
 		return -1;
 	if (bpf_skb_change_tail(ctx, PKT_L3 + n, 0) ||
@@ -110,7 +119,7 @@ static __noinline int answer6(struct __sk_buff *ctx, const struct pkt *p, const 
 
 	if (!p || !a)
 		return -1;
-	n = pkt_l4(p) - PKT_L3 + 8;
+	n = answer_quoted(p);
 	if (n > ANSWER_QUOTE6_MAX)
 		n = ANSWER_QUOTE6_MAX;
 	if (n < 48 || bpf_skb_load_bytes(ctx, PKT_L3, quote, n))

@@ -24,8 +24,8 @@ static __always_inline void *ctx_end(const CTX *ctx)
 	return CTX_LOAD(ctx, data_end);
 }
 
-/* Of the network packet. */
-static __always_inline __u32 ctx_bytes(const CTX *ctx, const int af __attribute__((unused)))
+/* Of the network packet; its header has no room for the largest that the kernel merges. */
+static __always_inline __u32 ctx_bytes(const CTX *ctx, const struct pkt *p __attribute__((unused)))
 {
 	return (__u32)(long)CTX_LOAD(ctx, len) - PKT_L3;
 }

@@ -22,16 +22,9 @@ static __always_inline void *ctx_end(const CTX *ctx)
 }
 
 /* Of the network packet, by its header: what the context tells ends with the first fragment. */
-static __always_inline __u32 ctx_bytes(const CTX *ctx, const int af)
+static __always_inline __u32 ctx_bytes(const CTX *ctx __attribute__((unused)), const struct pkt *p)
 {
-	const void *data = ctx_data(ctx) + PKT_L3;
-	const struct ipv6hdr *ip6 = data;
-	const struct iphdr *ip = data;
-
-	if (af == AF_INET)
-		return (const void *)(ip + 1) > ctx_end(ctx) ? 0 : bpf_ntohs(ip->tot_len);
-	return (const void *)(ip6 + 1) > ctx_end(ctx) ? 0
-						      : sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
+	return p->len;
 }
 
 static __always_inline __u32 ctx_ifindex(const CTX *ctx)

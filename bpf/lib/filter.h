@@ -46,15 +46,19 @@ static __always_inline int filter_egress(const struct tuple *t, const int af)
 	return f && filter_half(&f->back, t->proto, t->sport, t->saddr, af);
 }
 
-/* The address alone: of a frontend or the node where packets come in, of an endpoint where they
- * leave. */
-static __always_inline int filter_addr(const __u32 *addr, __u8 hook, const int af)
+/* The addresses alone, as far as the filters of the hooks look at them. */
+static __always_inline int filter_addr(const struct tuple *t, __u8 hook, const int af)
 {
 	__u32 zero = 0;
 	const struct naru_filter *f = bpf_map_lookup_elem(&filter, &zero);
 
-	return f && filter_bit(hook == NARU_INGRESS ? f->front.addrs : f->back.addrs,
-			       naru_addr_bit(addr, PKT_WORDS(af)));
+	if (!f)
+		return 0;
+	if (hook == NARU_INGRESS &&
+	    filter_bit(f->front.addrs, naru_addr_bit(t->daddr, PKT_WORDS(af))))
+		return 1;
+	return (hook == NARU_EGRESS || cfg.bypass_netfilter) &&
+	       filter_bit(f->back.addrs, naru_addr_bit(t->saddr, PKT_WORDS(af)));
 }
 
 /* What a socket wants to reach. */

@@ -24,8 +24,9 @@ enum first_result {
 	FIRST_CHOSEN, /* it is known what becomes of it */
 	FIRST_MADE,   /* the entries are there */
 	FIRST_REJECT,
-	FIRST_DROP, /* counted */
-	FIRST_FULL, /* no room: worth another try after flow_reclaim() */
+	FIRST_DROP,  /* counted */
+	FIRST_SHARE, /* no room for this service: likewise */
+	FIRST_FULL,  /* no room: worth another try after flow_reclaim() */
 };
 
 /* A flow about to be made, and room to make it in: a program has 512 bytes of stack in all. */
@@ -309,6 +310,8 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 
 	if (!new)
 		return FIRST_FULL;
+	if (!share_left(new->f.svc, af))
+		return FIRST_SHARE;
 	r = first_reply(ctx, t, new, af);
 	if (r == FIRST_COUNTED)
 		return FIRST_DROP;
@@ -321,6 +324,7 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 	r = first_put_client(t, new, af);
 	if (!r) {
 		count(NARU_C_FLOW_NEW);
+		share_add(new->f.svc, 1, af);
 		new->made = 1;
 		return FIRST_MADE;
 	}

@@ -14,6 +14,7 @@
 #include "count.h"
 #include "maps.h"
 #include "pkt.h"
+#include "share.h"
 
 #define FLOW_EEXIST		17
 #define FLOW_ENTRY_ADDRS(value) ((__u32 *)(value))
@@ -119,8 +120,13 @@ static __always_inline void flow_note(struct naru_flow *f, const struct pkt *p, 
 	if (p->tcp_flags & (PKT_FIN | PKT_RST))
 		marks |= (p->tcp_flags & PKT_FIN ? NARU_F_FIN : 0) |
 			 (p->tcp_flags & PKT_RST ? NARU_F_RST : 0);
-	if (f->seen != now)
+	if (f->seen != now) {
+		if (p->t.proto == NARU_UDP && f->seen)
+			marks |= (__s32)(now - f->seen) > 1 || f->flags & NARU_F_AGAIN
+					 ? NARU_F_STREAM
+					 : NARU_F_AGAIN;
 		f->seen = now;
+	}
 	if (marks & ~f->flags)
 		f->flags |= marks;
 }
@@ -158,6 +164,7 @@ static __always_inline void flow_remove(const struct tuple *t, __u8 hook, void *
 	__u8 peer_hook = flow_peer(value, t->proto, &peer, af);
 	__u8 is_reply = flow_core(value, af)->flags & NARU_F_REPLY;
 
+	share_add(flow_core(value, af)->svc, -1, af);
 	if (!is_reply)
 		flow_delete(t, hook, af);
 	flow_delete(&peer, peer_hook, af);

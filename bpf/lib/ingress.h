@@ -58,12 +58,12 @@ static __always_inline enum first_result ingress_first(CTX *ctx, const struct tu
 		return r;
 	for (int i = 0; i < 2; i++) {
 		r = af == AF_INET ? ingress_insert4(ctx, t) : ingress_insert6(ctx, t);
-		if (r != FIRST_FULL)
+		if (r != FIRST_FULL && r != FIRST_SHARE)
 			return r;
 		if (i || !(af == AF_INET ? ingress_reclaim4(now) : ingress_reclaim6(now)))
 			break;
 	}
-	count(NARU_C_FLOWS_FULL);
+	count(r == FIRST_SHARE ? NARU_C_SHARE : NARU_C_FLOWS_FULL);
 	return FIRST_DROP;
 }
 
@@ -96,7 +96,7 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 	}
 #endif
 	flow_note(f, p, now);
-	stat_packet(ctx, f, af);
+	stat_packet(ctx, p, f);
 	if (rewrite(ctx, p, value, 1, af))
 		return ingress_drop(NARU_C_REWRITE);
 #if !CTX_IS_XDP
@@ -120,7 +120,7 @@ static __always_inline int ingress_hairpin(CTX *ctx, const struct pkt *p, void *
 					   const int af)
 {
 	flow_note(flow_core(value, af), p, now);
-	stat_packet(ctx, flow_core(value, af), af);
+	stat_packet(ctx, p, flow_core(value, af));
 	if (rewrite(ctx, p, value, 0, af) || rewrite_swap_macs(ctx))
 		return ingress_drop(NARU_C_REWRITE);
 	return ctx_redirect(ctx, ctx_ifindex(ctx));
@@ -159,7 +159,7 @@ static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *valu
 	if (f->road == NARU_HAIRPIN)
 		return ingress_hairpin(ctx, p, value, now, af);
 	flow_note(f, p, now);
-	stat_packet(ctx, f, af);
+	stat_packet(ctx, p, f);
 	return rewrite(ctx, p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : CTX_PASS;
 }
 

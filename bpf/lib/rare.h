@@ -17,6 +17,19 @@ static __always_inline int rare_filter(const struct tuple *t, __u8 hook, const i
 	return hook == NARU_INGRESS ? filter_ingress(t, af) : filter_egress(t, af);
 }
 
+static __always_inline void *rare_entry(const struct tuple *t, __u8 hook, const int af)
+{
+	void *value = flow_lookup(t, hook, af);
+
+	return value ? ingress_entry(value, af) : NULL;
+}
+
+static __always_inline int rare_drop(struct __sk_buff *ctx, const struct tuple *t, __u8 hook,
+				     enum naru_counter why, const int af)
+{
+	return observe_verdict(ctx, t, hook, ingress_drop(why), af);
+}
+
 /* Sends a packet that has been rewritten on by the road of its flow. */
 static __always_inline int rare_send(struct __sk_buff *ctx, void *value, const int af)
 {
@@ -30,7 +43,7 @@ static __always_inline int rare_send(struct __sk_buff *ctx, void *value, const i
 				      : bpf_redirect(ctx_ifindex(ctx), 0);
 }
 
-/* Makes sure that the redirect road is open. Returns 0, or the reason not to send. */
+/* Makes sure that the redirect road is open. Returns NARU_C_MAX, or the reason not to send. */
 static __always_inline enum naru_counter rare_road(struct __sk_buff *ctx, const struct pkt *p,
 						   void *value, const int af)
 {
@@ -56,15 +69,15 @@ static __always_inline int rare_icmp(struct __sk_buff *ctx, const struct pkt *p,
 
 	if (icmp_parse(ctx, p, &about, af) || !rare_filter(&about.p.t, hook, af))
 		return TC_ACT_UNSPEC;
-	value = flow_lookup(&about.p.t, hook, af);
+	value = rare_entry(&about.p.t, hook, af);
 	if (!value)
 		return TC_ACT_UNSPEC;
 	why = rare_road(ctx, p, value, af);
 	if (why != NARU_C_MAX)
-		return ingress_drop(why);
+		return rare_drop(ctx, &about.p.t, hook, why, af);
 	if (icmp_rewrite_quoted(ctx, &about, value, &delta, af) ||
 	    icmp_rewrite_outer(ctx, p, &about, value, delta, af))
-		return ingress_drop(NARU_C_REWRITE);
+		return rare_drop(ctx, &about.p.t, hook, NARU_C_REWRITE, af);
 	count(NARU_C_ICMP_TRANSLATED);
 	return rare_send(ctx, value, af);
 }
@@ -77,21 +90,22 @@ static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u3
 	void *value;
 
 	if (frag_recall(p, id, af)) {
-		if (filter_addr(hook == NARU_INGRESS ? p->t.daddr : p->t.saddr, hook, af))
+		if (filter_addr(&p->t, hook, af))
 			count(NARU_C_FRAGMENT_LOST);
 		return TC_ACT_UNSPEC;
 	}
-	value = flow_lookup(&p->t, hook, af);
+	value = rare_entry(&p->t, hook, af);
 	if (!value)
 		return TC_ACT_UNSPEC;
 	why = rare_road(ctx, p, value, af);
 	if (why != NARU_C_MAX)
-		return ingress_drop(why);
+		return rare_drop(ctx, &p->t, hook, why, af);
 	f = flow_core(value, af);
+	stat_packet(ctx, p, f);
 	if (af == AF_INET ? rewrite_ip4(ctx, FLOW_ENTRY_ADDRS(value), f->addr_delta,
 					f->road == NARU_REDIRECT)
 			  : rewrite_ip6(ctx, FLOW_ENTRY_ADDRS(value), f->road == NARU_REDIRECT))
-		return ingress_drop(NARU_C_REWRITE);
+		return rare_drop(ctx, &p->t, hook, NARU_C_REWRITE, af);
 	/* No check sum within an IPv6 fragment makes up for its addresses. */
 	if (af == AF_INET6)
 		ctx_csum_update(ctx, f->addr_delta);
@@ -117,7 +131,7 @@ static __always_inline int rare(struct __sk_buff *ctx, struct pkt *p, __u8 hook,
 	kind = pkt_parse_rare(ctx_data(ctx), ctx_end(ctx), p, &id, af);
 	switch (kind) {
 	case PKT_K_FIRST:
-		if (rare_filter(&p->t, hook, af))
+		if (filter_addr(&p->t, hook, af))
 			frag_note(p, id, af);
 		return RARE_PLAIN;
 	case PKT_K_PLAIN:

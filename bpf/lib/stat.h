@@ -13,7 +13,8 @@ static __always_inline struct naru_svc_stat *stat_get(__u32 service)
 
 #ifdef CTX
 /* A packet that is sent on, before it is rewritten. */
-static __always_inline void stat_packet(const CTX *ctx, const struct naru_flow *f, const int af)
+static __always_inline void stat_packet(const CTX *ctx, const struct pkt *p,
+					const struct naru_flow *f)
 {
 	struct naru_svc_stat *s = stat_get(f->svc);
 	__u32 back = !!(f->flags & NARU_F_REPLY);
@@ -21,7 +22,7 @@ static __always_inline void stat_packet(const CTX *ctx, const struct naru_flow *
 	if (!s)
 		return;
 	s->packets[back]++;
-	s->bytes[back] += ctx_bytes(ctx, af);
+	s->bytes[back] += ctx_bytes(ctx, p);
 }
 #endif
 

@@ -131,6 +131,13 @@ struct naru_svc_drop {
 	__u32 reason; /* enum naru_counter */
 };
 
+/* `svc_flows`, by id in `svc_name`: about how many flows there are. The programs count up and down,
+ * and narud's sweep puts it right. */
+struct naru_svc_flows {
+	__u32 flows;
+	__u32 pad;
+};
+
 /* ---- flows -------------------------------------------------------------------------------- */
 
 /* Part of a flow's key: the same tuple may have to be treated in one direction only. */
@@ -146,11 +153,13 @@ enum naru_road {
 };
 
 /* Marks of one direction, only ever set while the entry lives. */
-#define NARU_F_FIN   0x01
-#define NARU_F_RST   0x02
-#define NARU_F_REPLY 0x04 /* this entry is the direction from endpoint to client */
-#define NARU_F_SNAT  0x08 /* the client's address is rewritten too */
-#define NARU_F_ACK   0x10 /* TCP: a segment other than one that opens has passed */
+#define NARU_F_FIN    0x01
+#define NARU_F_RST    0x02
+#define NARU_F_REPLY  0x04 /* this entry is the direction from endpoint to client */
+#define NARU_F_SNAT   0x08 /* the client's address is rewritten too */
+#define NARU_F_ACK    0x10 /* TCP: a segment other than one that opens has passed */
+#define NARU_F_AGAIN  0x20 /* UDP: seen in two ticks */
+#define NARU_F_STREAM 0x40 /* UDP: it has gone on for two ticks */
 /* Of the next hop. */
 #define NARU_NH_XDP 0x01 /* the device takes packets from XDP */
 #define NARU_NH_ASK 0x02 /* looked up anew: the next packet goes by the kernel's neighbour code */
@@ -275,6 +284,7 @@ struct naru_state {
 	__u32 reclaim_tick; /* tick of the last in-kernel reclaim of a full flow map */
 	__u32 watched;	    /* tick up to which somebody wants `events` */
 	__u32 sock_off;	    /* 1: `sock_off` is not empty */
+	__u32 flows[2];	    /* the sum of `svc_flows`, IPv4 and IPv6 */
 };
 
 /* ---- sockets ------------------------------------------------------------------------------ */
@@ -339,7 +349,7 @@ struct naru_config {
 	__u8 loopback4;	   /* NodePorts are served to the node itself on 127.0.0.0/8 */
 	__u8 loopback6;	   /* and on ::1 */
 	__u32 csum6_flags; /* more flags for bpf_l4_csum_replace on IPv6, if the kernel has any */
-	__u32 pad;
+	__u32 flows_max;   /* entries of each flow map */
 };
 
 /* Of the programs that are attached. */

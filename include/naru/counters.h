@@ -12,6 +12,7 @@
 	  "the Local policy allows no endpoint of this node")                                      \
 	X(SOURCE_RANGE, source_range, "the client is in none of the service's source ranges")      \
 	X(FLOWS_FULL, flows_full, "the flow map is full: new flow refused")                        \
+	X(SHARE, service_share, "the flow map fills up and the service has its share of it")       \
 	X(SNAT_EXHAUSTED, snat_exhausted, "no free source port towards this endpoint")             \
 	X(NO_ROUTE, no_route, "the routing table has no way to the next hop")                      \
 	X(NO_SOURCE, no_source, "no address of this node to send from")                            \

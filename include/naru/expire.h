@@ -20,7 +20,7 @@
 #define NARU_IDLE_SCTP	       210
 #define NARU_IDLE_SCTP_CLOSED  10 /* and while it is being closed, or reset */
 #define NARU_IDLE_UDP	       30
-#define NARU_IDLE_UDP_REPLIED  120
+#define NARU_IDLE_UDP_STREAM   120
 
 enum naru_flow_state {
 	NARU_OPENING,	  /* TCP and SCTP, the handshake is not complete */
@@ -29,7 +29,8 @@ enum naru_flow_state {
 	NARU_CLOSED,
 	NARU_RESET,
 	NARU_ONE_WAY, /* UDP */
-	NARU_REPLIED, /* UDP */
+	NARU_REPLIED, /* UDP, for less than two ticks: a question and its answer */
+	NARU_STREAM,  /* UDP */
 };
 
 /* fwd: client to endpoint; rev: the way back, NULL when its entry is gone. */
@@ -46,7 +47,7 @@ naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 p
 	}
 	any = fwd->flags | back;
 	if (proto == NARU_UDP)
-		return replied ? NARU_REPLIED : NARU_ONE_WAY;
+		return !replied ? NARU_ONE_WAY : any & NARU_F_STREAM ? NARU_STREAM : NARU_REPLIED;
 	if (any & NARU_F_RST)
 		return NARU_RESET;
 	if (fwd->flags & back & NARU_F_FIN)
@@ -70,9 +71,10 @@ static inline __attribute__((always_inline)) __u32 naru_flow_idle_max(enum naru_
 	case NARU_RESET:
 		return NARU_IDLE_TCP_RESET;
 	case NARU_ONE_WAY:
-		return NARU_IDLE_UDP;
 	case NARU_REPLIED:
-		return NARU_IDLE_UDP_REPLIED;
+		return NARU_IDLE_UDP;
+	case NARU_STREAM:
+		return NARU_IDLE_UDP_STREAM;
 	default:
 		return NARU_IDLE_TCP;
 	}

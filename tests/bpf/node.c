@@ -147,6 +147,7 @@ void node_load(const struct node_options *options)
 
 	config = (struct naru_config){
 		.netns = netns_cookie(),
+		.flows_max = options->fair ? options->flows : NARU_FLOWS_MAX,
 		.loopback4 = 1,
 		.loopback6 = 1,
 		.tick_shift = 8,

@@ -148,7 +148,7 @@ static size_t build_reset(const struct packet *syn, int family, uint8_t *ret_fra
 	return packet_build(&rst, family, ret_frame);
 }
 
-/* The network headers and eight bytes are quoted (RFC 792, RFC 4443 allow more). */
+/* The headers are quoted, without TCP's options (RFC 792 and RFC 4443 allow more). */
 static size_t build_answer(const struct packet *p, const struct step *step, int family,
 			   uint8_t *ret_frame)
 {
@@ -157,9 +157,11 @@ static size_t build_answer(const struct packet *p, const struct step *step, int 
 	};
 	uint8_t about[PACKET_MAX];
 	size_t len = packet_build(p, family, about);
-	size_t transport = p->proto == IPPROTO_TCP    ? 20u + p->options
-			   : p->proto == IPPROTO_SCTP ? 32
-						      : 8;
+	/* Of SCTP's common header and its chunk the former. */
+	size_t behind = p->padding + p->payload +
+			(p->proto == IPPROTO_TCP    ? p->options
+			 : p->proto == IPPROTO_SCTP ? 20
+						    : 0);
 
 	if (step->told)
 		outer.src = world_source(step->at);
@@ -168,7 +170,7 @@ static size_t build_answer(const struct packet *p, const struct step *step, int 
 				    .kind = step->told ? step->told : PORT_CLOSED,
 				    .word = step->word,
 				    .about = about,
-				    .quoted = len - p->padding - p->payload - transport - 14 + 8,
+				    .quoted = len - behind - 14,
 			    },
 			    ret_frame);
 }

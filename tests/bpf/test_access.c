@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may use a frontend, where a client comes back to, and what becomes of ports that nobody has:
- * source ranges, affinity, ports of a ClusterIP without a service, NodePorts of some addresses only.
+ * Who may use a frontend, where a client comes back to, and what becomes of ports that nobody has:
  */
 #include <netinet/in.h>
 #include <setjmp.h>

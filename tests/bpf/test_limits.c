@@ -99,6 +99,44 @@ static void full_refuses_new_flows(void **state)
 	assert_int_equal(node_count_flows(v->family), 2 * made);
 }
 
+static void forget_counts(void)
+{
+	const struct naru_svc_flows none = {};
+	struct naru_state state;
+	uint32_t zero = 0;
+
+	for (uint32_t id = 0; id < 256; id++)
+		bpf_map_update_elem(node_map("svc_flows"), &id, &none, BPF_ANY);
+	assert_int_equal(bpf_map_lookup_elem(node_map("state"), &zero, &state), 0);
+	memset(state.flows, 0, sizeof(state.flows));
+	assert_int_equal(bpf_map_update_elem(node_map("state"), &zero, &state, BPF_ANY), 0);
+}
+
+/* A flood takes four fifths of the map: established flows go on, and others find room. */
+static void a_flood_leaves_room(void **state)
+{
+	const struct variant *v = *state;
+	uint64_t full, share;
+	uint16_t made = 0;
+
+	node_clear_flows();
+	forget_counts();
+	full = counted(NARU_C_FLOWS_FULL);
+	share = counted(NARU_C_SHARE);
+	while (made < MANY && knock(v, 40000 + made, PORT_REMOTE, SYN, NULL) == sent(v))
+		made++;
+	assert_in_range(made, MANY / 2 * 4 / 5 - 2, MANY / 2 * 4 / 5 + 2);
+	for (uint16_t i = 0; i < 10; i++)
+		assert_int_equal(knock(v, 50000 + i, PORT_REMOTE, SYN, NULL), dropped(v));
+	assert_int_equal(counted(NARU_C_SHARE), share + 11);
+	for (uint16_t i = 0; i < 60; i++)
+		assert_int_not_equal(knock(v, 51000 + i, PORT_FAR, SYN, NULL), dropped(v));
+	for (uint16_t i = 0; i < made; i++)
+		assert_int_equal(knock(v, 40000 + i, PORT_REMOTE, ACK, NULL), sent(v));
+	assert_int_equal(counted(NARU_C_FLOWS_FULL), full);
+	assert_int_equal(node_count_flows(v->family), 2 * (made + 60));
+}
+
 /* Keys first: an update moves an entry to the front of its bucket, so a walk would not end. */
 static void age_all(const struct variant *v, uint32_t ticks)
 {
@@ -279,6 +317,8 @@ int main(void)
 	static const char *const map_names[] = { "a full map refuses", "a full map reclaims" };
 	static void (*const map_tests[])(void **) = { full_refuses_new_flows,
 						      full_reclaims_what_is_over };
+	static const char *const share_names[] = { "a flood leaves room" };
+	static void (*const share_tests[])(void **) = { a_flood_leaves_room };
 	static const char *const port_names[] = { "two ports", "ports come back",
 						  "ports of each endpoint", "a set is spread" };
 	static void (*const port_tests[])(void **) = { two_ports_serve_two_flows, ports_come_back,
@@ -291,6 +331,9 @@ int main(void)
 	world_enter();
 	node_load(&(struct node_options){ .flows = FLOWS });
 	failed = run_all("full map", map_names, map_tests, 2);
+	node_unload();
+	node_load(&(struct node_options){ .flows = MANY, .fair = true });
+	failed += run_all("shares", share_names, share_tests, 1);
 	node_unload();
 	node_load(&(struct node_options){ .snat_min = 20000, .snat_max = 20001 });
 	failed += run_all("ports", port_names, port_tests, 4);

@@ -87,10 +87,9 @@ static const struct scene scenes[] = {
 		.counts = { [NARU_C_REJECTED] = 2 },
 	},
 	{
-		.name = "IPv4 options in a refused packet",
+		.name = "options in a refused packet",
 		.intent = "The quote has the whole header, so that the client finds its ports.",
 		.udp = true,
-		.family = AF_INET,
 		.steps = { { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_EMPTY, .shape = OPTIONS),
 			     .tc_only = true, .outcome = SENT, .answer = true, .via = GATEWAY } },
 		.counts = { [NARU_C_REJECTED] = 1 },

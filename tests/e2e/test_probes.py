@@ -3,7 +3,10 @@
 import datetime
 import http.client
 import json
+import os
+import signal
 
+import gateway as gw
 import pytest
 from conftest import answers, made
 from objects import node as node_object
@@ -96,6 +99,31 @@ def test_h1_taken_port(cluster):
     assert WEIGHT in get(cluster.client, node.addr[6], HEALTH_PORT + 1)[1]
     service.remove()
     eventually(lambda: get(cluster.client, node.addr[6], HEALTH_PORT + 1) is None)
+
+
+@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD)
+def test_h1_counts_the_proxy(cluster):
+    """H1: where a route serves the Service, a proxy that stands still takes the node out."""
+    node, port = cluster.nodes[0], HEALTH_PORT + 2
+    service = cluster.service("routed", pods(cluster)[0], kind="LoadBalancer",
+                              externalTrafficPolicy="Local", healthCheckNodePort=port)
+    cluster.manifests.put("routed-route.yaml", gw.CLASS,
+                          gw.route("routed", gw.rule(service), service=service))
+
+    def healthy():
+        got = get(cluster.client, node.addr[4], port)
+        return got and (got[0], json.loads(got[2])["serviceProxyHealthy"])
+
+    pid = eventually(lambda: node.naructl_json("status")["l7"]["proxy"]["pid"])
+    eventually(lambda: healthy() == (200, True))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: healthy() == (503, False))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: healthy() == (200, True))
+    cluster.manifests.remove("routed-route.yaml")
+    service.remove()
 
 
 def probes(rig, node, family):

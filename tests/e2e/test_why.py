@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import gateway as gw
 import pytest
 from conftest import answers, made, settled
 from proc import built, eventually, run
@@ -31,6 +32,10 @@ def cluster(request):
         rig.service("self", caller, kind="LoadBalancer")
         rig.service("empty", kind="LoadBalancer")
         rig.service("elsewhere", remote, kind="LoadBalancer", externalTrafficPolicy="Local")
+        meshed = rig.service("meshed", local, target=8081)
+        local.serve_web(8081)
+        rig.manifests.put("mesh.yaml", gw.CLASS,
+                          gw.route("mesh", gw.rule(meshed), service=meshed))
         settled(rig, *(rig.services[name] for name in ("many", "local", "remote", "self")))
         eventually(lambda: answers(caller.outside, rig.services["remote"], 4))
         rig.hook = "xdp" if request.param == "native" else "tc"
@@ -67,8 +72,8 @@ def test_why_is_what_happens(cluster, client, service, kind, family, options, pr
     counts = place.ask(addr, port, *options, "-t", "700", "-s", place.addr[family], "-p", source)
     assert told["service"].startswith(f"shop/{service}:")
     if counts["failed"]:
-        assert told["verdict"] == ("dropped" if "ETIMEDOUT" in counts["errors"] or
-                                   "timeout" in str(counts["errors"]).lower() else "refused"), counts
+        wanted = {"timeout": "dropped", "ECONNREFUSED": "refused"}
+        assert [told["verdict"]] == [wanted[error] for error in counts["errors"]]
         assert told["reason"] == ("no_local_endpoint" if service == "elsewhere" else "rejected")
         return
     assert told["verdict"] in ("passed", "sent")
@@ -141,6 +146,20 @@ def test_why_of_a_socket(cluster, service, kind, family):
         assert counts["by"] == {named: 1}
     away = why(node, cluster.client.addr[family], end(addr, port), "--from", "node")
     assert away["hook"] == "socket"
+
+
+def test_why_of_a_gateway(cluster, family):
+    """A Service with a route is the proxy's; a port of its address that nothing has is refused."""
+    node, place = cluster.nodes[0], cluster.places["pod"]
+    meshed = cluster.services["meshed"]
+    addr, port = meshed.front("ClusterIP", family)
+    client = place.addr[family]
+    eventually(lambda: place.ask_web(addr, port, "-t", 3)["by"] == {"local": 1})
+    told = why(node, client, end(addr, port))
+    assert told["verdict"] == "proxy" and "endpoint" not in told
+    told = why(node, client, end(addr, 4242))
+    assert told["verdict"] == "refused"
+    assert place.ask(addr, 4242, "-t", 700)["errors"] == {"ECONNREFUSED": 1}
 
 
 def dump(node):

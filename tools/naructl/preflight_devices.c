@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Programs of others at devices: XDP at any of them, TC before naru's. */
+/* Programs of others at devices: XDP at any of them, TC by tcx before naru's and by clsact. */
 #include <json-c/json.h>
 #include <string.h>
 
@@ -20,13 +20,12 @@ struct at {
 
 static void add_tc(const struct at *at, const char *hook, const char *name)
 {
-	preflight_add(
-		at->preflight, PREFLIGHT_WARNING, "programs",
-		"nothing, if it is the CNI's: it is obeyed; look at it when flows of naru's "
-		"are missing there",
-		"%s: %s has the program %s before naru's: what it drops or redirects naru does "
-		"not see",
-		at->device, hook, *name ? name : "(without a name)");
+	preflight_add(at->preflight, PREFLIGHT_WARNING, "programs",
+		      "nothing, if it is the CNI's: it is obeyed (with --bypass-netfilter and "
+		      "clsact: give narud --tc clsact, which puts it behind)",
+		      "%s: %s has the program %s of somebody else: what it drops or redirects "
+		      "naru does not deliver",
+		      at->device, hook, *name ? name : "(without a name)");
 }
 
 static void on_program(void *arg, const struct survey_program *program)

@@ -161,8 +161,9 @@ void preflight_node_snat_ports(struct preflight *preflight)
 	const char *given = getenv("NARU_SNAT_PORTS");
 	unsigned min = 1024, max = 29999, low, high;
 
+	/* What is wrong with a value narud says. */
 	if (given && sscanf(given, "%u-%u", &min, &max) != 2)
-		return; /* narud says what is wrong with it */
+		given = NULL;
 	if (!file || fscanf(file, "%u %u", &low, &high) != 2)
 		return;
 	if (min <= high && max >= low)

@@ -15,9 +15,11 @@
 
 static int take_text(const char *value, char *to, size_t size)
 {
-	if (strlen(value) >= size)
+	size_t len = strlen(value);
+
+	if (len >= size)
 		return -EINVAL;
-	strcpy(to, value);
+	memcpy(to, value, len + 1);
 	return 0;
 }
 
@@ -137,9 +139,12 @@ static int decode(const char *from, size_t len, char *to)
 			to[n++] = from[i];
 			continue;
 		}
-		if (i + 2 >= len || hex(from[i + 1]) < 0 || hex(from[i + 2]) < 0)
+		int high = i + 2 < len ? hex(from[i + 1]) : -1;
+		int low = i + 2 < len ? hex(from[i + 2]) : -1;
+
+		if (high < 0 || low < 0)
 			return -EINVAL;
-		to[n++] = (char)(hex(from[i + 1]) << 4 | hex(from[i + 2]));
+		to[n++] = (char)(high * 16 + low);
 		i += 2;
 	}
 	to[n] = 0;

@@ -26,6 +26,7 @@
 #include "dataplane/attach.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/encode.h"
+#include "dataplane/foreign.h"
 #include "dataplane/l4.h"
 #include "dataplane/listing.h"
 #include "dataplane/load.h"
@@ -45,6 +46,7 @@ struct dataplane {
 	struct attach attach;
 	struct topology topology;
 	struct vips vips;
+	struct foreign foreign;
 	struct steer steer;
 	struct netlink *netlink;
 	char *cgroup; /* directory, or why not */
@@ -209,6 +211,7 @@ void dataplane_close(struct dataplane *d)
 	topology_fini(&d->topology);
 	steer_fini(&d->steer);
 	vips_fini(&d->vips);
+	foreign_fini(&d->foreign);
 	l4_close(&d->l4);
 	load_close(&d->load);
 	pins_close(&d->pins);
@@ -232,9 +235,13 @@ static bool same_pod_ranges(const struct topology *t, const struct plan *plan)
 /* Services, and the devices that their endpoints are behind. */
 static int apply_l4(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
+	_cleanup_(foreign_cut_fini) struct foreign_cut cut = {};
 	bool changed;
-	int r = l4_apply(&d->l4, plan, clock_ms(), ret_diags, &changed), w = 0;
+	int r, w = 0;
 
+	foreign_look(&d->foreign, &d->topology.net);
+	foreign_cut(&d->foreign, plan, ret_diags, &cut);
+	r = l4_apply(&d->l4, &cut.plan, clock_ms(), ret_diags, &changed);
 	if (changed || d->topology.failed || !same_pod_ranges(&d->topology, plan))
 		w = topology_plan(&d->topology, plan);
 	return r ? r : w;
@@ -309,9 +316,12 @@ int dataplane_process(struct dataplane *d)
 	if (!(changed & ~NETLINK_NEIGHS))
 		return 0;
 	r = topology_refresh(&d->topology);
-	if (!r)
-		d->wants_apply |= vips_look(&d->vips, &d->topology.net);
-	return r;
+	if (r)
+		return r;
+	d->wants_apply |= vips_look(&d->vips, &d->topology.net);
+	if (d->config.l4)
+		d->wants_apply |= foreign_look(&d->foreign, &d->topology.net);
+	return 0;
 }
 
 /* No event tells that what stood in the way has gone. */

@@ -26,6 +26,8 @@ static size_t page_round(size_t size)
 	return (size + page - 1) / page * page;
 }
 
+#define FLOWS_SIZE ((NARU_SERVICES_MAX + 1) * sizeof(struct naru_svc_flows))
+
 static void *map_value(int fd, size_t size)
 {
 	void *map = mmap(NULL, page_round(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -37,7 +39,10 @@ static int map_values(struct l4 *l4)
 {
 	l4->filter_map = map_value(l4->load->maps.filter, sizeof(*l4->filter_map));
 	l4->state_map = map_value(l4->load->maps.state, sizeof(*l4->state_map));
-	return l4->filter_map && l4->state_map ? 0 : log_err(-errno, "map filter and state");
+	l4->flows_map = map_value(l4->load->maps.svc_flows, FLOWS_SIZE);
+	return l4->filter_map && l4->state_map && l4->flows_map
+		       ? 0
+		       : log_err(-errno, "map filter, state and counts of flows");
 }
 
 void l4_void_next_hops(struct l4 *l4)
@@ -63,6 +68,8 @@ static void init_parts(struct l4 *l4, const struct dataplane_config *config)
 		.fd = { l4->load->maps.flow4, l4->load->maps.flow6 },
 		.snat_min = config->snat_min,
 		.snat_max = config->snat_max,
+		.flows = l4->flows_map,
+		.flows_of = { &l4->state_map->flows[0], &l4->state_map->flows[1] },
 		.bypass_netfilter = config->bypass_netfilter,
 		.is_stale = is_stale,
 		.arg = l4,
@@ -122,6 +129,8 @@ void l4_close(struct l4 *l4)
 		munmap(l4->filter_map, page_round(sizeof(*l4->filter_map)));
 	if (l4->state_map)
 		munmap(l4->state_map, page_round(sizeof(*l4->state_map)));
+	if (l4->flows_map)
+		munmap(l4->flows_map, page_round(FLOWS_SIZE));
 	*l4 = (struct l4){};
 }
 
@@ -177,7 +186,7 @@ int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct dia
 	if (result.removed)
 		sweep_hurry(l4->sweep);
 	if (result.udp) {
-		/* At once, and again: packets on their way may still make flows with what has gone. */
+		/* At once, and again: packets on their way may make flows with what has gone. */
 		sweep_hurry(l4->sweep);
 		sweep_now(l4, now_ms, false);
 		sweep_hurry(l4->sweep);

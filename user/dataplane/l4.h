@@ -16,6 +16,7 @@ struct l4 {
 	const struct load *load;
 	struct naru_filter *filter_map;
 	struct naru_state *state_map;
+	struct naru_svc_flows *flows_map;
 	struct filter *filter;
 	struct inforce *in;
 	struct sync sync;

@@ -53,6 +53,7 @@ static const char *state_name(enum naru_flow_state state)
 	case NARU_ONE_WAY:
 		return "one-way";
 	case NARU_REPLIED:
+	case NARU_STREAM:
 		return "replied";
 	}
 	return "unknown";

@@ -308,6 +308,7 @@ static struct naru_config settings(const struct dataplane_config *config, uint32
 		.snat_min = config->snat_min,
 		.snat_max = config->snat_max,
 		.bypass_netfilter = config->bypass_netfilter,
+		.flows_max = NARU_FLOWS_MAX,
 		.loopback4 = 1,
 		.loopback6 = 1,
 		.csum6_flags = probe_csum6_flags(),

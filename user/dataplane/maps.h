@@ -23,6 +23,7 @@
 	X(flow6)                                                                                   \
 	X(node_addr)                                                                               \
 	X(source_range)                                                                            \
+	X(svc_flows)                                                                               \
 	X(affinity)                                                                                \
 	X(filter)                                                                                  \
 	X(events)                                                                                  \

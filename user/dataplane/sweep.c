@@ -47,6 +47,9 @@ struct sweep {
 	bool started;	 /* cursor is valid */
 	uint32_t cursor; /* bucket, as the kernel hands it out */
 	size_t count[FLOW_FAMILIES], last_count[FLOW_FAMILIES];
+	/* Flows by service that this sweep has met, and what the programs counted before. */
+	uint32_t *met, *before;
+	uint32_t sum_before[FLOW_FAMILIES], sum[FLOW_FAMILIES];
 	uint8_t *keys, *values;
 	struct orphan *orphans;
 	size_t n_orphans;
@@ -62,6 +65,8 @@ struct sweep *sweep_new(const struct sweep_config *config)
 	s->config = *config;
 	s->keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->values = mem_array(BATCH, FLOW_VALUE_MAX);
+	s->met = mem_array(NARU_SERVICES_MAX + 1, sizeof(*s->met));
+	s->before = mem_array(NARU_SERVICES_MAX + 1, sizeof(*s->before));
 	s->fwd_keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->rev_keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->orphans = mem_array(ORPHANS_MAX, sizeof(*s->orphans));
@@ -74,6 +79,8 @@ void sweep_free(struct sweep *s)
 		return;
 	free(s->keys);
 	free(s->values);
+	free(s->met);
+	free(s->before);
 	free(s->fwd_keys);
 	free(s->rev_keys);
 	free(s->orphans);
@@ -124,6 +131,10 @@ static void note(struct sweep *s, const struct flow_family *family, const void *
 	flow_read(family, key, value, &flow);
 	ids_seen(s->config.services, flow.f->svc);
 	ids_seen(s->config.endpoints, flow.f->ep);
+	if (!(flow.f->flags & NARU_F_REPLY) && flow.f->svc <= NARU_SERVICES_MAX) {
+		s->met[flow.f->svc]++;
+		s->sum[family - flow_families]++;
+	}
 	need_bits(s, &flow);
 }
 
@@ -283,8 +294,36 @@ int sweep_raise(struct sweep *s)
 	return 0;
 }
 
+static void count_begin(struct sweep *s)
+{
+	memset(s->met, 0, (NARU_SERVICES_MAX + 1) * sizeof(*s->met));
+	memset(s->sum, 0, sizeof(s->sum));
+	for (uint32_t id = 0; id <= NARU_SERVICES_MAX; id++)
+		s->before[id] = s->config.flows[id].flows;
+	for (int i = 0; i < FLOW_FAMILIES; i++)
+		s->sum_before[i] = *s->config.flows_of[i];
+}
+
+/* Of the flows made while it ran the sweep has met about half. */
+static void set_count(uint32_t *count, uint32_t met, uint32_t before)
+{
+	int64_t n = (int64_t)met + (int32_t)(*count - before) / 2;
+
+	if (*count || n > 0)
+		__atomic_store_n(count, n < 0 ? 0 : (uint32_t)n, __ATOMIC_RELAXED);
+}
+
+static void count_end(struct sweep *s)
+{
+	for (uint32_t id = 0; id <= NARU_SERVICES_MAX; id++)
+		set_count(&s->config.flows[id].flows, s->met[id], s->before[id]);
+	for (int i = 0; i < FLOW_FAMILIES; i++)
+		set_count(s->config.flows_of[i], s->sum[i], s->sum_before[i]);
+}
+
 static void start(struct sweep *s)
 {
+	count_begin(s);
 	s->running = true;
 	s->again = false;
 	s->failed = false;
@@ -317,6 +356,7 @@ bool sweep_hurries(const struct sweep *s)
 
 static void finish(struct sweep *s, uint64_t now_ms)
 {
+	count_end(s);
 	memcpy(s->last_count, s->count, sizeof(s->count));
 	s->running = false;
 	s->hurry = s->again;

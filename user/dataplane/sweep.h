@@ -20,8 +20,10 @@ struct sweep_config {
 	struct ids *services;
 	struct ids *endpoints;
 	struct filter *filter;
-	uint16_t snat_min, snat_max; /* ports that pass the filter without a bit */
-	bool bypass_netfilter;	     /* what comes from endpoints passes by its back bits */
+	uint16_t snat_min, snat_max;	   /* ports that pass the filter without a bit */
+	struct naru_svc_flows *flows;	   /* mapped, by service */
+	uint32_t *flows_of[FLOW_FAMILIES]; /* mapped: their sums */
+	bool bypass_netfilter;		   /* what comes from endpoints passes by its back bits */
 	/* True when the service no longer has the endpoint. */
 	bool (*is_stale)(void *arg, uint32_t service, uint32_t endpoint);
 	void *arg;

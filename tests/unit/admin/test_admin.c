@@ -59,10 +59,76 @@ static int show_big(void *arg, struct str *ret_body)
 	return 200;
 }
 
+/* Streams: /count?N says so many lines, /wait one each time that /poke wakes it. */
+
+static _Atomic int open_streams, woken;
+static struct server_stream *_Atomic waiting;
+
+static int open_stream(void *arg, const char *query, struct server_stream *stream, void **ret_state,
+		       struct str *ret_text)
+{
+	int *left = mem_new(sizeof(*left));
+
+	(void)arg;
+	*left = atoi(query);
+	if (*left < 0) {
+		free(left);
+		str_addf(ret_text, "no\n");
+		return 400;
+	}
+	waiting = stream;
+	open_streams++;
+	*ret_state = left;
+	return 200;
+}
+
+static enum server_fill fill_count(void *state, struct str *ret_piece)
+{
+	int *left = state;
+
+	if (*left)
+		str_addf(ret_piece, "line %d\n", (*left)--);
+	return *left ? SERVER_MORE : SERVER_END;
+}
+
+/* Says something each time it is woken. */
+static enum server_fill fill_wait(void *state, struct str *ret_piece)
+{
+	(void)state;
+	if (woken) {
+		woken = 0;
+		str_addf(ret_piece, "woken\n");
+	}
+	return SERVER_WAIT;
+}
+
+static void close_stream(void *state)
+{
+	open_streams--;
+	free(state);
+}
+
+static const struct admin_source sources[] = {
+	{ "/count", { "text/plain", fill_count, close_stream }, open_stream },
+	{ "/wait", { "text/plain", fill_wait, close_stream }, open_stream },
+	{ NULL, { NULL, NULL, NULL }, NULL },
+};
+
+/* On the server's thread. */
+static int poke(void *arg, struct str *ret_body)
+{
+	(void)arg;
+	(void)ret_body;
+	woken = 1;
+	server_wake(waiting);
+	return 200;
+}
+
 static const struct admin_route routes[] = {
 	{ "/hello", "text/plain", show_hello },
 	{ "/sick", "text/plain", show_sick },
 	{ "/big", "text/plain", show_big },
+	{ "/poke", "text/plain", poke },
 	{ NULL, NULL, NULL },
 };
 
@@ -105,6 +171,7 @@ static int setup(void **state)
 	assert_int_equal(pipe(s->stop), 0);
 	s->stop_handle = loop_fd_add(s->loop, s->stop[0], LOOP_READ, on_stop, s->loop);
 	assert_int_equal(admin_open(s->loop, s->path, s->listen, routes, "you", &s->admin), 0);
+	admin_set_sources(s->admin, sources);
 	assert_int_equal(pthread_create(&s->thread, NULL, run, s->loop), 0);
 	*state = s;
 	return 0;
@@ -292,6 +359,105 @@ static void test_full_table(void **state)
 	assert_answer(fd, "HTTP/1.1 200 OK\r\n", "hello you\n");
 }
 
+/* What chunks hold, and that the last one is there; frees. */
+static char *join(char *answer)
+{
+	char *at = strstr(answer, "\r\n\r\n");
+	struct str body = { 0 };
+	unsigned long len = 1;
+
+	assert_non_null(at);
+	assert_non_null(strstr(answer, "Transfer-Encoding: chunked\r\n"));
+	for (at += 4; len; at += len + 2) {
+		len = strtoul(at, &at, 16);
+		assert_memory_equal(at, "\r\n", 2);
+		at += 2;
+		str_add(&body, at, len);
+		assert_memory_equal(at + len, "\r\n", 2);
+	}
+	assert_int_equal(*at, 0);
+	free(answer);
+	return body.buf ? body.buf : mem_strdup("");
+}
+
+static void wait_for_streams(int n)
+{
+	for (int i = 0; i < 1000 && open_streams != n; i++)
+		usleep(10000);
+	assert_int_equal(open_streams, n);
+}
+
+static void test_stream(void **state)
+{
+	int fd = dial(*state);
+	_cleanup_(mem_freep) char *body = NULL, *none = NULL;
+
+	say(fd, GET("/count?3"));
+	body = join(hear(fd));
+	assert_string_equal(body, "line 3\nline 2\nline 1\n");
+	fd = dial(*state);
+	say(fd, GET("/count?0"));
+	none = join(hear(fd));
+	assert_string_equal(none, "");
+	fd = dial(*state);
+	say(fd, GET("/count?-1"));
+	assert_answer(fd, "HTTP/1.1 400 ", "no\n");
+	wait_for_streams(0);
+}
+
+/* A stream that waits says what there is when it is woken, and ends with its client. */
+static void test_woken_stream(void **state)
+{
+	int fd = dial(*state), other;
+	char piece[4096];
+	size_t n = 0;
+
+	say(fd, GET("/wait"));
+	wait_for_streams(1);
+	for (int i = 1; i <= 3; i++) {
+		const char *at;
+		int heard = 0;
+
+		other = dial(*state);
+		say(other, GET("/poke"));
+		assert_answer(other, "HTTP/1.1 200 OK\r\n", "");
+		do {
+			ssize_t got = recv(fd, piece + n, sizeof(piece) - 1 - n, 0);
+
+			assert_true(got > 0);
+			n += (size_t)got;
+			piece[n] = 0;
+			for (at = piece, heard = 0; (at = strstr(at, "woken\n")); at++)
+				heard++;
+		} while (heard < i);
+		assert_int_equal(heard, i);
+	}
+	close(fd);
+	wait_for_streams(0);
+}
+
+/* Streams have no deadline, hence few places; their clients' going gives them back, and however
+ * many there are, others are served. */
+static void test_many_streams(void **state)
+{
+	int fds[16], fd;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial(*state);
+		say(fds[i], i % 2 ? GET("/wait") : GET("/count?100000000"));
+	}
+	wait_for_streams(16);
+	fd = dial(*state);
+	say(fd, GET("/wait"));
+	assert_answer(fd, "HTTP/1.1 503 ", "too many streams are open\n");
+	fd = dial(*state);
+	say(fd, GET("/hello"));
+	assert_answer(fd, "HTTP/1.1 200 OK\r\n", "hello you\n");
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	wait_for_streams(0);
+}
+
 static void test_socket_mode(void **state)
 {
 	const struct server *s = *state;
@@ -338,6 +504,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_big_body, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_table, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_woken_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_streams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_socket_mode, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_taken_path, setup, teardown),
 	};

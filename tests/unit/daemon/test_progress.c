@@ -78,11 +78,11 @@ static void test_triggers(void **state)
 
 	(void)state;
 	progress_init(&p);
-	p.begun_us -= 100 * 1000000ll;
+	p.begun_us -= 100 * 1000000LL;
 	put_slice(model, "four", 4, p.begun_us + 1);
-	put_slice(model, "six", 6, p.begun_us + 99 * 1000000ll + 800000);
+	put_slice(model, "six", 6, p.begun_us + 99 * 1000000LL + 800000);
 	put_slice(model, "old", 6, p.begun_us - 1);
-	put_slice(model, "ahead", 6, p.begun_us + 1000 * 1000000ll);
+	put_slice(model, "ahead", 6, p.begun_us + 1000 * 1000000LL);
 	put_slice(model, "names", 0, p.begun_us + 1);
 	progress_queue(&p, model);
 	assert_int_equal(observed(&p.network[PROGRESS_V4]), 0);

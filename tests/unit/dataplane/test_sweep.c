@@ -33,7 +33,10 @@ static const struct row rows[] = {
 	{ NARU_TCP, 0, NARU_F_RST, true, NARU_IDLE_TCP_RESET },
 	{ NARU_TCP, NARU_F_RST | NARU_F_FIN, NARU_F_FIN, true, NARU_IDLE_TCP_RESET },
 	{ NARU_UDP, 0, 0, false, NARU_IDLE_UDP },
-	{ NARU_UDP, 0, 0, true, NARU_IDLE_UDP_REPLIED },
+	{ NARU_UDP, 0, 0, true, NARU_IDLE_UDP },
+	{ NARU_UDP, NARU_F_AGAIN, 0, true, NARU_IDLE_UDP },
+	{ NARU_UDP, NARU_F_AGAIN | NARU_F_STREAM, 0, true, NARU_IDLE_UDP_STREAM },
+	{ NARU_UDP, NARU_F_STREAM, 0, false, NARU_IDLE_UDP },
 };
 
 static enum sweep_verdict judge(const struct row *row, uint32_t fwd_idle, uint32_t rev_idle)
@@ -84,7 +87,7 @@ static void ticks_wrap_and_differ(void **state)
 
 	(void)state;
 	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, 10), SWEEP_KEEP);
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NARU_IDLE_UDP_REPLIED), SWEEP_EXPIRED);
+	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NARU_IDLE_UDP_STREAM), SWEEP_EXPIRED);
 	/* Another CPU was a tick ahead. */
 	fwd.seen = rev.seen = NOW + 1;
 	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NOW), SWEEP_KEEP);
