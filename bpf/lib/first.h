@@ -232,7 +232,7 @@ static __always_inline int first_port_over(const int af)
 
 static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
 {
-	return hash_word(hash_word(hash, try), 0) >> 32;
+	return hash_word(hash_word(cfg.port_seed, hash), try) >> 32;
 }
 
 /* Tries one source port of --snat-ports. Each try is hashed anew: steps of one length would pile

@@ -350,6 +350,7 @@ struct naru_config {
 	__u8 loopback6;	   /* and on ::1 */
 	__u32 csum6_flags; /* more flags for bpf_l4_csum_replace on IPv6, if the kernel has any */
 	__u32 flows_max;   /* entries of each flow map */
+	__u64 port_seed;   /* of source ports: this node's alone, so that nobody guesses them */
 };
 
 /* Of the programs that are attached. */
@@ -455,7 +456,7 @@ _Static_assert(sizeof(struct naru_sock) == 148, "abi");
 _Static_assert(sizeof(struct naru_steer_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_steer) == 4, "abi");
 _Static_assert(sizeof(struct naru_vip) == 4, "abi");
-_Static_assert(sizeof(struct naru_config) == 32, "abi");
+_Static_assert(sizeof(struct naru_config) == 40, "abi");
 
 /*
  * The filter's hash of an address given as 32-bit words in memory order: 1 word for IPv4, 4 for

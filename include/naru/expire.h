@@ -40,7 +40,7 @@ naru_flow_state(const struct naru_flow *fwd, const struct naru_flow *rev, __u8 p
 	__u32 replied = 0;
 	__u8 back = 0, any;
 
-	/* Read in one place: verifiers before 6.6 lose sight of what is behind a test made twice. */
+	/* Read in one place: verifiers before 6.6 lose sight of what is behind a second test. */
 	if (rev) {
 		back = rev->flags;
 		replied = rev->seen;

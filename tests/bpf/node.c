@@ -156,6 +156,7 @@ void node_load(const struct node_options *options)
 		.snat_max = options->snat_max ? options->snat_max : 29999,
 		.bypass_netfilter = options->bypass_netfilter,
 		.csum6_flags = csum6_flags(),
+		.port_seed = options->port_seed,
 	};
 	load_tc(options->flows ? options->flows : 1024);
 	load_vip();

@@ -30,6 +30,7 @@ struct node_options {
 	uint32_t flows;		     /* entries of each flow map; 0: 1024 */
 	uint16_t snat_min, snat_max; /* 0: 20000 to 29999 */
 	bool fair;		     /* a service has a share of those entries only */
+	uint64_t port_seed;
 	bool bypass_netfilter;
 	bool sockets; /* load the socket programs too */
 };

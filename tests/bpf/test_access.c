@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may use a frontend, where a client comes back to, and what becomes of ports that nobody has:
- * Who may use a frontend, where a client comes back to, and what becomes of ports that nobody has:
+ * source ranges, affinity, closed ports of a ClusterIP, NodePorts at some addresses only.
  */
 #include <netinet/in.h>
 #include <setjmp.h>

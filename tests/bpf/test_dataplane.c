@@ -354,6 +354,35 @@ static void test_foreign_layout(void **state)
 	assert_int_equal(dataplane_open(&c, &d), -ESTALE);
 }
 
+static uint64_t port_seed(void)
+{
+	int fd = dpworld_pin_fd("meta");
+	struct naru_meta meta;
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &meta), 0);
+	close(fd);
+	return meta.config.port_seed;
+}
+
+/* Drawn once for a node, so that a restart changes nothing. */
+static void test_port_seed(void **state)
+{
+	struct dataplane *d = dpworld_open();
+	uint64_t first = port_seed();
+
+	(void)state;
+	assert_true(first);
+	dpworld_close(d);
+	d = dpworld_open();
+	assert_true(port_seed() == first);
+	dpworld_close(d);
+	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
+	d = dpworld_open();
+	assert_true(port_seed() && port_seed() != first);
+	dpworld_close(d);
+}
+
 static void test_foreign_version(void **state)
 {
 	struct dataplane_config c = dpworld_config();
@@ -421,6 +450,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_lock, dpworld_clean),
 		cmocka_unit_test_teardown(test_foreign_layout, dpworld_clean),
 		cmocka_unit_test_teardown(test_foreign_version, dpworld_clean),
+		cmocka_unit_test_teardown(test_port_seed, dpworld_clean),
 		cmocka_unit_test_teardown(test_ten_thousand_services, dpworld_clean),
 	};
 

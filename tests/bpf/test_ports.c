@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Source ports under load: most of a range is usable before a search fails, and a connection that
- * both ends have closed gives its port to the next one, long before its time is up.
+ * both ends have closed gives its port to the next one, long before its time is up. No other node's
+ * ports tell what this one's will be.
  */
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -21,6 +22,10 @@
 
 #define FIRST_PORT 20000
 #define PORTS	   1000
+
+static const struct node_options options = { .flows = 16384,
+					     .snat_min = FIRST_PORT,
+					     .snat_max = FIRST_PORT + PORTS - 1 };
 
 struct variant {
 	const char *name;
@@ -133,28 +138,57 @@ static void open_connections_keep_ports(void **state)
 		assert_int_equal(knock(v, 20000 + i, ACK), held[i]);
 }
 
+/* The ports of the first flows of a node with a seed. */
+static void first_ports(const struct variant *v, uint64_t seed, uint16_t ret_ports[static 50])
+{
+	node_unload();
+	node_load(&(struct node_options){ .port_seed = seed });
+	for (uint16_t i = 0; i < 50; i++)
+		ret_ports[i] = knock(v, 30000 + i, SYN);
+	node_unload();
+	node_load(&options);
+}
+
+static void ports_are_drawn_by_the_node(void **state)
+{
+	const struct variant *v = *state;
+	uint16_t mine[50], again[50], others[50];
+	unsigned same = 0;
+
+	first_ports(v, 0x123456789, mine);
+	first_ports(v, 0x123456789, again);
+	first_ports(v, 0x023456789, others);
+	assert_memory_equal(mine, again, sizeof(mine));
+	for (int i = 0; i < 50; i++)
+		same += mine[i] == others[i];
+	assert_in_range(same, 0, 5);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest each[] = {
 		cmocka_unit_test(most_of_a_range_is_usable),
 		cmocka_unit_test(closed_connections_give_ports_back),
 		cmocka_unit_test(open_connections_keep_ports),
+		cmocka_unit_test(ports_are_drawn_by_the_node),
 	};
-	struct CMUnitTest tests[3 * VARIANTS];
-	char names[3 * VARIANTS][80];
+	enum {
+		EACH = sizeof(each) / sizeof(*each),
+	};
+	struct CMUnitTest tests[EACH * VARIANTS];
+	char names[EACH * VARIANTS][80];
 	int failed;
 
 	world_enter();
-	node_load(&(struct node_options){
-		.flows = 16384, .snat_min = FIRST_PORT, .snat_max = FIRST_PORT + PORTS - 1 });
-	for (size_t i = 0; i < 3 * VARIANTS; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s [%s]", each[i % 3].name,
-			 variants[i / 3].name);
-		tests[i] = each[i % 3];
+	node_load(&options);
+	for (size_t i = 0; i < EACH * VARIANTS; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s [%s]", each[i % EACH].name,
+			 variants[i / EACH].name);
+		tests[i] = each[i % EACH];
 		tests[i].name = names[i];
-		tests[i].initial_state = (void *)&variants[i / 3];
+		tests[i].initial_state = (void *)&variants[i / EACH];
 	}
-	failed = _cmocka_run_group_tests("ports", tests, 3 * VARIANTS, NULL, NULL);
+	failed = _cmocka_run_group_tests("ports", tests, EACH * VARIANTS, NULL, NULL);
 	node_unload();
 	return failed;
 }

@@ -2,9 +2,9 @@
 /*
  * What the kernel's verifier makes of each program, in each form that settings give it: how many
  * instructions it walked and the largest stack frame of its functions. No program may use more than
- * half of the kernel's limits, so that another kernel's verifier has room to be clumsier. On the kernel that
- * verifier.txt was recorded with, none may need a tenth more than recorded there: growth is to be
- * seen. NARU_RECORD=FILE writes the table anew.
+ * half of the kernel's limits, so that another kernel's verifier has room to be clumsier. On the
+ * kernel that verifier.txt was recorded with, none may need a tenth more than recorded there:
+ * growth is to be seen. NARU_RECORD=FILE writes the table anew.
  */
 #include <errno.h>
 #include <setjmp.h>

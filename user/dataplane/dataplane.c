@@ -306,7 +306,6 @@ int dataplane_fd(const struct dataplane *d)
 int dataplane_process(struct dataplane *d)
 {
 	unsigned changed = netlink_read(d->netlink);
-
 	int r;
 
 	if (!changed)
@@ -426,6 +425,7 @@ static void list_l4_maps(const struct dataplane *d, struct dataplane_status *sta
 	add_map(status, "endpoint", ids_used(l4->in->endpoints), NARU_ENDPOINTS_MAX);
 	add_map(status, "lut", segments_used(l4->in->lut), NARU_LUT_BLOCKS);
 	add_map(status, "ep_list", segments_used(l4->in->list), NARU_LIST_BLOCKS);
+	add_map(status, "source_range", l4->in->ranges.n, NARU_RANGES_MAX);
 	add_map(status, "flow4", sweep_count(l4->sweep, FLOW_V4), NARU_FLOWS_MAX);
 	add_map(status, "flow6", sweep_count(l4->sweep, FLOW_V6), NARU_FLOWS_MAX);
 	add_map(status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);

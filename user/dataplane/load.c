@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -299,11 +300,22 @@ static int read_meta(const char *pin_dir, struct naru_meta *ret_meta)
 	return -ESTALE;
 }
 
-static struct naru_config settings(const struct dataplane_config *config, uint32_t tick_shift)
+/* A restart keeps it: it is what the source ports of one node are drawn by. */
+static uint64_t port_seed(const struct naru_meta *meta)
+{
+	uint64_t seed = meta->config.port_seed;
+
+	while (!seed && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		;
+	return seed;
+}
+
+static struct naru_config settings(const struct dataplane_config *config,
+				   const struct naru_meta *meta)
 {
 	return (struct naru_config){
 		.netns = probe_netns(),
-		.tick_shift = tick_shift,
+		.tick_shift = meta->tick_shift,
 		.hash_seed = HASH_SEED,
 		.snat_min = config->snat_min,
 		.snat_max = config->snat_max,
@@ -312,6 +324,7 @@ static struct naru_config settings(const struct dataplane_config *config, uint32
 		.loopback4 = 1,
 		.loopback6 = 1,
 		.csum6_flags = probe_csum6_flags(),
+		.port_seed = port_seed(meta),
 	};
 }
 
@@ -337,7 +350,7 @@ static int load_all(struct load *load, const char *pin_dir, const struct datapla
 		meta = (struct naru_meta){ .abi_version = NARU_ABI_VERSION,
 					   .tick_shift = probe_tick_shift() };
 	load->tick_shift = meta.tick_shift;
-	meta.config = cfg = settings(config, meta.tick_shift);
+	meta.config = cfg = settings(config, &meta);
 	r = load_steer(load, pin_dir, &cfg);
 	if (!r)
 		r = bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);

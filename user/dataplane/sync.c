@@ -89,8 +89,6 @@ static int clear_leftovers(struct sync *sync, uint64_t now_ms)
 	}
 	left->n_fronts = 0;
 	left->n_sets = 0;
-	if (!r)
-		r = ranges_clear(&sync->in->ranges);
 	return r;
 }
 
@@ -147,6 +145,11 @@ struct pass {
 	int error;
 };
 
+static void keep_first(struct pass *pass, int r)
+{
+	pass->error = pass->error ? pass->error : r;
+}
+
 static void mark_current(struct pass *pass, const struct plan *plan)
 {
 	struct inforce *in = pass->sync->in;
@@ -194,6 +197,17 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 	pass->n_open = still;
 }
 
+/* What only old frontends needed. Ranges stay while a frontend may still be ranged that was not to
+ * be any more. */
+static void clear(struct pass *pass, uint64_t now_ms)
+{
+	int r = clear_leftovers(pass->sync, now_ms);
+
+	keep_first(pass, r);
+	if (!pass->error)
+		keep_first(pass, ranges_clear(&pass->sync->in->ranges));
+}
+
 int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	       struct diag_list *ret_diags, struct sync_result *ret_result)
 {
@@ -201,7 +215,6 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 		mem_array(plan->n_services + 1, sizeof(struct plan_service *));
 	struct pass pass = { .sync = sync, .open = open };
 	bool gone, sets, open_any;
-	int r;
 
 	sync->in->round++;
 	mark_current(&pass, plan);
@@ -209,19 +222,16 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	publish_open(&pass, ret_diags, false);
 	gone = withdraw_gone(sync, &pass.udp);
 	sets = sync->leftovers.n_sets != 0;
-	r = clear_leftovers(sync, now_ms);
+	clear(&pass, now_ms);
 	/* Removals may have made room. */
 	publish_open(&pass, ret_diags, true);
-	pass.error = pass.error ? pass.error : r;
-	r = clear_leftovers(sync, now_ms);
-	pass.error = pass.error ? pass.error : r;
-	r = closed_apply(sync->in, plan);
-	pass.error = pass.error ? pass.error : r;
-	r = clear_strays(sync->in);
+	clear(&pass, now_ms);
+	keep_first(&pass, closed_apply(sync->in, plan));
+	keep_first(&pass, clear_strays(sync->in));
 	*ret_result = (struct sync_result){
 		.changed = open_any || gone,
 		.removed = gone || sets,
 		.udp = pass.udp,
 	};
-	return pass.error ? pass.error : r;
+	return pass.error;
 }
