@@ -17,13 +17,15 @@ import collections
 
 import pytest
 from proc import eventually
-from rig import Rig
+from rig import Rig, ip
 
 PATHS = ("node", "pod", "pod-packets", "outside-tc", "outside-xdp")
 INSIDE = PATHS[:3]
 OUTSIDE = PATHS[3:]
 COLUMNS = (*PATHS, "narud")
 UDP = ("-u",)
+# Where external IPs may lie.
+EXTERNAL_CIDR = {4: "198.51.100.0/24", 6: "2001:db8:2::/112"}
 KINDS = ("ClusterIP", "NodePort", "LoadBalancer")
 PROTOS = pytest.mark.parametrize("proto", ((), UDP), ids=("tcp", "udp"))
 
@@ -130,10 +132,14 @@ class Rigs:
         """The rig whose node 1 has XDP, or has not."""
         if xdp not in self.made:
             from conftest import made
-            context = made(xdp="native" if xdp else "off")
+            context = made(xdp="native" if xdp else "off", narud_options=(
+                "--external-ip-cidrs", ",".join(EXTERNAL_CIDR.values())))
             rig = context.__enter__()  # pylint: disable=unnecessary-dunder-call
             self.made[xdp] = (context, rig)
             first, second = rig.nodes
+            for family in (4, 6):
+                ip(rig.client.netns, *(f"route add {to} via {first.addr[family]}" for to in
+                                       (EXTERNAL_CIDR[family], first.gateway[family])))
             rig.near = [first.pod("near1"), first.pod("near2")]
             rig.far = [second.pod("far1"), second.pod("far2")]
             rig.caller, rig.bare = first.pod("caller"), first.pod("bare")
