@@ -183,6 +183,8 @@ int node_map(const char *name)
 {
 	int fd = bpf_object__find_map_fd_by_name(tc->obj, name);
 
+	if (fd < 0 && sockets)
+		fd = bpf_object__find_map_fd_by_name(sockets->obj, name);
 	if (fd < 0)
 		fail("no map %s", name);
 	return fd;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -217,6 +218,60 @@ static void sockets_of_a_pod(void **state)
 	close(udp);
 }
 
+/* ---- pods that want none of it ---- */
+
+static struct naru_cgroup own_cgroup;
+
+static void switch_off(bool off)
+{
+	struct naru_state value;
+	const uint8_t one = 1;
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(node_map("state"), &zero, &value), 0);
+	value.sock_off = off;
+	assert_int_equal(bpf_map_update_elem(node_map("state"), &zero, &value, BPF_ANY), 0);
+	if (off)
+		assert_int_equal(
+			bpf_map_update_elem(node_map("sock_off"), &own_cgroup, &one, BPF_ANY), 0);
+	else
+		assert_int_equal(bpf_map_delete_elem(node_map("sock_off"), &own_cgroup), 0);
+}
+
+/* The pod's socket dials the service itself, whose packets TC then translates. A socket of the
+ * node has nobody else. */
+static void pods_opt_out(void **state)
+{
+	const struct sockets_kind *kind = *state;
+	int udp = pod_socket(kind->domain, SOCK_DGRAM),
+	    node = sockets_new(kind->domain, SOCK_DGRAM);
+
+	assert_true(pod_connects(kind, SOCK_STREAM, VIP, PORT_LOCAL));
+	switch_off(true);
+	assert_false(pod_connects(kind, SOCK_STREAM, VIP, PORT_LOCAL));
+	assert_false(pod_connects(kind, SOCK_STREAM, NODE, PORT_NODE_LOCAL));
+	assert_false(sends(kind, udp, VIP, PORT_LOCAL));
+	assert_true(sends(kind, node, VIP, PORT_LOCAL));
+	switch_off(false);
+	assert_true(pod_connects(kind, SOCK_STREAM, VIP, PORT_LOCAL));
+	assert_true(sends(kind, udp, VIP, PORT_LOCAL));
+	close(node);
+	close(udp);
+}
+
+/* Another pod's entry does not matter. */
+static void others_opt_out(void **state)
+{
+	const struct sockets_kind *kind = *state;
+	struct naru_cgroup was = own_cgroup;
+
+	own_cgroup.id = UINT64_MAX;
+	switch_off(true);
+	assert_true(pod_connects(kind, SOCK_STREAM, VIP, PORT_LOCAL));
+	switch_off(false);
+	own_cgroup = was;
+}
+
 /* ---- affinity and ranges ---- */
 
 /* Which endpoint of PORT_MANY a new socket of the node is led to. */
@@ -371,13 +426,19 @@ static int dial_all(int cgroup_fd)
 		cmocka_unit_test(nothing_else_on_loopback),
 		cmocka_unit_test(loopback_of_a_pod),
 		cmocka_unit_test(sockets_of_a_pod),
+		cmocka_unit_test(pods_opt_out),
+		cmocka_unit_test(others_opt_out),
 		cmocka_unit_test(sockets_stick),
 		cmocka_unit_test(lists_may_shift),
 		cmocka_unit_test(affinity_of_a_pod),
 		cmocka_unit_test(source_ranges),
 		cmocka_unit_test(closed_ports_refuse),
 	};
+	struct stat st;
 
+	if (fstat(cgroup_fd, &st))
+		return 1;
+	own_cgroup.id = st.st_ino;
 	return sockets_run(cgroup_fd, "socket rules", each, sizeof(each) / sizeof(*each));
 }
 

@@ -49,6 +49,16 @@ def node(name, addrs, pod_cidrs):
             "status": {"addresses": [{"type": "InternalIP", "address": a} for a in addrs]}}
 
 
+def pod(place, uid, ports=(), labels=None):
+    """A running Pod; ports are those of its container."""
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": place.name, "namespace": NAMESPACE, "uid": uid,
+                         "labels": labels or {}},
+            "spec": {"nodeName": place.node.name,
+                     "containers": [{"name": "c", "ports": list(ports)}]},
+            "status": {"phase": "Running", "podIPs": [{"ip": a} for a in place.addr.values()]}}
+
+
 class Endpoint:
     """One endpoint of a service: a place with its addresses, and its conditions."""
 

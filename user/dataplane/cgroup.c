@@ -98,6 +98,18 @@ static int find(char **ret_dir)
 /* Runtimes put containers below pods; nothing of kubelet's lies deeper. */
 #define DEPTH_MAX 10
 
+/* The slices above a pod's may have "-pod" in their names, too; a UID has no dash here. */
+static const char *find_last(const char *name, const char *what)
+{
+	const char *found = NULL;
+
+	while ((name = strstr(name, what))) {
+		name += strlen(what);
+		found = name;
+	}
+	return found;
+}
+
 bool cgroup_pod_uid(const char *name, char ret_uid[static CGROUP_UID_LEN])
 {
 	static const char slice[] = ".slice";
@@ -106,8 +118,7 @@ bool cgroup_pod_uid(const char *name, char ret_uid[static CGROUP_UID_LEN])
 
 	if (len > strlen(slice) && !strcmp(name + len - strlen(slice), slice)) {
 		len -= strlen(slice);
-		uid = strstr(name, "-pod");
-		uid = uid ? uid + 4 : NULL;
+		uid = find_last(name, "-pod");
 	}
 	if (!uid || uid >= name + len)
 		return false;
@@ -146,10 +157,8 @@ static void walk_pods(int fd, int depth, cgroup_pod_fn fn, void *arg)
 	while ((entry = readdir(dir))) {
 		if (!is_directory(fd, entry, &id))
 			continue;
-		if (cgroup_pod_uid(entry->d_name, uid)) {
-			fn(arg, uid, id);
+		if (cgroup_pod_uid(entry->d_name, uid) && fn(arg, uid, id))
 			continue;
-		}
 		if (depth < DEPTH_MAX)
 			walk_pods(openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 				  depth + 1, fn, arg);

@@ -40,13 +40,14 @@ static int compare(const void *uid, const void *pod)
 	return strcmp(uid, ((const struct optout_pod *)pod)->uid);
 }
 
-static void on_pod(void *arg, const char *uid, uint64_t id)
+static bool on_pod(void *arg, const char *uid, uint64_t id)
 {
 	struct optout *optout = arg;
 	struct optout_pod *pod = bsearch(uid, optout->pods, optout->n_pods, sizeof(*pod), compare);
 
 	if (pod)
 		pod->cgroup = id;
+	return pod;
 }
 
 static bool is_wanted(const struct optout *optout, uint64_t id)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding the cgroup2 tree in mountinfo. */
+/* Finding the cgroup2 tree in mountinfo, and the pods in a tree. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -83,12 +86,101 @@ static void a_named_directory_must_be_one(void **state)
 	assert_int_equal(fd, -1);
 }
 
+/* ---- pods ---- */
+
+#define UID  "0ae5c03d-5fb3-4eb9-9de8-2bd4b51606ba"
+#define UID_ "0ae5c03d_5fb3_4eb9_9de8_2bd4b51606ba"
+
+static void names_of_pods(void **state)
+{
+	static const struct {
+		const char *name, *uid;
+	} names[] = {
+		/* kubelet with the driver cgroupfs, and a static pod's UID */
+		{ "pod" UID, UID },
+		{ "pod0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef" },
+		/* with the driver systemd: guaranteed, the other classes, below a root of its own */
+		{ "kubepods-pod" UID_ ".slice", UID },
+		{ "kubepods-besteffort-pod" UID_ ".slice", UID },
+		{ "kubelet-kubepods-burstable-pod" UID_ ".slice", UID },
+		{ "our-pods-kubepods-pod" UID_ ".slice", UID },
+		{ "kubepods", NULL },
+		{ "kubepods.slice", NULL },
+		{ "kubepods-besteffort.slice", NULL },
+		{ "cri-containerd-" UID ".scope", NULL },
+		{ "kubepods-pod.slice", NULL },
+		{ "pod", NULL },
+		{ ".slice", NULL },
+		{ "", NULL },
+		{ "pod0123456789012345678901234567890123456789012345678901234567890123", NULL },
+	};
+	char uid[CGROUP_UID_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(cgroup_pod_uid(names[i].name, uid), names[i].uid != NULL);
+		if (names[i].uid)
+			assert_string_equal(uid, names[i].uid);
+	}
+}
+
+struct found {
+	char uids[256];
+	uint64_t ids[4];
+	size_t n;
+};
+
+static bool on_pod(void *arg, const char *uid, uint64_t id)
+{
+	struct found *found = arg;
+
+	assert_true(found->n < ARRAY_SIZE(found->ids));
+	found->ids[found->n++] = id;
+	strcat(strcat(found->uids, uid), " ");
+	return strlen(uid) > 1;
+}
+
+/* In the order in which they are made; the last ones are removed first. */
+static const char *const tree[] = {
+	"",
+	"/pods", /* no pod, but its name might be one's: looked into */
+	"/pods/kubepods.slice",
+	"/pods/kubepods.slice/kubepods-pod" UID_ ".slice",
+	"/pods/kubepods.slice/kubepods-pod" UID_ ".slice/pod77777", /* nothing of kubelet's */
+};
+
+static void walks_the_tree(void **state)
+{
+	char top[] = "/tmp/naru-cgroup-XXXXXX", path[256];
+	struct found found = {};
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	for (size_t i = 1; i < ARRAY_SIZE(tree); i++) {
+		snprintf(path, sizeof(path), "%s%s", top, tree[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	assert_int_equal(cgroup_each_pod(top, on_pod, &found), 0);
+	snprintf(path, sizeof(path), "%s%s", top, tree[3]);
+	assert_int_equal(stat(path, &st), 0);
+	for (size_t i = ARRAY_SIZE(tree); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s%s", top, tree[i]);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_string_equal(found.uids, "s " UID " ");
+	assert_true(found.ids[1] == st.st_ino);
+	assert_int_equal(cgroup_each_pod(top, on_pod, &found), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_the_tree),
 		cmocka_unit_test(nothing_to_find),
 		cmocka_unit_test(a_named_directory_must_be_one),
+		cmocka_unit_test(names_of_pods),
+		cmocka_unit_test(walks_the_tree),
 	};
 
 	return cmocka_run_group_tests_name("cgroup", tests, NULL, NULL);
