@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the kernel's verifier makes of each program, in each form that settings give it: how many
- * instructions it walked and the largest stack frame of its functions. No program may use more than
- * half of the kernel's limits, so that another kernel's verifier has room to be clumsier. On the
- * kernel that verifier.txt was recorded with, none may need a tenth more than recorded there:
+ * instructions it walked and the largest stack frame of its functions. No program may use more
+ * than half of the kernel's limits, so that another kernel's verifier has room to be clumsier. On
+ * the kernel that verifier.txt was recorded with, none may need a tenth more than recorded there:
  * growth is to be seen. NARU_RECORD=FILE writes the table anew.
  */
 #include <errno.h>
@@ -198,8 +198,10 @@ static void as_recorded(void **state)
 		const struct measured *m = find(name);
 
 		rows++;
-		if (!m)
+		if (!m) {
 			fail_msg("%s is recorded and not there", name);
+			break;
+		}
 		if (strcmp(version, recorded) != 0)
 			continue;
 		if (m->instructions > instructions + instructions / 10 || m->stack > stack + 32)

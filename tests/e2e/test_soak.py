@@ -57,8 +57,8 @@ def test_soak():
                              20000, "-c", 4).wait_up()
                  for place, kind, family in itertools.product(
                      (first.host, caller, bare.outside, rig.client), KINDS, (4, 6))]
-        floods = [rig.client.start("who", *flood.front("NodePort", family, first.addr), "-u", "-c", 16,
-                                   "-t", 100) for family in (4, 6)]
+        floods = [rig.client.start("who", *flood.front("NodePort", family, first.addr), "-u",
+                                   "-c", 16, "-t", 100) for family in (4, 6)]
         end = time.monotonic() + SECONDS
         killed = time.monotonic()
         fullest = 0

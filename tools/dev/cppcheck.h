@@ -15,6 +15,13 @@
 #define LIBBPF_OPTS(type, name, ...)	     struct type name = { __VA_ARGS__ }
 #define DECLARE_LIBBPF_OPTS(type, name, ...) struct type name = { __VA_ARGS__ }
 
+#define bpf_object__for_each_map(map, object)                                                      \
+	for ((map) = bpf_object__next_map(object, NULL); map;                                      \
+	     (map) = bpf_object__next_map(object, map))
+#define bpf_object__for_each_program(program, object)                                              \
+	for ((program) = bpf_object__next_program(object, NULL); program;                          \
+	     (program) = bpf_object__next_program(object, program))
+
 /* uthash */
 #define HASH_ITER(hh, head, item, tmp)                                                             \
 	for ((item) = (head), (tmp) = NULL; (item) && ((tmp) = (item)->hh.next, 1); (item) = (tmp))

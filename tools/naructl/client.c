@@ -238,13 +238,12 @@ static int stream(struct stream *s, const char *socket_path, const char *path)
 int client_lines(const char *socket_path, const char *path, bool patient, client_line_fn fn,
 		 void *arg)
 {
-	struct stream *s = mem_new(sizeof(*s));
+	_cleanup_(mem_freep) struct stream *s = mem_new(sizeof(*s));
 	const struct timeval forever = { .tv_sec = 0 };
 	int r = connect_to(socket_path, &s->fd);
 
 	if (r < 0) {
 		client_complain("no narud answers at %s: %s", socket_path, strerror(-r));
-		free(s);
 		return r;
 	}
 	if (patient)
@@ -254,7 +253,6 @@ int client_lines(const char *socket_path, const char *path, bool patient, client
 	r = stream(s, socket_path, path);
 	str_fini(&s->line);
 	close(s->fd);
-	free(s);
 	return r;
 }
 

@@ -196,7 +196,7 @@ int top_run(const struct top_options *options)
 	struct json_object *before = read_traffic(options->socket), *after = NULL;
 
 	for (unsigned i = 0; before && (!options->rounds || i < options->rounds); i++) {
-		struct row *rows;
+		_cleanup_(mem_freep) struct row *rows = NULL;
 		size_t n;
 
 		usleep(options->interval_ms * 1000);
@@ -210,7 +210,6 @@ int top_run(const struct top_options *options)
 			print_json(rows, n);
 		else
 			print_table(rows, n);
-		free(rows);
 		json_object_put(before);
 		before = after;
 		if (fflush(stdout))

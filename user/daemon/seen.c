@@ -81,7 +81,7 @@ static int open_flows(void *arg, const char *query, struct server_stream *stream
 {
 	const struct daemon *daemon = arg;
 	struct match match;
-	struct flows *flows;
+	_cleanup_(mem_freep) struct flows *flows = NULL;
 	int r = match_parse(query, &match, ret_text);
 
 	(void)stream;
@@ -89,11 +89,9 @@ static int open_flows(void *arg, const char *query, struct server_stream *stream
 		return 400;
 	flows = mem_new(sizeof(*flows));
 	flows->match = match;
-	if (daemon->l4 && dataplane_flows_begin(daemon->dataplane, &flows->walk)) {
-		free(flows);
+	if (daemon->l4 && dataplane_flows_begin(daemon->dataplane, &flows->walk))
 		return 503;
-	}
-	*ret_state = flows;
+	*ret_state = TAKE_PTR(flows);
 	return 200;
 }
 

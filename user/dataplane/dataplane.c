@@ -505,7 +505,7 @@ int dataplane_flows(struct dataplane *d, flow_fn fn, void *arg)
 	do
 		r = listing_next(walk, fn, arg);
 	while (r > 0);
-	listing_end(walk);
+	listing_free(walk);
 	return r;
 }
 
@@ -526,7 +526,7 @@ int dataplane_flows_next(struct listing *walk, flow_fn fn, void *arg)
 
 void dataplane_flows_end(struct listing *walk)
 {
-	listing_end(walk);
+	listing_free(walk);
 }
 
 int dataplane_traffic(const struct dataplane *d, traffic_fn fn, void *arg)

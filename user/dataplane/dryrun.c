@@ -54,20 +54,18 @@ int dryrun_open(const char *bpffs_dir, struct dryrun **ret_dryrun)
 {
 	_cleanup_(mem_freep) char *pins = mem_printf("%s/%s", bpffs_dir, NARU_PIN_SUBDIR);
 	_cleanup_(mem_freep) char *links = mem_printf("%s/%s", pins, NARU_LINK_SUBDIR);
-	struct dryrun *d = mem_new(sizeof(*d));
+	_cleanup_(mem_freep) struct dryrun *d = mem_new(sizeof(*d));
 	int r = load_open_dry(pins, any_xdp(links), &d->load);
 
-	if (r) {
-		free(d);
+	if (r)
 		return r;
-	}
 	d->links = TAKE_PTR(links);
 	r = netlink_dump(&d->net);
 	if (r) {
-		dryrun_close(d);
+		dryrun_close(TAKE_PTR(d));
 		return log_err(r, "read devices and routes");
 	}
-	*ret_dryrun = d;
+	*ret_dryrun = TAKE_PTR(d);
 	return 0;
 }
 

@@ -119,7 +119,7 @@ struct listing *listing_begin(const struct inforce *in, uint32_t tick, uint32_t 
 	return l;
 }
 
-void listing_end(struct listing *l)
+void listing_free(struct listing *l)
 {
 	if (!l)
 		return;

@@ -8,7 +8,7 @@ struct listing;
 
 /* tick: the packet path's clock; tick_ms: its length. */
 struct listing *listing_begin(const struct inforce *in, uint32_t tick, uint32_t tick_ms);
-void listing_end(struct listing *listing);
+void listing_free(struct listing *listing);
 /* Some more flows. 1: there may be others; 0: these were all; -errno. */
 int listing_next(struct listing *listing, flow_fn fn, void *arg);
 
