@@ -138,8 +138,9 @@ class Rigs:
             self.made[xdp] = (context, rig)
             first, second = rig.nodes
             for family in (4, 6):
-                ip(rig.client.netns, *(f"route add {to} via {first.addr[family]}" for to in
-                                       (EXTERNAL_CIDR[family], first.gateway[family])))
+                ip(rig.client.netns,
+                   f"route add {EXTERNAL_CIDR[family]} via {first.addr[family]}",
+                   *(f"route add {n.pod_cidr[family]} via {n.addr[family]}" for n in rig.nodes))
             rig.near = [first.pod("near1"), first.pod("near2")]
             rig.far = [second.pod("far1"), second.pod("far2")]
             rig.caller, rig.bare = first.pod("caller"), first.pod("bare")
