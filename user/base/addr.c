@@ -39,6 +39,11 @@ int addr_compare(const struct addr *a, const struct addr *b)
 	return memcmp(a->byte, b->byte, sizeof(a->byte));
 }
 
+int addr_rank(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
 int addr_parse(const char *text, struct addr *ret_addr)
 {
 	struct addr addr;

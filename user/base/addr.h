@@ -20,6 +20,8 @@ bool addr_is_zero(const struct addr *addr);
 /* ::1 or of 127.0.0.0/8. */
 bool addr_is_loopback(const struct addr *addr);
 int addr_compare(const struct addr *a, const struct addr *b);
+/* The same for qsort() and bsearch(). */
+int addr_rank(const void *a, const void *b);
 
 /* Strict text of either family (no zone, no leading zeros, no mapped IPv6). -EINVAL. */
 int addr_parse(const char *text, struct addr *ret_addr);

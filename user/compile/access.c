@@ -163,11 +163,6 @@ void access_fill(struct draft *draft, const struct node *node)
 	}
 }
 
-static int addr_rank(const void *a, const void *b)
-{
-	return addr_compare(a, b);
-}
-
 /* The proxy's addresses are sorted. */
 static bool is_steered(const struct plan_l7 *l7, const struct addr *addr)
 {

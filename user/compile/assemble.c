@@ -235,11 +235,6 @@ static void make_binds(struct layer7 *l7)
 	}
 }
 
-static int addr_rank(const void *a, const void *b)
-{
-	return addr_compare(a, b);
-}
-
 /* The ClusterIPs of which layer 4 serves some port. */
 static struct addr *list_cluster_ips(const struct drafts *drafts, size_t *ret_n)
 {

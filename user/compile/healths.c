@@ -13,11 +13,6 @@
 #include "base/mem.h"
 #include "compile/problem.h"
 
-static int addr_rank(const void *a, const void *b)
-{
-	return addr_compare(a, b);
-}
-
 static size_t count_local(const struct service *service, const struct slices *slices, int family)
 {
 	const struct endpoint_slice *const *slice;

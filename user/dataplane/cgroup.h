@@ -25,8 +25,8 @@ int cgroup_open(const char *named, int *ret_fd, char **ret_dir);
 bool cgroup_pod_uid(const char *name, char ret_uid[static CGROUP_UID_LEN]);
 
 /*
- * Calls fn for each directory below this one that is named as a pod's cgroup is; id: what the
- * kernel knows it by. What fn takes for a pod (true) is not looked into, for others have such names,
+ * Calls fn for each directory below this one that is named as a pod's cgroup; id: what the
+ * kernel knows it by. What fn takes for a pod (true) is not looked into: others have such names
  * too. 0 or -errno, of the directory itself alone.
  */
 typedef bool (*cgroup_pod_fn)(void *arg, const char *uid, uint64_t id);

@@ -417,11 +417,6 @@ bool topology_settled(const struct topology *t)
 
 /* ---- what the plan says ---- */
 
-static int compare_addrs(const void *a, const void *b)
-{
-	return addr_compare(a, b);
-}
-
 struct list {
 	struct addr *items;
 	size_t n, cap;
@@ -438,7 +433,7 @@ static void sort(struct list *list)
 	size_t kept = 0;
 
 	if (list->n)
-		qsort(list->items, list->n, sizeof(*list->items), compare_addrs);
+		qsort(list->items, list->n, sizeof(*list->items), addr_rank);
 	for (size_t i = 0; i < list->n; i++) {
 		if (!kept || addr_compare(&list->items[kept - 1], &list->items[i]))
 			list->items[kept++] = list->items[i];

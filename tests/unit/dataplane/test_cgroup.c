@@ -99,7 +99,7 @@ static void names_of_pods(void **state)
 		/* kubelet with the driver cgroupfs, and a static pod's UID */
 		{ "pod" UID, UID },
 		{ "pod0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef" },
-		/* with the driver systemd: guaranteed, the other classes, below a root of its own */
+		/* with the driver systemd: guaranteed, other classes, below a root of its own */
 		{ "kubepods-pod" UID_ ".slice", UID },
 		{ "kubepods-besteffort-pod" UID_ ".slice", UID },
 		{ "kubelet-kubepods-burstable-pod" UID_ ".slice", UID },
