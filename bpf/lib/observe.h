@@ -58,16 +58,17 @@ static __always_inline void observe_tuple(struct naru_event *e, const struct tup
 	e->proto = t->proto;
 }
 
-/* What a socket asked for (addr is mapped), and what it got; ep NULL: it was refused. */
+/* What a socket asked for (addr is mapped), and what it got; ep NULL: it was refused, why. */
 static __always_inline void observe_socket(__u32 service, __u8 proto, const __u8 addr[16],
-					   __u16 port, const struct naru_endpoint *ep)
+					   __u16 port, const struct naru_endpoint *ep,
+					   const enum naru_counter why)
 {
 	struct naru_event *e;
 
 	if (ep)
 		stat_flow(service);
 	else
-		observe_loss(service, NARU_C_SOCK_REFUSED);
+		observe_loss(service, why);
 	if (!observe_is_on())
 		return;
 	e = observe_begin(ep ? NARU_EVENT_SOCKET : NARU_EVENT_REFUSED);
@@ -80,7 +81,7 @@ static __always_inline void observe_socket(__u32 service, __u8 proto, const __u8
 		__builtin_memcpy(e->endpoint, ep->addr, 16);
 		e->endpoint_port = ep->port;
 	} else {
-		e->reason = NARU_C_SOCK_REFUSED;
+		e->reason = why;
 	}
 	e->svc = service;
 	bpf_ringbuf_submit(e, 0);

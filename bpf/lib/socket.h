@@ -133,7 +133,7 @@ static __always_inline int socket_refuse(const struct naru_svc *service, const _
 {
 	const struct naru_set *set = &service->internal;
 
-	observe_socket(service->id, to->proto, vip_addr, to->port, NULL);
+	observe_socket(service->id, to->proto, vip_addr, to->port, NULL, NARU_C_SOCK_REFUSED);
 	count(NARU_C_SOCK_REFUSED);
 	return socket_error(set->on_empty == NARU_REJECT ? ECONNREFUSED : EHOSTUNREACH);
 }
@@ -179,7 +179,7 @@ static __always_inline int socket_lead(struct bpf_sock_addr *ctx, const struct n
 
 	if (!ep)
 		return 0;
-	observe_socket(service->id, to->proto, vip_addr, to->port, ep);
+	observe_socket(service->id, to->proto, vip_addr, to->port, ep, NARU_C_MAX);
 	socket_remember(ctx, ep, vip_addr, to->port);
 	service_endpoint_addr(ep, to->addr, af);
 	to->port = ep->port;
@@ -209,6 +209,8 @@ static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket
 		return 1;
 	pkt_map_addr(vip_addr, to->addr, af);
 	if (service->ranged && !service->ranged_node) {
+		observe_socket(service->id, to->proto, vip_addr, to->port, NULL,
+			       NARU_C_SOURCE_RANGE);
 		count(NARU_C_SOURCE_RANGE);
 		return socket_error(EHOSTUNREACH);
 	}

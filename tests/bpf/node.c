@@ -257,6 +257,15 @@ void node_counters(uint64_t ret_values[NARU_C_MAX])
 	free(values);
 }
 
+uint64_t node_losses(uint32_t service, uint32_t reason)
+{
+	struct naru_svc_drop key = { service, reason };
+	uint64_t n = 0;
+
+	bpf_map_lookup_elem(node_map("svc_drop"), &key, &n);
+	return n;
+}
+
 static size_t walk_flows(int fd, bool clear)
 {
 	uint8_t key[sizeof(struct naru_flow6_key)], *last = NULL;

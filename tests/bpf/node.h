@@ -57,6 +57,8 @@ uint32_t node_now(void);
 
 /* Summed over CPUs. */
 void node_counters(uint64_t ret_values[NARU_C_MAX]);
+/* What a service has lost for a reason. */
+uint64_t node_losses(uint32_t service, uint32_t reason);
 /* Removes all flows of both families; returns how many entries there were. */
 size_t node_clear_flows(void);
 size_t node_count_flows(int family);

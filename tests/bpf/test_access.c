@@ -305,13 +305,15 @@ static void ranges_admit(void **state)
 {
 	const struct variant *v = *state;
 	struct naru_svc svc = change(v, LB, PORT_LB_REMOTE);
-	uint64_t before;
+	uint64_t before, lost;
 
 	svc.ranged = 1;
 	set(v, LB, PORT_LB_REMOTE, &svc);
 	before = counted(NARU_C_SOURCE_RANGE);
+	lost = node_losses(svc.id, NARU_C_SOURCE_RANGE);
 	assert_int_equal(knock(v, CLIENT, 40000, LB, PORT_LB_REMOTE), dropped(v));
 	assert_int_equal(counted(NARU_C_SOURCE_RANGE) - before, is_xdp(v) ? 0 : 1);
+	assert_int_equal(node_losses(svc.id, NARU_C_SOURCE_RANGE) - lost, is_xdp(v) ? 0 : 1);
 	/* Another service's range does not count. */
 	allow(v, OTHER_ID, CLIENT, 128);
 	assert_int_equal(knock(v, CLIENT, 40000, LB, PORT_LB_REMOTE), dropped(v));

@@ -76,16 +76,23 @@ static uint64_t counted(enum naru_counter id)
 	return values[id];
 }
 
+/* What the service that is knocked at has lost. */
+static uint64_t lost(const struct variant *v, enum naru_counter id)
+{
+	return node_losses(node_services_id(VIP, PORT_REMOTE, v->proto, v->family), id);
+}
+
 /* The preallocated map keeps spare elements for each CPU, so that "full" is known by the first
  * refusal only. */
 static void full_refuses_new_flows(void **state)
 {
 	const struct variant *v = *state;
 	uint16_t made = 0, port;
-	uint64_t before;
+	uint64_t before, lost_before;
 
 	node_clear_flows();
 	before = counted(NARU_C_FLOWS_FULL);
+	lost_before = lost(v, NARU_C_FLOWS_FULL);
 	while (made < 4 * FLOWS && knock(v, 40000 + made, PORT_REMOTE, SYN, NULL) == sent(v))
 		made++;
 	assert_in_range(made, FLOWS / 2 - 4, FLOWS);
@@ -93,6 +100,7 @@ static void full_refuses_new_flows(void **state)
 	for (uint16_t i = 0; i < 10; i++)
 		assert_int_equal(knock(v, 50000 + i, PORT_REMOTE, SYN, NULL), dropped(v));
 	assert_int_equal(counted(NARU_C_FLOWS_FULL), before + 11);
+	assert_int_equal(lost(v, NARU_C_FLOWS_FULL), lost_before + 11);
 	for (uint16_t i = 0; i < made; i++)
 		assert_int_equal(knock(v, 40000 + i, PORT_REMOTE, ACK, &port), sent(v));
 	/* A refused flow leaves no half of itself. */
@@ -116,19 +124,21 @@ static void forget_counts(void)
 static void a_flood_leaves_room(void **state)
 {
 	const struct variant *v = *state;
-	uint64_t full, share;
+	uint64_t full, share, lost_share;
 	uint16_t made = 0;
 
 	node_clear_flows();
 	forget_counts();
 	full = counted(NARU_C_FLOWS_FULL);
 	share = counted(NARU_C_SHARE);
+	lost_share = lost(v, NARU_C_SHARE);
 	while (made < MANY && knock(v, 40000 + made, PORT_REMOTE, SYN, NULL) == sent(v))
 		made++;
 	assert_in_range(made, MANY / 2 * 4 / 5 - 2, MANY / 2 * 4 / 5 + 2);
 	for (uint16_t i = 0; i < 10; i++)
 		assert_int_equal(knock(v, 50000 + i, PORT_REMOTE, SYN, NULL), dropped(v));
 	assert_int_equal(counted(NARU_C_SHARE), share + 11);
+	assert_int_equal(lost(v, NARU_C_SHARE), lost_share + 11);
 	for (uint16_t i = 0; i < 60; i++)
 		assert_int_not_equal(knock(v, 51000 + i, PORT_FAR, SYN, NULL), dropped(v));
 	for (uint16_t i = 0; i < made; i++)
@@ -202,10 +212,11 @@ static void two_ports_serve_two_flows(void **state)
 {
 	const struct variant *v = *state;
 	uint16_t first, second, again;
-	uint64_t before;
+	uint64_t before, lost_before;
 
 	node_clear_flows();
 	before = counted(NARU_C_SNAT_EXHAUSTED);
+	lost_before = lost(v, NARU_C_SNAT_EXHAUSTED);
 	assert_int_equal(knock(v, 40000, PORT_REMOTE, SYN, &first), sent(v));
 	assert_int_equal(knock(v, 40001, PORT_REMOTE, SYN, &second), sent(v));
 	assert_in_range(first, 20000, 20001);
@@ -213,6 +224,7 @@ static void two_ports_serve_two_flows(void **state)
 	assert_int_not_equal(first, second);
 	assert_int_equal(knock(v, 40002, PORT_REMOTE, SYN, NULL), dropped(v));
 	assert_int_equal(counted(NARU_C_SNAT_EXHAUSTED), before + 1);
+	assert_int_equal(lost(v, NARU_C_SNAT_EXHAUSTED), lost_before + 1);
 	assert_int_equal(knock(v, 40000, PORT_REMOTE, ACK, &again), sent(v));
 	assert_int_equal(again, first);
 	assert_int_equal(node_count_flows(v->family), 4);

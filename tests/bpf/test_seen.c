@@ -52,12 +52,7 @@ static struct naru_svc_stat read_stat(enum host vip, uint16_t port)
 
 static uint64_t read_drops(enum host vip, uint16_t port, uint32_t reason)
 {
-	struct naru_svc_drop key = { node_services_id(vip, port, shape->proto, shape->family),
-				     reason };
-	uint64_t n = 0;
-
-	bpf_map_lookup_elem(node_map("svc_drop"), &key, &n);
-	return n;
+	return node_losses(node_services_id(vip, port, shape->proto, shape->family), reason);
 }
 
 static size_t run(enum program program, enum device at, struct packet p, int *ret_verdict)

@@ -372,13 +372,15 @@ static void source_ranges(void **state)
 	struct naru_svc was = read_service(&key), ranged = was;
 	int client = sockets_new(kind->domain, SOCK_DGRAM),
 	    pod = pod_socket(kind->domain, SOCK_DGRAM);
-	uint64_t before = sockets_counted(NARU_C_SOURCE_RANGE);
+	uint64_t before = sockets_counted(NARU_C_SOURCE_RANGE),
+		 lost = node_losses(was.id, NARU_C_SOURCE_RANGE);
 
 	ranged.ranged = 1;
 	write_service(&key, &ranged);
 	assert_int_equal(sockets_send_to(kind, client, LB, PORT_LB_LOCAL, 'r'), -EHOSTUNREACH);
 	assert_int_equal(sockets_dial(kind, client, LB, PORT_LB_LOCAL), -EHOSTUNREACH);
 	assert_int_equal(sockets_counted(NARU_C_SOURCE_RANGE), before + 2);
+	assert_int_equal(node_losses(was.id, NARU_C_SOURCE_RANGE), lost + 2);
 	assert_false(sends(kind, pod, LB, PORT_LB_LOCAL));
 	assert_int_equal(sockets_counted(NARU_C_SOURCE_RANGE), before + 2);
 	ranged.ranged_node = 1;

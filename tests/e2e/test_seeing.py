@@ -237,6 +237,33 @@ def test_drops_by_service(cluster, family):
     assert (read("rejected"), read("sockets_refused")) == (before[0] + 1, before[1] + 2)
 
 
+def test_maps_fill(cluster, family):
+    """Entries that services need, or that clients leave, are counted in status and metrics."""
+    node, service = cluster.nodes[0], f"filled{family}"
+
+    def used(name):
+        row = [row for row in node.naructl_json("status")["maps"] if row["map"] == name][0]
+        assert 0 <= row["used"] < row["max"]
+        assert row["used"] == metrics(node)[f'naru_map_entries{{map="{name}"}}']
+        return row["used"]
+
+    names = ("source_range", "affinity", "svc_drop", "device", "svc")
+    before = {name: used(name) for name in names}
+    filled = cluster.service(service, node.pods["local"], kind="LoadBalancer",
+                             sessionAffinity="ClientIP",
+                             loadBalancerSourceRanges=["192.0.2.0/24", "198.51.100.0/24",
+                                                       "2001:db8::/64"])
+    # Ranges are those of a family, for TCP and UDP.
+    eventually(lambda: used("source_range") == before["source_range"] + 6)
+    eventually(lambda: answers(cluster.caller, filled, family))
+    assert used("affinity") == before["affinity"] + 1
+    assert cluster.client.ask(*filled.front("LoadBalancer", family), "-t", 200)["failed"]
+    assert used("svc_drop") == before["svc_drop"] + 1
+    assert used("device") == before["device"]
+    filled.remove()
+    eventually(lambda: used("source_range") == before["source_range"])
+
+
 def test_top(cluster):
     """The busy service comes first, with rates; drops show where nothing else does."""
     node = cluster.nodes[0]

@@ -128,7 +128,8 @@ static void add_device_problems(struct json *json, const struct daemon *daemon,
 		add_problem(json, "sockets of this node are not translated: %s",
 			    status->cgroup ? status->cgroup : "no reason known");
 	for (size_t i = 0; i < status->n_maps; i++)
-		if (status->maps[i].max && status->maps[i].used >= status->maps[i].max)
+		if (status->maps[i].max && !status->maps[i].forgets &&
+		    status->maps[i].used >= status->maps[i].max)
 			add_problem(json, "map %s is full", status->maps[i].map);
 }
 

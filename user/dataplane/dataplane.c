@@ -26,6 +26,7 @@
 #include "dataplane/attach.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/encode.h"
+#include "dataplane/fill.h"
 #include "dataplane/foreign.h"
 #include "dataplane/l4.h"
 #include "dataplane/listing.h"
@@ -352,13 +353,6 @@ bool dataplane_hurries(const struct dataplane *d)
 
 /* ---- what is there ---- */
 
-static void add_map(struct dataplane_status *status, const char *map, size_t used, size_t max)
-{
-	status->maps[status->n_maps].map = map;
-	status->maps[status->n_maps].used = used;
-	status->maps[status->n_maps++].max = max;
-}
-
 static void list_devices(struct dataplane *d, struct dataplane_status *status)
 {
 	free(d->devices);
@@ -416,22 +410,6 @@ static void list_vips(struct dataplane *d, struct dataplane_status *status)
 	status->n_vips = d->vips.n;
 }
 
-static void list_l4_maps(const struct dataplane *d, struct dataplane_status *status)
-{
-	const struct l4 *l4 = &d->l4;
-
-	add_map(status, "svc", HASH_COUNT(l4->in->fronts), NARU_FRONTENDS_MAX);
-	add_map(status, "svc_name", ids_used(l4->in->services), NARU_SERVICES_MAX);
-	add_map(status, "endpoint", ids_used(l4->in->endpoints), NARU_ENDPOINTS_MAX);
-	add_map(status, "lut", segments_used(l4->in->lut), NARU_LUT_BLOCKS);
-	add_map(status, "ep_list", segments_used(l4->in->list), NARU_LIST_BLOCKS);
-	add_map(status, "source_range", l4->in->ranges.n, NARU_RANGES_MAX);
-	add_map(status, "flow4", sweep_count(l4->sweep, FLOW_V4), NARU_FLOWS_MAX);
-	add_map(status, "flow6", sweep_count(l4->sweep, FLOW_V6), NARU_FLOWS_MAX);
-	add_map(status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);
-	add_map(status, "sock_off", optout_count(&l4->optout), NARU_SOCK_OFF_MAX);
-}
-
 void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 {
 	struct dataplane_status status = {
@@ -444,10 +422,13 @@ void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 	list_devices(d, &status);
 	list_binds(d, &status);
 	list_vips(d, &status);
-	if (d->config.l4)
-		list_l4_maps(d, &status);
-	add_map(&status, "steer", d->steer.n, NARU_BINDS_MAX);
-	add_map(&status, "steer_vip", d->vips.n, NARU_VIPS_MAX);
+	if (d->config.l4) {
+		fill_l4(&d->l4, &status);
+		fill_add(&status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);
+	}
+	fill_add(&status, "device", d->topology.n_rows, NARU_DEVICES_MAX);
+	fill_add(&status, "steer", d->steer.n, NARU_BINDS_MAX);
+	fill_add(&status, "steer_vip", d->vips.n, NARU_VIPS_MAX);
 	*ret_status = status;
 }
 

@@ -128,7 +128,8 @@ struct dataplane_status {
 	struct {
 		const char *map;
 		size_t used, max;
-	} maps[16];
+		bool forgets; /* full is how it is meant to be: the oldest go */
+	} maps[20];
 	size_t n_maps;
 };
 

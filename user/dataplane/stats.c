@@ -98,6 +98,30 @@ int stats_losses(const struct inforce *in, loss_fn fn, void *arg)
 	return 0;
 }
 
+size_t stats_entries(int map)
+{
+	_cleanup_(mem_freep) uint8_t *keys = NULL, *values = NULL;
+	struct bpf_map_info info = {};
+	uint32_t cursor = 0, size = sizeof(info);
+	size_t entries = 0;
+	int r = 0;
+
+	if (bpf_obj_get_info_by_fd(map, &info, &size))
+		return 0;
+	keys = mem_array(BATCH, info.key_size);
+	values = mem_array(BATCH, info.value_size);
+	for (bool started = false; !r; started = true) {
+		uint32_t n = BATCH;
+
+		r = bpf_map_lookup_batch(map, started ? &cursor : NULL, &cursor, keys, values, &n,
+					 NULL);
+		if (r && r != -ENOENT)
+			break;
+		entries += n;
+	}
+	return entries;
+}
+
 void stats_forget(const struct maps *maps, uint32_t id)
 {
 	int cpus = libbpf_num_possible_cpus();

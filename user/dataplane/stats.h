@@ -8,5 +8,8 @@
 int stats_traffic(const struct inforce *in, traffic_fn fn, void *arg);
 int stats_losses(const struct inforce *in, loss_fn fn, void *arg);
 
+/* Entries of a hash map, counted: 0 when it cannot be read. */
+size_t stats_entries(int map);
+
 /* The next service with this id begins at zero. */
 void stats_forget(const struct maps *maps, uint32_t id);

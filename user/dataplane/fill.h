@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How full the maps are. dataplane.c calls it for who looks. */
+#pragma once
+#include "dataplane/dataplane.h"
+#include "dataplane/l4.h"
+
+/* A row of status->maps. map: a literal. */
+void fill_add(struct dataplane_status *status, const char *map, size_t used, size_t max);
+
+/* Rows of the maps that layer 4 alone has. What the programs write is counted on the spot. */
+void fill_l4(const struct l4 *l4, struct dataplane_status *status);
