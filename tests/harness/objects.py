@@ -86,8 +86,9 @@ class Service:
         self.port = 80
         self.target = target
         self.node_port = 30000 + number
-        self.cluster = {4: f"10.96.0.{number}", 6: f"fd96::{number:x}"}
-        self.balancer = {4: f"203.0.113.{number}", 6: f"2001:db8:1::{number:x}"}
+        high, low = divmod(number, 256)
+        self.cluster = {4: f"10.96.{high}.{low}", 6: f"fd96::{number:x}"}
+        self.balancer = {4: f"203.0.{113 + high}.{low}", 6: f"2001:db8:1::{number:x}"}
         self.policy = policy
         self.endpoints = []
 

@@ -29,7 +29,7 @@ from proc import Place, RigError, built, entered, eventually, kill_all, run, sta
 BPFFS = "/sys/fs/bpf"
 CLIENT = {4: "192.168.77.100", 6: "fd77::100"}
 SERVICE_CIDR = {4: "10.96.0.0/16", 6: "fd96::/112"}
-BALANCER_CIDR = {4: "203.0.113.0/24", 6: "2001:db8:1::/112"}
+BALANCER_CIDR = {4: "203.0.112.0/20", 6: "2001:db8:1::/112"}
 LENGTH = {4: 32, 6: 128}
 
 # Connection tracking as a CNI or a firewall has it: one rule that drops what does not fit.
