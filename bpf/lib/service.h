@@ -9,6 +9,15 @@
 #include "maps.h"
 #include "pkt.h"
 
+/* Only a host itself may send there: sockets ask by a function of their own, and packets that come
+ * in with such an address are the kernel's to drop. */
+static __always_inline int service_is_loopback(const __u32 *addr, const int af)
+{
+	if (af == AF_INET)
+		return (addr[0] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+	return !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
+}
+
 /* The NodePort or hostPort that an address of this node has, where `key` names no address. */
 static __always_inline struct naru_svc *service_find_any(const struct naru_svc_key *key,
 							 const struct naru_node_addr *at)
@@ -26,6 +35,8 @@ static __always_inline struct naru_svc *service_find(const __u32 *addr, __u16 po
 	struct naru_node_addr *at;
 	struct naru_svc *found;
 
+	if (service_is_loopback(addr, af))
+		return NULL;
 	pkt_map_addr(key.addr, addr, af);
 	key.port = port;
 	key.proto = proto;

@@ -69,24 +69,27 @@ static __always_inline int socket_is_node(struct bpf_sock_addr *ctx)
 	return bpf_get_netns_cookie(ctx) == cfg.netns;
 }
 
-static __always_inline int socket_is_loopback(const __u32 *addr, const int af)
-{
-	if (af == AF_INET)
-		return cfg.loopback4 && (addr[0] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
-	return cfg.loopback6 && !addr[0] && !addr[1] && !addr[2] && addr[3] == bpf_htonl(1);
-}
-
-/* The NodePort or hostPort that serves every address of the node. */
-static __always_inline struct naru_svc *socket_find_any(const struct socket_peer *to, const int af)
+/* What the node's loopback serves: a hostPort of this address, else one of every address, or a
+ * NodePort where those are served. */
+static __always_inline struct naru_svc *socket_find_loopback(const struct socket_peer *to,
+							     const int af)
 {
 	struct naru_svc_key key __attribute__((aligned(8))) = {};
+	const struct naru_node_addr at = { .node_port =
+						   af == AF_INET ? cfg.loopback4 : cfg.loopback6 };
+	struct naru_svc *found;
 
 	if (!filter_socket_port(to->proto, to->port))
 		return NULL;
+	pkt_map_addr(key.addr, to->addr, af);
 	key.port = to->port;
 	key.proto = to->proto;
 	key.family = af == AF_INET ? 4 : 6;
-	return bpf_map_lookup_elem(&svc, &key);
+	found = bpf_map_lookup_elem(&svc, &key);
+	if (found)
+		return found;
+	__builtin_memset(key.addr, 0, sizeof(key.addr));
+	return service_find_any(&key, &at);
 }
 
 /* True in a pod that does not want its sockets translated. Costs nothing while there is none. */
@@ -152,8 +155,8 @@ static __always_inline struct naru_endpoint *socket_choose(struct bpf_sock_addr 
 static __always_inline struct naru_svc *socket_service(const struct socket_peer *to, int node,
 						       const int af)
 {
-	if (node && socket_is_loopback(to->addr, af))
-		return socket_find_any(to, af);
+	if (service_is_loopback(to->addr, af))
+		return node ? socket_find_loopback(to, af) : NULL;
 	if (!filter_socket(to->proto, to->port, to->addr, af))
 		return NULL;
 	return service_find(to->addr, to->port, to->proto, af);

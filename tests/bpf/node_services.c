@@ -39,6 +39,7 @@ static const struct row rows[] = {
 	{ NOBODY, PORT_NODE_REMOTE, NARU_NODE_PORT, { REMOTE }, {}, NARU_REJECT },
 	{ NOBODY, PORT_NODE_LOCAL, NARU_NODE_PORT, { POD }, {}, NARU_REJECT },
 	{ NOBODY, PORT_NODE_EMPTY, NARU_NODE_PORT, {}, {}, NARU_REJECT },
+	{ OWN, PORT_OWN, NARU_HOST_PORT, { POD }, {}, NARU_REJECT },
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -46,7 +47,7 @@ static const struct row rows[] = {
 /* STRANGER is missing on purpose: PORT_BROKEN names it. */
 static const enum host endpoints[] = { POD, POD2, REMOTE, REMOTE1, UNREACHABLE, SILENT, NODE1 };
 static const enum host node_addresses[] = { NODE, NODE1 };
-static const enum host frontends[] = { VIP, VIP2, LB, NODE, NODE1 };
+static const enum host frontends[] = { VIP, VIP2, LB, NODE, NODE1, OWN };
 
 static const struct variant {
 	uint8_t proto;

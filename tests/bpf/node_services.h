@@ -24,7 +24,8 @@ enum service_port {
 	PORT_NODE_REMOTE = 30080, /* any address of the node */
 	PORT_NODE_LOCAL = 30081,
 	PORT_NODE_EMPTY = 30082,
-	PORT_NONE = 99, /* no service has it */
+	PORT_OWN = 8080, /* OWN: a hostPort of POD */
+	PORT_NONE = 99,	 /* no service has it */
 };
 
 /* Prime and less than NARU_LUT_SLOTS: tables fit into one block. */

@@ -49,6 +49,17 @@ static const struct scene scenes[] = {
 			   { NIC0, .in = SEG(CLIENT, 40000, VIP, PORT_NODE_LOCAL, .tcp = SYN) } },
 	},
 	{
+		.name = "a hostPort of the loopback",
+		.intent = "It is served to sockets of the node; packets for it are never taken, "
+			  "wherever they come from.",
+		.tcp = true,
+		.udp = true,
+		.steps = { { NIC0, .in = SEG(CLIENT, 40000, OWN, PORT_OWN, .tcp = SYN) },
+			   { NIC0, .in = SEG(OWN, 40000, OWN, PORT_OWN, .tcp = SYN) },
+			   { POD0, .in = SEG(POD2, 40000, OWN, PORT_OWN, .tcp = SYN) },
+			   { NIC0, .in = SEG(CLIENT, 40000, NODE, PORT_OWN, .tcp = SYN) } },
+	},
+	{
 		.name = "a segment in the middle of an unknown connection",
 		.intent = "Only a SYN opens a TCP flow; anything else belongs to a socket of this "
 			  "node or to nobody.",

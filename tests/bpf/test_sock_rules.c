@@ -166,6 +166,40 @@ static void datagrams_on_loopback(void **state)
 	close(server);
 }
 
+/* The hostPort of one address of the loopback: not at another one, nor at the node's. */
+static void host_port_on_loopback(void **state)
+{
+	const struct sockets_kind *kind = *state;
+
+	for (int udp = 0; udp < 2; udp++) {
+		int type = udp ? SOCK_DGRAM : SOCK_STREAM;
+		int server = sockets_serve(kind->family, POD, type),
+		    client = sockets_new(kind->domain, type), other, pod;
+		uint64_t before = sockets_counted(NARU_C_SOCK_TRANSLATED);
+		struct sockaddr_storage to;
+
+		assert_int_equal(sockets_dial(kind, client, OWN, PORT_OWN), 0);
+		sockets_assert_peer(kind, client, OWN, PORT_OWN);
+		assert_int_equal(sockets_counted(NARU_C_SOCK_TRANSLATED), before + 1);
+		other = sockets_new(kind->domain, type);
+		if (kind->family == AF_INET) {
+			socklen_t len = loopback(kind, "127.0.0.2", PORT_OWN, &to);
+
+			assert_int_equal(connect(other, (void *)&to, len), udp ? 0 : -1);
+		}
+		sockets_dial(kind, other, NODE, PORT_OWN);
+		pod = pod_socket(kind->domain, type);
+		sockets_dial(kind, pod, OWN, PORT_OWN);
+		if (udp)
+			sockets_send_to(kind, pod, OWN, PORT_OWN, 'x');
+		assert_int_equal(sockets_counted(NARU_C_SOCK_TRANSLATED), before + 1);
+		close(pod);
+		close(other);
+		close(client);
+		close(server);
+	}
+}
+
 /* A ClusterIP's port is not on loopback, and neither is a port that no service has. */
 static void nothing_else_on_loopback(void **state)
 {
@@ -425,6 +459,7 @@ static int dial_all(int cgroup_fd)
 	static const struct CMUnitTest each[] = {
 		cmocka_unit_test(node_ports_on_loopback),
 		cmocka_unit_test(datagrams_on_loopback),
+		cmocka_unit_test(host_port_on_loopback),
 		cmocka_unit_test(nothing_else_on_loopback),
 		cmocka_unit_test(loopback_of_a_pod),
 		cmocka_unit_test(sockets_of_a_pod),

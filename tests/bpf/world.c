@@ -26,6 +26,7 @@ static const char *const addresses[HOST_MAX][2] = {
 	[UNREACHABLE] = { "10.1.4.10", "fd00:1:4::10" },
 	[SILENT] = { "10.1.5.10", "fd00:1:5::10" },
 	[STRANGER] = { "10.9.9.9", "fd00:9::9" },
+	[OWN] = { "127.0.0.1", "::1" },
 };
 
 static const struct {

@@ -29,6 +29,7 @@ enum host {
 	UNREACHABLE, /* its route says so */
 	SILENT,	     /* its next hop has no link address */
 	STRANGER,    /* no business of ours */
+	OWN,	     /* the loopback's address */
 	HOST_MAX,
 };
 

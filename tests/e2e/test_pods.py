@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a Pod object asks of its node: sockets that nobody touches, by the cgroup that kubelet made
-for it."""
+for it, and ports of the node."""
 import itertools
 import os
 import signal
@@ -118,3 +118,66 @@ def test_opt_out_before_the_cgroup(apart, family):
     for path in groups:
         os.rmdir(path)
     eventually(lambda: not is_off(), seconds=40)
+
+
+# ---- hostPorts -----------------------------------------------------------------------------------
+
+PORT = 54321
+LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+
+
+def by(place, addr, *options, port=PORT):
+    """Who answers at an address, or why nobody does."""
+    counts = place.ask(addr, port, "-t", 500, *options)
+    return set(counts["by"]) or set(counts["errors"])
+
+
+@pytest.fixture(scope="module", name="hosted")
+def fixture_hosted():
+    """Pods that share one hostPort, as Kubernetes' conformance test has them, by address and by
+    protocol; and one that has another port at every address."""
+    with made() as rig:
+        node = rig.nodes[0]
+        wants = {"own": (LOOPBACK, "TCP", PORT), "wide": (node.addr, "TCP", PORT),
+                 "datagrams": (node.addr, "UDP", PORT), "any": ({4: "", 6: ""}, "TCP", PORT + 1)}
+        rig.pods = {}
+        for number, (name, (addrs, proto, port)) in enumerate(wants.items()):
+            rig.pods[name] = pod = node.pod(name)
+            pod.serve(8080)
+            ports = [{"containerPort": 8080, "hostPort": port, "protocol": proto, "hostIP": addr}
+                     for addr in addrs.values()]
+            rig.manifests.put(f"{name}.yaml",
+                              objects.pod(pod, f"{number}{UIDS['systemd'][1:]}", ports))
+        rig.web = rig.service("web", rig.pods["any"], kind="NodePort")
+        settled(rig, rig.web)
+        yield rig
+
+
+def test_one_host_port_for_several_pods(hosted, family):
+    """No conflict for the same hostPort with different hostIP and protocol: each pod gets what is
+    its own, and the one at the loopback nothing from other machines or pods."""
+    node = hosted.nodes[0]
+    eventually(lambda: by(node.host, LOOPBACK[family]) == {"own"})
+    eventually(lambda: by(node.host, node.addr[family]) == {"wide"})
+    assert by(node.host, node.addr[family], "-u") == {"datagrams"}
+    assert by(hosted.client, node.addr[family]) == {"wide"}
+    assert by(hosted.client, node.addr[family], "-u") == {"datagrams"}
+    assert by(node.host, LOOPBACK[family], "-u") == {"ECONNREFUSED"}
+    for pod in (hosted.pods["wide"], hosted.pods["wide"].outside):
+        assert by(pod, LOOPBACK[family]) == {"ECONNREFUSED"}
+        assert by(pod, node.addr[family]) == {"wide"}
+    assert not node.naructl_json("status")["diagnostics"]
+
+
+def test_node_ports_leave_the_loopback(hosted, family):
+    """NodePorts are on the loopback unless --nodeport-addresses leaves it out; hostPorts stay."""
+    node, port = hosted.nodes[0], hosted.web.node_port
+    for options, wanted in (((), {"any"}), (("--nodeport-addresses", "primary"), {"ECONNREFUSED"}),
+                            (("--nodeport-addresses", "127.0.0.0/8,::1/128"), {"any"})):
+        node.stop_narud()
+        node.start_narud(*options)
+        eventually(lambda w=wanted: by(node.host, LOOPBACK[family], port=port) == w)
+        eventually(lambda: by(node.host, LOOPBACK[family], port=PORT + 1) == {"any"})
+        assert by(node.host, LOOPBACK[family]) == {"own"}
+    node.stop_narud()
+    node.start_narud()

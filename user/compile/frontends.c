@@ -33,7 +33,8 @@ static void add_claim(struct claims *claims, const struct claim *claim)
 {
 	const struct plan_frontend *frontend = &claim->frontend;
 	bool any = frontend->kind == PLAN_NODE_PORT ||
-		   (frontend->kind == PLAN_HOST_PORT && addr_is_zero(&frontend->addr));
+		   (frontend->kind == PLAN_HOST_PORT &&
+		    (addr_is_zero(&frontend->addr) || addr_is_loopback(&frontend->addr)));
 
 	if (!any && !slices_usable_addr(&frontend->addr))
 		return;

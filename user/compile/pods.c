@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * hostPorts and pods that opt out of socket balancing. compile.c calls it. Anybody who may make a
- * pod chooses its hostIP, so it must be an address that the Node object has.
+ * pod chooses its hostIP, so it must be an address that the Node object has, or of the loopback,
+ * which only processes of the node reach.
  *
  * Pods of other nodes, of the host's network and those that are over have no hostPort here.
  */
@@ -39,22 +40,17 @@ static bool is_of_node(const struct node *node, const struct addr *addr)
 static bool check_port(const struct pod *pod, const struct pod_port *port, const struct node *node,
 		       struct diag_list *diags)
 {
-	const bool loopback = addr_is_loopback(&port->host_ip);
 	_cleanup_(mem_freep) char *field = NULL;
 	char text[ADDR_STR_LEN];
 
-	if (addr_is_zero(&port->host_ip) || (!loopback && is_of_node(node, &port->host_ip)))
+	if (addr_is_zero(&port->host_ip) || addr_is_loopback(&port->host_ip) ||
+	    is_of_node(node, &port->host_ip))
 		return true;
 	field = mem_printf("%s.hostIP", port->field);
 	addr_format(&port->host_ip, text);
-	if (loopback)
-		problem_add(diags, DIAG_WARNING, &pod->object, field,
-			    "%s is the node's own loopback: port %u is not served there", text,
-			    port->host_port);
-	else
-		problem_add(diags, DIAG_ERROR, &pod->object, field,
-			    "%s is no address of this node's Node object: port %u is not served",
-			    text, port->host_port);
+	problem_add(diags, DIAG_ERROR, &pod->object, field,
+		    "%s is no address of this node's Node object: port %u is not served", text,
+		    port->host_port);
 	return false;
 }
 

@@ -62,16 +62,8 @@ static void answer(void *arg, const char *path, struct server_answer *ret_answer
 static bool takes(void *arg, const struct addr *local)
 {
 	const struct health_config *config = &((const struct port *)arg)->health->config;
-	bool any = true;
 
-	for (size_t i = 0; i < config->n_cidrs; i++) {
-		if (addr_family(&config->cidrs[i].addr) != addr_family(local))
-			continue;
-		if (cidr_contains(&config->cidrs[i], local))
-			return true;
-		any = false;
-	}
-	return any;
+	return config->serves_at(config->arg, local);
 }
 
 /* ---- ports --------------------------------------------------------------------------------- */

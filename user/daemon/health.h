@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/cidr.h"
+#include "base/addr.h"
 #include "base/diag.h"
 #include "base/loop.h"
 #include "plan/plan.h"
@@ -17,9 +17,8 @@ struct health;
 
 struct health_config {
 	struct loop *loop;
-	/* Where NodePorts are served; none of a family: at all its addresses. Borrowed. */
-	const struct cidr *cidrs;
-	size_t n_cidrs;
+	/* Are NodePorts served at this address of the node? */
+	bool (*serves_at)(void *arg, const struct addr *local);
 	/* Is what serves this Service on this node in order? */
 	bool (*serves)(void *arg, const char *namespace, const char *name);
 	/* health_diags() has other ones. */

@@ -9,6 +9,7 @@
 #include "daemon/edge.h"
 #include "daemon/health.h"
 #include "daemon/healthz.h"
+#include "dataplane/dataplane.h"
 #include "plan/plan.h"
 
 /* Listeners of a Service are named namespace/service:port. */
@@ -40,6 +41,13 @@ static bool serves(void *arg, const char *namespace, const char *name)
 	return proxy.pid && !proxy.silent && !*proxy.refusal && !daemon->stopping;
 }
 
+static bool serves_at(void *arg, const struct addr *local)
+{
+	const struct daemon *daemon = arg;
+
+	return dataplane_serves_node_ports(daemon->dataplane, local);
+}
+
 static void look(void *arg, struct healthz_state *ret_state)
 {
 	const struct daemon *daemon = arg;
@@ -57,8 +65,7 @@ void probes_open(struct daemon *daemon, void (*changed)(void *arg))
 	const char *listen = daemon->options->healthz;
 	const struct health_config config = {
 		.loop = daemon->loop,
-		.cidrs = daemon->options->nodeport_addresses.cidrs.items,
-		.n_cidrs = daemon->options->nodeport_addresses.cidrs.n,
+		.serves_at = serves_at,
 		.serves = serves,
 		.changed = changed,
 		.arg = daemon,

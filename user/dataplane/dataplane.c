@@ -432,6 +432,11 @@ void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 	*ret_status = status;
 }
 
+bool dataplane_serves_node_ports(const struct dataplane *d, const struct addr *addr)
+{
+	return topology_serves_node_ports(&d->topology, addr);
+}
+
 uint32_t dataplane_service_id(const struct dataplane *d, const struct plan_service *service)
 {
 	const struct live_service *live =

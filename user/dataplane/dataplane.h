@@ -135,6 +135,9 @@ struct dataplane_status {
 
 void dataplane_status(struct dataplane *dataplane, struct dataplane_status *ret_status);
 
+/* Whether NodePorts are served at an address, be it the node's or its loopback's. */
+bool dataplane_serves_node_ports(const struct dataplane *dataplane, const struct addr *addr);
+
 /* One service port or endpoint as the maps have it. Ids are 0 when it did not fit. */
 uint32_t dataplane_service_id(const struct dataplane *dataplane,
 			      const struct plan_service *service);

@@ -5,6 +5,7 @@
  * `meta` tells how long the ticks in the flow maps are: a later process must count alike.
  */
 #include "dataplane/load.h"
+#include "dataplane/nodeports.h"
 
 #include <errno.h>
 #include <string.h>
@@ -321,8 +322,8 @@ static struct naru_config settings(const struct dataplane_config *config,
 		.snat_max = config->snat_max,
 		.bypass_netfilter = config->bypass_netfilter,
 		.flows_max = NARU_FLOWS_MAX,
-		.loopback4 = 1,
-		.loopback6 = 1,
+		.loopback4 = nodeports_on_loopback(config, 4),
+		.loopback6 = nodeports_on_loopback(config, 6),
 		.csum6_flags = probe_csum6_flags(),
 		.port_seed = port_seed(meta),
 	};

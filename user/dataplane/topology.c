@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dataplane/encode.h"
+#include "dataplane/nodeports.h"
 #include "dataplane/xdpmode.h"
 
 /* ---- devices ---- */
@@ -283,19 +284,9 @@ static bool is_primary(const struct topology *t, const struct addr *addr)
 	return false;
 }
 
-static bool serves_node_ports(const struct topology *t, const struct addr *addr)
+bool topology_serves_node_ports(const struct topology *t, const struct addr *addr)
 {
-	const struct dataplane_config *config = t->config;
-	bool all = !config->nodeport_primary;
-
-	for (size_t i = 0; i < config->n_nodeport_cidrs; i++) {
-		if (addr_family(&config->nodeport_cidrs[i].addr) != addr_family(addr))
-			continue;
-		if (cidr_contains(&config->nodeport_cidrs[i], addr))
-			return true;
-		all = false;
-	}
-	return all || (config->nodeport_primary && is_primary(t, addr));
+	return nodeports_at(t->config, addr, is_primary(t, addr));
 }
 
 /* What the node has now. */
@@ -312,7 +303,7 @@ static size_t list_addrs(const struct topology *t, const struct netlink_snapshot
 	for (size_t i = 0; i < n; i++) {
 		addrs[i].addr = found[i].addr;
 		addrs[i].value.ifindex = found[i].ifindex;
-		addrs[i].value.node_port = serves_node_ports(t, &found[i].addr);
+		addrs[i].value.node_port = topology_serves_node_ports(t, &found[i].addr);
 	}
 	*ret_addrs = addrs;
 	return n;

@@ -64,3 +64,6 @@ int topology_refresh(struct topology *topology);
  * cheap as what failed allows. */
 bool topology_settled(const struct topology *topology);
 int topology_retry(struct topology *topology);
+
+/* Whether NodePorts are served at an address, be it the node's or its loopback's. */
+bool topology_serves_node_ports(const struct topology *t, const struct addr *addr);
