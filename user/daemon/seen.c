@@ -180,7 +180,8 @@ static void format_event(const struct event_info *event, struct str *out)
 
 static void on_event(void *arg, const struct event_info *event)
 {
-	struct seen *seen = arg;
+	const struct seen *seen = arg;
+	struct str text = { 0 };
 
 	for (struct watcher *w = seen->watchers; w; w = w->next) {
 		if (!fits(&w->match, event) || (w->match.limit && w->n >= w->match.limit))
@@ -190,8 +191,12 @@ static void on_event(void *arg, const struct event_info *event)
 			continue;
 		}
 		w->n++;
-		format_event(event, &w->pending);
+		/* Once for all who want it. */
+		if (!text.len)
+			format_event(event, &text);
+		str_add(&w->pending, text.buf, text.len);
 	}
+	str_fini(&text);
 }
 
 static uint64_t read_ring_lost(const struct seen *seen)

@@ -206,6 +206,7 @@ struct event_info {
 
 /* Events are made only while they are watched. The descriptor is readable when there are some, and
  * valid while on. -EOPNOTSUPP without layer 4. */
+#define DATAPLANE_WATCH_MAX 64 /* events that one read takes: the ring may fill as fast */
 typedef void (*event_fn)(void *arg, const struct event_info *event);
 int dataplane_watch(struct dataplane *dataplane, bool on);
 int dataplane_watch_fd(const struct dataplane *dataplane);

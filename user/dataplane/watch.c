@@ -22,6 +22,7 @@ struct watch {
 	uint32_t tick;
 	event_fn fn; /* of the call under way */
 	void *arg;
+	unsigned left; /* events that it may still take */
 };
 
 struct watch *watch_new(const struct inforce *in, struct naru_state *state)
@@ -76,7 +77,7 @@ static struct addr addr_of(const uint8_t byte[16])
 
 static int on_event(void *ctx, void *data, size_t size)
 {
-	const struct watch *watch = ctx;
+	struct watch *watch = ctx;
 	const struct naru_event *e = data;
 	const struct live_service *service;
 	bool loss = e->kind == NARU_EVENT_DROP || e->kind == NARU_EVENT_REFUSED;
@@ -103,7 +104,8 @@ static int on_event(void *ctx, void *data, size_t size)
 		.time_ns = e->time_ns + now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC),
 	};
 	watch->fn(watch->arg, &info);
-	return 0;
+	/* This event has been taken, whatever is returned. */
+	return --watch->left ? 0 : -E2BIG;
 }
 
 static void renew(struct watch *watch)
@@ -150,6 +152,7 @@ void watch_read(struct watch *watch, event_fn fn, void *arg)
 		return;
 	watch->fn = fn;
 	watch->arg = arg;
+	watch->left = DATAPLANE_WATCH_MAX;
 	ring_buffer__consume(watch->ring);
 	watch->fn = NULL;
 }

@@ -22,5 +22,5 @@ void watch_tick(struct watch *watch, uint32_t tick);
 
 /* Readable when there are events; -1 while off. */
 int watch_fd(const struct watch *watch);
-/* Calls fn for each event that there is. */
+/* Calls fn for the events that there are, DATAPLANE_WATCH_MAX at most. */
 void watch_read(struct watch *watch, event_fn fn, void *arg);
