@@ -9,6 +9,7 @@ import pytest
 from conftest import answers, made, settled
 from proc import built, entered, eventually, run
 from rig import ip
+from statements import statement
 
 DENY = built("bpf/tc_deny.bpf.o")
 PROTOS = pytest.mark.parametrize("proto", ((), ("-u",)), ids=("tcp", "udp"))
@@ -44,12 +45,19 @@ def beside(request):
         yield rig
 
 
-@pytest.mark.parametrize("client", ("host", "pod", "pod-tc", "outside"))
+# Which client of this rig goes which path of the statements' table.
+CLIENTS = {"node": "host", "pod": "pod", "pod-packets": "pod-tc", "outside-tc": "outside"}
+
+
+@statement("M5", "what is forwarded passes a FORWARD policy of DROP, both ways, and is marked by "
+                 "nobody", ("narud",))
+@pytest.mark.parametrize("path", CLIENTS)
 @pytest.mark.parametrize("kind", ("ClusterIP", "NodePort", "LoadBalancer"))
 @PROTOS
-def test_m5_rules_of_kube_proxy(beside, client, kind, family, proto):
+def test_m5_rules_of_kube_proxy(beside, path, kind, family, proto):
     """Both translate, naru first: every flow arrives, nobody is masqueraded by kube-proxy's mark,
     and the FORWARD policy lets it all pass."""
+    client = CLIENTS[path]
     place = beside.clients[client]
     addr, port = beside.web.front(kind, family, beside.nodes[0].addr)
     counts = place.ask(addr, port, *proto, n=24)

@@ -64,6 +64,9 @@ static void add_kernel(struct str *out, struct dataplane *dataplane)
 	gauge(out, "naru_applied_generation", "generation of the plan in force", status.generation);
 	gauge(out, "naru_devices", "devices that naru serves", status.n_devices);
 	add_maps(out, &status);
+	head(out, "naru_map_writes_total", "counter",
+	     "elements of the maps of services, written or deleted");
+	str_addf(out, "naru_map_writes_total %llu\n", (unsigned long long)status.writes);
 	if (!dataplane_counters(dataplane, values, NARU_C_MAX))
 		add_counters(out, values);
 }

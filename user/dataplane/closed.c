@@ -21,8 +21,10 @@ static int write_one(struct inforce *in, const struct addr *addr)
 	if (!front)
 		front = inforce_add_front(in, &key);
 	front->round = in->round;
-	if (front->unsure || memcmp(&front->value, &value, sizeof(value)))
+	if (front->unsure || memcmp(&front->value, &value, sizeof(value))) {
+		in->writes++;
 		r = bpf_map_update_elem(in->maps->svc, &key, &value, BPF_ANY);
+	}
 	front->unsure = r != 0;
 	front->value = value;
 	return r;

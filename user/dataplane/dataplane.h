@@ -125,6 +125,7 @@ struct dataplane_status {
 	size_t n_vips;
 	size_t listeners;    /* sockets of the proxy */
 	uint64_t generation; /* of the plan in force */
+	uint64_t writes;     /* elements of the maps of services, written or deleted so far */
 	struct {
 		const char *map;
 		size_t used, max;

@@ -22,6 +22,7 @@ void fill_l4(const struct l4 *l4, struct dataplane_status *status)
 	const struct maps *maps = &l4->load->maps;
 	const struct inforce *in = l4->in;
 
+	status->writes = in->writes + in->ranges.writes;
 	fill_add(status, "svc", HASH_COUNT(in->fronts), NARU_FRONTENDS_MAX);
 	fill_add(status, "svc_name", ids_used(in->services), NARU_SERVICES_MAX);
 	fill_add(status, "endpoint", ids_used(in->endpoints), NARU_ENDPOINTS_MAX);

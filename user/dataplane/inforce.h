@@ -77,6 +77,7 @@ struct inforce {
 	struct live_service **by_id;
 	struct naru_endpoint *eps; /* by id, as in the map; proto 0: not there */
 	struct ranges ranges;
+	uint64_t writes;  /* elements written or deleted, for who looks */
 	uint32_t tick_ms; /* how long a tick is; set by the caller */
 	uint64_t round;
 };

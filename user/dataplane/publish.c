@@ -297,8 +297,10 @@ static int write_front(struct inforce *in, struct live_service *service, const s
 		move_front(front, service);
 	front->round = in->round;
 	service->fronts[service->n_fronts++] = front;
-	if (front->unsure || memcmp(&front->value, &value, sizeof(value)))
+	if (front->unsure || memcmp(&front->value, &value, sizeof(value))) {
+		in->writes++;
 		r = bpf_map_update_elem(in->maps->svc, &key, &value, BPF_ANY);
+	}
 	front->unsure = r != 0;
 	front->value = value;
 	return r;

@@ -78,6 +78,7 @@ static int write_one(struct ranges *ranges, uint32_t service, const struct cidr 
 	int r;
 
 	encode_range_key(service, range, &key);
+	ranges->writes++;
 	r = bpf_map_update_elem(ranges->map, &key, &one, BPF_ANY);
 	if (r)
 		return r;
@@ -150,6 +151,7 @@ int ranges_clear(struct ranges *ranges)
 	for (size_t i = 0; i < ranges->n_old; i++) {
 		int r = bpf_map_delete_elem(ranges->map, &ranges->old[i]);
 
+		ranges->writes++;
 		if (!r || r == -ENOENT) {
 			ranges->n--;
 			continue;

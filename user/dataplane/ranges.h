@@ -19,7 +19,8 @@ struct ranges_list {
 
 struct ranges {
 	int map;
-	size_t n; /* entries in the map */
+	size_t n;	 /* entries in the map */
+	uint64_t writes; /* entries written or deleted */
 	/* Not needed any more: to be deleted when the frontends are written. */
 	struct naru_range_key *old;
 	size_t n_old, cap_old;

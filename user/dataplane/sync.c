@@ -61,6 +61,7 @@ static int delete_front(struct inforce *in, struct live_front *front)
 {
 	int r = bpf_map_delete_elem(in->maps->svc, &front->key);
 
+	in->writes++;
 	if (r && r != -ENOENT) {
 		/* Without an owner it is tried again by the next apply. */
 		front->owner = NULL;

@@ -24,6 +24,7 @@ static int write_endpoints(struct inforce *in, const struct live_set *set, uint8
 		encode_endpoint(&set->content.endpoints[i], proto, &value);
 		if (!memcmp(&in->eps[id], &value, sizeof(value)))
 			continue;
+		in->writes++;
 		r = bpf_map_update_elem(in->maps->endpoint, &id, &value, BPF_ANY);
 		if (r)
 			return r;
@@ -33,27 +34,28 @@ static int write_endpoints(struct inforce *in, const struct live_set *set, uint8
 }
 
 /* Consecutive elements of an array map. */
-static int write_blocks(int fd, uint32_t first, uint32_t n, const void *blocks)
+static int write_blocks(struct inforce *in, int fd, uint32_t first, uint32_t n, const void *blocks)
 {
 	_cleanup_(mem_freep) uint32_t *keys = mem_array(n, sizeof(*keys));
 	uint32_t count = n;
 
 	for (uint32_t i = 0; i < n; i++)
 		keys[i] = first + i;
+	in->writes += n;
 	return bpf_map_update_batch(fd, keys, blocks, &count, NULL);
 }
 
-static int write_list(const struct inforce *in, const struct live_set *set)
+static int write_list(struct inforce *in, const struct live_set *set)
 {
 	uint32_t n = inforce_list_blocks(&set->value);
 	_cleanup_(mem_freep) struct naru_list_block *blocks = mem_array(n, sizeof(*blocks));
 
 	for (size_t i = 0; i < set->content.n; i++)
 		blocks[i / NARU_LIST_SLOTS].id[i % NARU_LIST_SLOTS] = set->ids[i];
-	return write_blocks(in->maps->ep_list, set->value.list, n, blocks);
+	return write_blocks(in, in->maps->ep_list, set->value.list, n, blocks);
 }
 
-static int write_lut(const struct inforce *in, const struct live_set *set)
+static int write_lut(struct inforce *in, const struct live_set *set)
 {
 	uint32_t n = inforce_lut_blocks(&set->value);
 	_cleanup_(mem_freep) struct naru_lut_block *blocks = mem_array(n, sizeof(*blocks));
@@ -63,7 +65,7 @@ static int write_lut(const struct inforce *in, const struct live_set *set)
 	if (!n)
 		return 0;
 	maglev_build(&set->content, blocks->index);
-	return write_blocks(in->maps->lut, set->value.lut, n, blocks);
+	return write_blocks(in, in->maps->lut, set->value.lut, n, blocks);
 }
 
 int write_set(struct inforce *in, const struct live_set *set, uint8_t proto)
@@ -85,5 +87,6 @@ int write_name(struct inforce *in, const struct plan_service *plan, uint32_t id)
 	};
 
 	snprintf(value.name, sizeof(value.name), "%s", plan->name);
+	in->writes++;
 	return bpf_map_update_elem(in->maps->svc_name, &id, &value, BPF_ANY);
 }
