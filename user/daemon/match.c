@@ -182,19 +182,25 @@ int match_parse(const char *query, struct match *ret_match, struct str *ret_erro
 	return 0;
 }
 
-/* The whole name; or all but the port; or of that, all but the namespace. */
+/* With or without the port. */
+static bool is_named(const char *wanted, const char *name)
+{
+	const char *colon = strrchr(name, ':');
+	size_t len = strlen(wanted);
+
+	if (!strcmp(wanted, name))
+		return true;
+	return colon && len == (size_t)(colon - name) && !memcmp(wanted, name, len);
+}
+
+/* With or without the namespace. */
 bool match_fits_service(const struct match *match, const char *name)
 {
-	const char *slash = strchr(name, '/'), *colon = strrchr(name, ':');
-	size_t len = strlen(match->service);
+	const char *slash = strchr(name, '/');
 
-	if (!len || !strcmp(match->service, name))
+	if (!*match->service || is_named(match->service, name))
 		return true;
-	if (!slash || !colon)
-		return false;
-	if (!strchr(match->service, '/'))
-		name = slash + 1;
-	return len == (size_t)(colon - name) && !memcmp(match->service, name, len);
+	return slash && is_named(match->service, slash + 1);
 }
 
 bool match_fits_end(const struct match_end *end, const struct addr *addr, uint16_t port)

@@ -2,7 +2,7 @@
 /*
  * Which flows and events somebody wants to see, from the query of a request:
  *
- *   service=shop/web:http, shop/web or web
+ *   service=shop/web:http, shop/web, web:http or web; of a pod's hostPort shop/pod/web:80 …
  *   client=ADDR, ADDR/LEN, ADDR:PORT, [ADDR]:PORT or :PORT; backend= likewise
  *   proto=tcp, udp or sctp
  *   event=flow, socket, drop or refused

@@ -39,9 +39,12 @@ static void test_services(void **state)
 		{ "service=shop", "shop/web:http", false },
 		{ "service=shop/we", "shop/web:http", false },
 		{ "service=shop/web:https", "shop/web:http", false },
-		{ "service=web:http", "shop/web:http", false },
+		{ "service=web:http", "shop/web:http", true },
+		{ "service=web:https", "shop/web:http", false },
 		{ "service=web", "", false },
 		{ "service=shop/pod/c", "shop/pod/c:80", true }, /* a hostPort */
+		{ "service=pod/c:80", "shop/pod/c:80", true },
+		{ "service=c", "shop/pod/c:80", false },
 	};
 
 	(void)state;
