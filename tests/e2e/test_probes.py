@@ -29,14 +29,15 @@ def cluster():
 
 
 def get(place, addr, port, path="/"):
-    """Status, headers and body that a server gives a client; None when it refuses."""
+    """Status, headers and body that a server gives a client; None when it refuses, or has just gone
+    with the request in its queue."""
     with entered(place.netns):
         connection = http.client.HTTPConnection(addr, port, timeout=10)
         try:
             connection.request("GET", path)
-        except ConnectionRefusedError:
+            answer = connection.getresponse()
+        except (ConnectionRefusedError, ConnectionResetError):
             return None
-        answer = connection.getresponse()
         body = answer.read().decode()
         connection.close()
     return answer.status, answer.headers, body

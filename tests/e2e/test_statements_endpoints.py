@@ -3,7 +3,7 @@
 import pytest
 from objects import NAMESPACE
 from proc import eventually
-from statements import INSIDE, KINDS, PROTOS, leaving, statement, unready
+from statements import INSIDE, KINDS, PROTOS, UDP, leaving, statement, unready
 
 EXTERNAL_LOCAL = {"externalTrafficPolicy": "Local"}
 INTERNAL_LOCAL = {"internalTrafficPolicy": "Local"}
@@ -95,7 +95,9 @@ def test_e5_each_its_set(path, family, proto):
 def test_e6_drop_or_refuse(path, family, proto):
     """Both policies, all frontends; established connections go on."""
     internal = path.service(*path.far, **INTERNAL_LOCAL)
-    path.dropped(internal, "ClusterIP", family, *proto)
+    # Connected datagram sockets of pods are left to their packets.
+    sockets = ("node",) if proto == UDP else ("node", "pod")
+    path.dropped(internal, "ClusterIP", family, *proto, sockets=sockets)
     external = path.service(*path.far, **EXTERNAL_LOCAL)
     for kind in () if path.inside else EXTERNAL_KINDS:
         path.dropped(external, kind, family, *proto)
