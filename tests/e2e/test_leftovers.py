@@ -54,6 +54,22 @@ def test_exactly_these(node, mode):
 
 
 @pytest.mark.parametrize("variant", leftovers.VARIANTS)
+def test_comments_of_several_lines(node, variant):
+    """What stands in a comment of somebody else is no rule, though it looks like one."""
+    tool = f"iptables-{variant}"
+    leftovers.foreign(node.netns, variant)
+    for table, comment in (("nat", "mine\n-A POSTROUTING -j KUBE-SERVICES\nCOMMIT"),
+                           ("filter", "a \"b\" \\\n:KUBE-FORWARD - [0:0]\n-A KUBE-FORWARD -j DROP"),
+                           ("filter", "\n*nat\n-A OUTPUT -j KUBE-SERVICES")):
+        node.host.run([tool, "-t", table, "-A", "OUTPUT", "-m", "comment", "--comment", comment,
+                       "-j", "ACCEPT"])
+    before = leftovers.saved(node.netns)
+    leftovers.kube_proxy(node.netns, variant, *node.left)
+    assert cleanup(node, "--apply").stdout.endswith("\nremoved\n")
+    assert leftovers.saved(node.netns) == before
+
+
+@pytest.mark.parametrize("variant", leftovers.VARIANTS)
 def test_chain_in_use_by_others_stays(node, variant):
     """A rule of somebody else that leads to a chain of kube-proxy keeps it alive, and what it
     leads to itself."""

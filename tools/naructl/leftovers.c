@@ -262,13 +262,30 @@ static void take_line(struct table *table, const char *line, struct leftovers *r
 	}
 }
 
+/* A comment of a rule may have line ends in its quotes. */
+static size_t line_len(const char *at)
+{
+	bool quoted = false;
+	size_t len = 0;
+
+	if (strncmp(at, "-A ", 3) != 0)
+		return strcspn(at, "\n");
+	for (; at[len] && (quoted || at[len] != '\n'); len++) {
+		if (at[len] == '"')
+			quoted = !quoted;
+		else if (at[len] == '\\' && at[len + 1])
+			len++;
+	}
+	return len;
+}
+
 void leftovers_find(const char *saved, struct leftovers *ret_leftovers)
 {
 	_cleanup_(table_fini) struct table table = { 0 };
 
 	*ret_leftovers = (struct leftovers){ 0 };
 	while (*saved) {
-		size_t len = strcspn(saved, "\n");
+		size_t len = line_len(saved);
 		_cleanup_(mem_freep) char *line = mem_printf("%.*s", (int)len, saved);
 
 		take_line(&table, line, ret_leftovers);
