@@ -53,8 +53,8 @@ struct sweep {
 	uint8_t *keys, *values;
 	struct orphan *orphans;
 	size_t n_orphans;
-	/* Stale flows of the current batch, to be removed with few system calls. */
-	uint8_t *fwd_keys, *rev_keys;
+	/* Stale entries of the current batch, to be removed with few system calls. */
+	uint8_t *stale_keys;
 	size_t n_stale;
 };
 
@@ -67,8 +67,7 @@ struct sweep *sweep_new(const struct sweep_config *config)
 	s->values = mem_array(BATCH, FLOW_VALUE_MAX);
 	s->met = mem_array(NARU_SERVICES_MAX + 1, sizeof(*s->met));
 	s->before = mem_array(NARU_SERVICES_MAX + 1, sizeof(*s->before));
-	s->fwd_keys = mem_array(BATCH, FLOW_KEY_MAX);
-	s->rev_keys = mem_array(BATCH, FLOW_KEY_MAX);
+	s->stale_keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->orphans = mem_array(ORPHANS_MAX, sizeof(*s->orphans));
 	return s;
 }
@@ -81,8 +80,7 @@ void sweep_free(struct sweep *s)
 	free(s->values);
 	free(s->met);
 	free(s->before);
-	free(s->fwd_keys);
-	free(s->rev_keys);
+	free(s->stale_keys);
 	free(s->orphans);
 	free(s);
 }
@@ -152,22 +150,15 @@ static void delete_keys(int fd, const uint8_t *keys, size_t key_size, size_t n)
 
 static void remove_stale(struct sweep *s)
 {
-	size_t size = flow_families[s->family].key_size;
-
-	if (!s->n_stale)
-		return;
-	delete_keys(s->config.fd[s->family], s->fwd_keys, size, s->n_stale);
-	delete_keys(s->config.fd[s->family], s->rev_keys, size, s->n_stale);
+	if (s->n_stale)
+		delete_keys(s->config.fd[s->family], s->stale_keys,
+			    flow_families[s->family].key_size, s->n_stale);
 	s->n_stale = 0;
 }
 
-static void add_stale(struct sweep *s, const struct flow_family *family, const void *key,
-		      const void *value)
+static void add_stale(struct sweep *s, const struct flow_family *family, const void *key)
 {
-	size_t at = s->n_stale++ * family->key_size;
-
-	memcpy(s->fwd_keys + at, key, family->key_size);
-	flow_peer_key(family, key, value, s->rev_keys + at);
+	memcpy(s->stale_keys + s->n_stale++ * family->key_size, key, family->key_size);
 }
 
 static void visit_forward(struct sweep *s, const struct flow_family *family, const void *key,
@@ -217,9 +208,11 @@ static void visit(struct sweep *s, const struct flow_family *family, const void 
 	uint8_t proto = flow_proto(family, key);
 	bool stale = proto == NARU_UDP && s->config.is_stale(s->config.arg, f->svc, f->ep);
 
-	if (stale && !(f->flags & NARU_F_REPLY))
-		add_stale(s, family, key, value);
-	else if (!sweep_is_suspect(f, proto, s->tick))
+	/* Without its forward entry a flow is over. In a hurry the reply entry stays until the next
+	 * sweep: the endpoint may be about to answer. */
+	if (stale && !(s->hurry && f->flags & NARU_F_REPLY))
+		add_stale(s, family, key);
+	else if (stale || !sweep_is_suspect(f, proto, s->tick))
 		note(s, family, key, value);
 	else if (f->flags & NARU_F_REPLY)
 		visit_reply(s, family, key, value);
