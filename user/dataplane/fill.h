@@ -7,6 +7,6 @@
 /* A row of status->maps. map: a literal. */
 void fill_add(struct dataplane_status *status, const char *map, size_t used, size_t max);
 
-/* Rows of the maps that layer 4 alone has, and its writes. What the programs write is counted on the
+/* Rows of the maps that layer 4 alone has, and its writes. What programs write is counted on the
  * spot. */
 void fill_l4(const struct l4 *l4, struct dataplane_status *status);
