@@ -22,6 +22,13 @@ struct {
 	__type(value, struct naru_sock);
 } sock SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, __u64);
+	__type(value, struct naru_sock_peer);
+	__uint(max_entries, NARU_SOCK_PEER_MAX);
+} sock_peer SEC(".maps");
+
 MAP_HASH(sock_off, struct naru_cgroup, __u8, NARU_SOCK_OFF_MAX, BPF_F_NO_PREALLOC);
 
 /* One end of a socket as the hooks show it, in one form for both families. */
@@ -40,15 +47,16 @@ static __always_inline int socket_same_addr(const __u8 a[16], const __u8 b[16])
 }
 
 /* Remembers what the socket asked for, once for each endpoint. */
-static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
-					    const struct naru_endpoint *ep, const __u8 vip_addr[16],
-					    __u16 vip_port)
+static __always_inline struct naru_sock_peer *socket_remember(struct bpf_sock_addr *ctx,
+							      const struct naru_endpoint *ep,
+							      const __u8 vip_addr[16],
+							      __u16 vip_port)
 {
 	struct naru_sock *s = bpf_sk_storage_get(&sock, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	__u32 slot;
 
 	if (!s)
-		return;
+		return NULL;
 	slot = s->next;
 	for (int i = 0; i < NARU_SOCK_PEERS; i++)
 		if (s->peer[i].ep_port == ep->port &&
@@ -61,6 +69,18 @@ static __always_inline void socket_remember(struct bpf_sock_addr *ctx,
 	__builtin_memcpy(s->peer[slot].vip_addr, vip_addr, 16);
 	s->peer[slot].ep_port = ep->port;
 	s->peer[slot].vip_port = vip_port;
+	return &s->peer[slot];
+}
+
+/* Tells narud which endpoint a connected datagram socket depends on. Pods have none: see
+ * socket_is_for_tc(). */
+static __always_inline void socket_depends(struct bpf_sock_addr *ctx,
+					   const struct naru_sock_peer *peer)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+
+	if (peer)
+		bpf_map_update_elem(&sock_peer, &cookie, peer, BPF_ANY);
 }
 
 /* A socket of the node itself, a pod of the host's network included. */
@@ -176,14 +196,17 @@ static __always_inline int socket_stranger(const struct socket_peer *to, int nod
 /* Leads the socket to an endpoint: true when there is one, and *to is it. */
 static __always_inline int socket_lead(struct bpf_sock_addr *ctx, const struct naru_svc *service,
 				       const __u8 vip_addr[16], struct socket_peer *to,
-				       const int af)
+				       const int connects, const int af)
 {
 	struct naru_endpoint *ep = socket_choose(ctx, service);
+	struct naru_sock_peer *peer;
 
 	if (!ep)
 		return 0;
 	observe_socket(service->id, to->proto, vip_addr, to->port, ep, NARU_C_MAX);
-	socket_remember(ctx, ep, vip_addr, to->port);
+	peer = socket_remember(ctx, ep, vip_addr, to->port);
+	if (connects && to->proto == NARU_UDP)
+		socket_depends(ctx, peer);
 	service_endpoint_addr(ep, to->addr, af);
 	to->port = ep->port;
 	count(NARU_C_SOCK_TRANSLATED);
@@ -219,7 +242,7 @@ static __always_inline int socket_forth(struct bpf_sock_addr *ctx, struct socket
 	}
 	if (!service->internal.count)
 		return socket_refuse(service, vip_addr, to);
-	*ret_found = socket_lead(ctx, service, vip_addr, to, af);
+	*ret_found = socket_lead(ctx, service, vip_addr, to, connects, af);
 	return 1;
 }
 

@@ -302,6 +302,9 @@ struct naru_sock {
 	__u32 next; /* the slot to be used next */
 };
 
+/* `sock_peer`, keyed by the cookie of a connected datagram socket of the node itself, has a struct
+ * naru_sock_peer: what it was led to last. narud cannot read `sock` without the socket. */
+
 /* `sock_off`, keyed by cgroup: the pods whose sockets are left to TC. The id is the kernel's, of
  * the pod's own cgroup, below which its containers' are. */
 struct naru_cgroup {

@@ -4,12 +4,18 @@ statements.py."""
 import socket
 import struct
 
+import pytest
+
 from proc import entered, eventually
-from statements import OUTSIDE, PATHS, UDP, leaving, statement
+from statements import KINDS, OUTSIDE, PATHS, UDP, leaving, statement
 
 # A socket that has dialled before the service was there keeps what it dialled: unconnected ones
 # are translated with each datagram.
 UNCONNECTED = ("-x",)
+
+# A connected socket of the node, which no packet path can lead elsewhere, loses its peer.
+AGAIN = ("-r",)
+TOLD = "a connected socket of the node itself is told ECONNABORTED and moves as it dials again"
 
 
 def held(path, service, family, *options):
@@ -18,13 +24,18 @@ def held(path, service, family, *options):
                             "-t", 500, *options).wait_up()
 
 
-@statement("C1", "UDP flows to what is no endpoint any more are cut, and no others", PATHS[1:])
+def aborted(counts):
+    """How often a client was told that its socket had lost its peer."""
+    return sum(counts["errors"].get(error, 0) for error in ("ECONNABORTED", "EDESTADDRREQ"))
+
+
+@statement("C1", "UDP flows to what is no endpoint any more are cut, and no others", differs=TOLD)
 def test_c1_stale_udp(path, family):
     """A socket moves when its endpoint has gone, and not because it terminates or another policy
     would not choose it."""
     service = path.service(path.near[0])
     path.becomes({"near1"}, service, "ClusterIP", family, *UDP)
-    hold = held(path, service, family, *UDP)
+    hold = held(path, service, family, *UDP, *AGAIN)
     path.set(service, leaving(path.near[0]), path.far[0])
     path.becomes({"far1"}, service, "ClusterIP", family, *UDP)
     service.policy["internalTrafficPolicy"] = "Local"
@@ -33,20 +44,58 @@ def test_c1_stale_udp(path, family):
     del service.policy["internalTrafficPolicy"]
     service.write()
     path.becomes({"far1"}, service, "ClusterIP", family, *UDP)
-    other = held(path, service, family, *UDP)
+    other = held(path, service, family, *UDP, *AGAIN)
     path.set(service, path.far[0])
     hold.wait_from("far1")
-    assert set(hold.stop()["by"]) == {"near1", "far1"}
-    assert set(other.stop()["by"]) == {"far1"}
+    counts, others = hold.stop(), other.stop()
+    assert set(counts["by"]) == {"near1", "far1"}
+    assert set(others["by"]) == {"far1"}
+    assert (aborted(counts), aborted(others)) == (int(path.name == "node"), 0)
+
+
+@statement("C1", "UDP flows to what is no endpoint any more are cut, and no others", PATHS[:1],
+           differs=TOLD)
+@pytest.mark.parametrize("kind", KINDS)
+def test_c1_of_the_node(path, family, kind):
+    """By each kind of frontend. A socket that dialled the endpoint itself is let alone, one that
+    dials another service with the endpoint, too."""
+    pod = path.near[0]
+    service, twin = path.service(pod), path.service(pod)
+    for each in (service, twin):
+        path.becomes({"near1"}, each, kind, family, *UDP)
+
+    def talk(addr, port):
+        return path.place.start("hold", addr, port, "-i", 5000, "-t", 500, *UDP, *AGAIN).wait_up()
+
+    hold = talk(*path.front(service, kind, family))
+    direct, other = talk(pod.addr[family], 8080), talk(*path.front(twin, kind, family))
+    path.set(service, path.far[0])
+    hold.wait_from("far1")
+    assert aborted(hold.stop()) == 1
+    for each in (direct, other):
+        counts = each.stop()
+        assert counts["failed"] == 0 and set(counts["by"]) == {"near1"}, counts
+
+
+@statement("C1", "UDP flows to what is no endpoint any more are cut, and no others", PATHS[:1],
+           differs=TOLD)
+def test_c1_mapped(path):
+    """An IPv6 socket of the node that dialled an IPv4 service."""
+    service = path.service(path.near[0])
+    path.becomes({"near1"}, service, "ClusterIP", 4, *UDP)
+    hold = held(path, service, 4, *UDP, *AGAIN, "-m")
+    path.set(service, path.far[0])
+    hold.wait_from("far1")
+    assert aborted(hold.stop()) == 1
 
 
 @statement("C2", "UDP flows of a service that has lost its last endpoint are cut, too",
-           PATHS[1:])
+           differs=TOLD)
 def test_c2_last_endpoint(path, family):
     """They are refused, or not answered, and come back with an endpoint."""
     service = path.service(path.near[0])
     path.becomes({"near1"}, service, "ClusterIP", family, *UDP)
-    hold = held(path, service, family, *UDP)
+    hold = held(path, service, family, *UDP, *AGAIN)
     path.set(service)
     path.refused(service, "ClusterIP", family, *UDP)
     path.set(service, path.far[0])

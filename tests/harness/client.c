@@ -41,6 +41,7 @@ static struct {
 	bool unconnected;  /* -x: sendto() and recvfrom() */
 	bool mapped;	   /* -m: IPv4 through an IPv6 socket */
 	bool full;	   /* -f: peers with their ports */
+	bool again;	   /* -r: hold -u dials anew when its socket lost its peer */
 	unsigned n;	   /* -n: requests of each thread, lines of stream; 0: until SIGTERM */
 	unsigned threads;  /* -c */
 	int timeout_ms;	   /* -t */
@@ -243,6 +244,12 @@ static void *run_who(void *arg)
 	return NULL;
 }
 
+/* Who sends before receiving is told just that there is no peer. */
+static bool lost_peer(const char *why)
+{
+	return why && (!strcmp(why, "ECONNABORTED") || !strcmp(why, "EDESTADDRREQ"));
+}
+
 static void *run_hold(void *arg)
 {
 	const char *why;
@@ -254,14 +261,22 @@ static void *run_hold(void *arg)
 		return NULL;
 	}
 	for (unsigned i = 0; more(i); i++) {
-		why = ask(fd, i);
+		if (fd < 0)
+			fd = open_socket(&why);
+		if (fd >= 0)
+			why = ask(fd, i);
 		if (why)
 			count_failure(why);
 		if (why && !opt.udp)
 			break;
+		if (fd >= 0 && opt.again && lost_peer(why)) {
+			close(fd);
+			fd = -1;
+		}
 		usleep(opt.gap_us);
 	}
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return NULL;
 }
 
@@ -326,7 +341,7 @@ static body_fn parse(int argc, char **argv)
 	} modes[] = { { "who", run_who }, { "hold", run_hold }, { "stream", run_stream } };
 	int c;
 
-	while ((c = getopt(argc, argv, "uxmfn:c:t:i:s:p:")) != -1) {
+	while ((c = getopt(argc, argv, "uxmfrn:c:t:i:s:p:")) != -1) {
 		unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -341,6 +356,9 @@ static body_fn parse(int argc, char **argv)
 			break;
 		case 'f':
 			opt.full = true;
+			break;
+		case 'r':
+			opt.again = true;
 			break;
 		case 'n':
 			opt.n = (unsigned)value;
@@ -383,7 +401,7 @@ int main(int argc, char **argv)
 
 	if (!body) {
 		fprintf(stderr,
-			"usage: client [-u|-x] [-m] [-f] [-n N] [-c THREADS] [-t MS] [-i US] "
+			"usage: client [-u|-x] [-m] [-f] [-r] [-n N] [-c THREADS] [-t MS] [-i US] "
 			"[-s ADDR] [-p PORT] who|hold|stream ADDR PORT\n");
 		return 2;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An IPv4 connection may be one of an IPv6 socket, so both families are asked for. The kernel
- * takes a small program as a filter: with it, only what matters is copied to us, however many
- * sockets there are.
+ * What goes by IPv4 may be of an IPv6 socket, so both families are asked for. The kernel takes a
+ * small program as a filter: with it, only what matters is copied to us, however many sockets there
+ * are.
  */
 #include "base/sockdiag.h"
 
@@ -34,37 +34,47 @@ struct filter {
 	uint8_t addr[16];
 };
 
-static struct addr read_addr(const struct inet_diag_msg *diag)
+struct wish {
+	uint8_t proto;
+	uint32_t states;
+	const struct filter *filter; /* NULL: all */
+};
+
+static struct addr read_addr(const struct inet_diag_msg *diag, const __be32 word[4])
 {
 	struct addr addr = { .byte = { [10] = 0xff, [11] = 0xff } };
 
 	if (diag->idiag_family == AF_INET)
-		memcpy(addr.byte + 12, diag->id.idiag_src, 4);
+		memcpy(addr.byte + 12, word, 4);
 	else
-		memcpy(addr.byte, diag->id.idiag_src, 16);
+		memcpy(addr.byte, word, 16);
 	return addr;
 }
 
-static int dump(uint8_t family, uint32_t states, const struct filter *filter, mnl_cb_t fn,
-		void *arg)
+static uint64_t read_cookie(const struct inet_diag_msg *diag)
 {
-	char buf[512];
+	return diag->id.idiag_cookie[0] | (uint64_t)diag->id.idiag_cookie[1] << 32;
+}
+
+static struct nlmsghdr *put_request(char *buf, uint16_t type,
+				    const struct inet_diag_req_v2 *request)
+{
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct inet_diag_req_v2 *request;
+
+	msg->nlmsg_type = type;
+	msg->nlmsg_flags = NLM_F_REQUEST;
+	msg->nlmsg_seq = (uint32_t)time(NULL);
+	memcpy(mnl_nlmsg_put_extra_header(msg, sizeof(*request)), request, sizeof(*request));
+	return msg;
+}
+
+static int ask(const struct nlmsghdr *msg, mnl_cb_t fn, void *arg)
+{
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	int r = 0;
 
 	if (!nl)
 		return -errno;
-	msg->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	msg->nlmsg_seq = (uint32_t)time(NULL);
-	request = mnl_nlmsg_put_extra_header(msg, sizeof(*request));
-	request->sdiag_family = family;
-	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = states;
-	if (filter)
-		mnl_attr_put(msg, INET_DIAG_REQ_BYTECODE, filter->op.yes, filter);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
 		r = -errno;
@@ -72,6 +82,22 @@ static int dump(uint8_t family, uint32_t states, const struct filter *filter, mn
 		r = netlink_answers(nl, msg->nlmsg_seq, fn, arg);
 	mnl_socket_close(nl);
 	return r;
+}
+
+static int dump(uint8_t family, const struct wish *wish, mnl_cb_t fn, void *arg)
+{
+	const struct inet_diag_req_v2 request = {
+		.sdiag_family = family,
+		.sdiag_protocol = wish->proto,
+		.idiag_states = wish->states,
+	};
+	char buf[512];
+	struct nlmsghdr *msg = put_request(buf, SOCK_DIAG_BY_FAMILY, &request);
+
+	msg->nlmsg_flags |= NLM_F_DUMP;
+	if (wish->filter)
+		mnl_attr_put(msg, INET_DIAG_REQ_BYTECODE, wish->filter->op.yes, wish->filter);
+	return ask(msg, fn, arg);
 }
 
 /* ---- listeners ---- */
@@ -94,7 +120,7 @@ static int on_listener(const struct nlmsghdr *msg, void *arg)
 {
 	struct listing *listing = arg;
 	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
-	struct addr addr = read_addr(diag);
+	struct addr addr = read_addr(diag, diag->id.idiag_src);
 	bool v4 = addr_family(&addr) == 4, any = addr_is_zero(&addr), v6only = false;
 	struct sockdiag_listener *item;
 
@@ -107,18 +133,19 @@ static int on_listener(const struct nlmsghdr *msg, void *arg)
 		.port = ntohs(diag->id.idiag_sport),
 		.any4 = any && (v4 || !v6only),
 		.any6 = any && !v4,
-		.cookie = diag->id.idiag_cookie[0] | (uint64_t)diag->id.idiag_cookie[1] << 32,
+		.cookie = read_cookie(diag),
 	};
 	return MNL_CB_OK;
 }
 
 int sockdiag_listeners(struct sockdiag_listener **ret_listeners, size_t *ret_n)
 {
+	const struct wish wish = { .proto = IPPROTO_TCP, .states = 1u << TCP_LISTEN };
 	struct listing listing = {};
-	int r = dump(AF_INET, 1u << TCP_LISTEN, NULL, on_listener, &listing);
+	int r = dump(AF_INET, &wish, on_listener, &listing);
 
 	if (!r)
-		r = dump(AF_INET6, 1u << TCP_LISTEN, NULL, on_listener, &listing);
+		r = dump(AF_INET6, &wish, on_listener, &listing);
 	if (r) {
 		free(listing.items);
 		return r;
@@ -162,13 +189,74 @@ static void local_address(const struct addr *addr, struct filter *ret_filter)
 int sockdiag_connected(const struct addr *addr)
 {
 	struct filter filter;
+	const struct wish wish = { IPPROTO_TCP, OPEN_STATES, &filter };
 	bool found = false;
 	int r = 0;
 
 	local_address(addr, &filter);
 	if (addr_family(addr) == 4)
-		r = dump(AF_INET, OPEN_STATES, &filter, on_connection, &found);
+		r = dump(AF_INET, &wish, on_connection, &found);
 	if (!r && !found)
-		r = dump(AF_INET6, OPEN_STATES, &filter, on_connection, &found);
+		r = dump(AF_INET6, &wish, on_connection, &found);
 	return r ? r : found;
+}
+
+/* ---- datagram sockets ---- */
+
+_Static_assert(sizeof(((struct sockdiag_datagram *)NULL)->id) == sizeof(struct inet_diag_sockid),
+	       "the kernel's name of a socket");
+
+struct datagrams {
+	sockdiag_datagram_fn fn;
+	void *arg;
+};
+
+static int on_datagram(const struct nlmsghdr *msg, void *arg)
+{
+	const struct datagrams *datagrams = arg;
+	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(msg);
+	struct sockdiag_datagram socket = {
+		.peer = read_addr(diag, diag->id.idiag_dst),
+		.peer_port = ntohs(diag->id.idiag_dport),
+		.family = diag->idiag_family,
+		.cookie = read_cookie(diag),
+	};
+
+	memcpy(socket.id, &diag->id, sizeof(socket.id));
+	datagrams->fn(datagrams->arg, &socket);
+	return MNL_CB_OK;
+}
+
+int sockdiag_datagrams(sockdiag_datagram_fn fn, void *arg)
+{
+	/* A datagram socket with a peer is in this state. */
+	const struct wish wish = { IPPROTO_UDP, 1u << TCP_ESTABLISHED, NULL };
+	struct datagrams datagrams = { fn, arg };
+	int r = dump(AF_INET, &wish, on_datagram, &datagrams);
+
+	return r ? r : dump(AF_INET6, &wish, on_datagram, &datagrams);
+}
+
+int sockdiag_abort(const struct sockdiag_datagram *socket)
+{
+	struct inet_diag_req_v2 request = {
+		.sdiag_family = socket->family,
+		.sdiag_protocol = IPPROTO_UDP,
+	};
+	char buf[512];
+	struct nlmsghdr *msg;
+
+	memcpy(&request.id, socket->id, sizeof(request.id));
+	msg = put_request(buf, SOCK_DESTROY, &request);
+	msg->nlmsg_flags |= NLM_F_ACK;
+	return ask(msg, NULL, NULL);
+}
+
+int sockdiag_probe_abort(void)
+{
+	/* Nobody has this cookie, so a kernel that could finds no such socket. */
+	const struct sockdiag_datagram nobody = { .family = AF_INET };
+	int r = sockdiag_abort(&nobody);
+
+	return r == -ENOENT ? 0 : r;
 }

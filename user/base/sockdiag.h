@@ -21,3 +21,22 @@ int sockdiag_listeners(struct sockdiag_listener **ret_listeners, size_t *ret_n);
 
 /* Whether a connection is open whose local address this is: 0, 1 or -errno. */
 int sockdiag_connected(const struct addr *addr);
+
+/* A datagram socket with a peer. */
+struct sockdiag_datagram {
+	struct addr peer;
+	uint16_t peer_port;
+	uint8_t family;	 /* the socket's, AF_INET or AF_INET6 */
+	uint8_t id[48];	 /* the kernel's name of it */
+	uint64_t cookie; /* as SO_COOKIE */
+};
+
+/* One call each. 0 or -errno: -ENOENT when the kernel cannot list them. */
+typedef void (*sockdiag_datagram_fn)(void *arg, const struct sockdiag_datagram *socket);
+int sockdiag_datagrams(sockdiag_datagram_fn fn, void *arg);
+
+/* Takes the socket's peer away: what receives is told ECONNABORTED, what sends EDESTADDRREQ. 0 or
+ * -errno: -ENOENT when the socket has gone. Needs CAP_NET_ADMIN. */
+int sockdiag_abort(const struct sockdiag_datagram *socket);
+/* Whether the kernel can do that, for those who may: 0, -EOPNOTSUPP. */
+int sockdiag_probe_abort(void);

@@ -74,6 +74,7 @@ static void add_kernel(struct json *json, const struct dataplane_status *status)
 	json_uint(json, "applied_generation", status->generation);
 	json_string(json, "pins", status->pin_dir);
 	json_string(json, "cgroup", status->cgroup ? status->cgroup : "");
+	json_string(json, "stale_sockets", status->heal ? status->heal : "closed");
 	json_array_begin(json, "devices");
 	for (size_t i = 0; i < status->n_devices; i++) {
 		const struct dataplane_device *device = &status->devices[i];

@@ -414,6 +414,7 @@ void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 {
 	struct dataplane_status status = {
 		.l4 = d->config.l4,
+		.heal = d->l4.heal.unable,
 		.pin_dir = d->pins.dir,
 		.cgroup = d->cgroup,
 		.generation = d->generation,

@@ -117,6 +117,7 @@ struct dataplane_status {
 	bool l4;
 	const char *pin_dir;
 	const char *cgroup; /* where socket programs are attached, or the reason why not */
+	const char *heal;   /* why sockets stay with an endpoint that has gone, or NULL */
 	struct dataplane_device *devices; /* owned by the dataplane, valid until the next call */
 	size_t n_devices;
 	struct dataplane_bind *binds; /* these two and what is in them as devices */

@@ -140,6 +140,13 @@ uint32_t ids_find(const struct ids *ids, const void *key, size_t len)
 	return item ? item->id : 0;
 }
 
+bool ids_is_held(const struct ids *ids, const void *key, size_t len)
+{
+	const struct item *item = find(ids, key, len);
+
+	return item && item->refs;
+}
+
 size_t ids_used(const struct ids *ids)
 {
 	return HASH_COUNT(ids->by_key);

@@ -5,6 +5,7 @@
  * after that moment has seen nobody hold it.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ void ids_put(struct ids *ids, uint32_t id);
 
 /* 0 when the key has none. */
 uint32_t ids_find(const struct ids *ids, const void *key, size_t len);
+/* True while somebody has a reference on it. */
+bool ids_is_held(const struct ids *ids, const void *key, size_t len);
 /* Numbers in use or in quarantine. */
 size_t ids_used(const struct ids *ids);
 /* Numbers in quarantine. */

@@ -175,13 +175,12 @@ static bool set_has(const struct live_set *set, uint32_t endpoint)
 	return false;
 }
 
-static bool is_spare(const struct plan_set *spare, const struct naru_endpoint *ep)
+static bool has_address(const struct plan_set *set, const uint8_t addr[16], uint16_t port)
 {
-	for (size_t i = 0; i < spare->n; i++) {
-		const struct plan_endpoint *other = &spare->endpoints[i];
+	for (size_t i = 0; i < set->n; i++) {
+		const struct plan_endpoint *other = &set->endpoints[i];
 
-		if (other->port == ep->port &&
-		    !memcmp(other->addr.byte, ep->addr, sizeof(ep->addr)))
+		if (other->port == port && !memcmp(other->addr.byte, addr, 16))
 			return true;
 	}
 	return false;
@@ -196,5 +195,14 @@ bool inforce_has_endpoint(const struct inforce *in, uint32_t id, uint32_t endpoi
 			return true;
 	}
 	return service && endpoint <= NARU_ENDPOINTS_MAX &&
-	       is_spare(&service->spare, &in->eps[endpoint]);
+	       has_address(&service->spare, in->eps[endpoint].addr, in->eps[endpoint].port);
+}
+
+bool inforce_serves(const struct live_service *service, const struct addr *addr, uint16_t port)
+{
+	for (size_t i = 0; i < service->n_sets; i++) {
+		if (has_address(&service->sets[i]->content, addr->byte, port))
+			return true;
+	}
+	return has_address(&service->spare, addr->byte, port);
 }

@@ -106,3 +106,5 @@ uint32_t inforce_list_blocks(const struct naru_set *value);
 
 /* In one of its sets, or spare. */
 bool inforce_has_endpoint(const struct inforce *in, uint32_t service, uint32_t endpoint);
+/* The same by address, for a service that there is. */
+bool inforce_serves(const struct live_service *service, const struct addr *addr, uint16_t port);

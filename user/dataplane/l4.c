@@ -84,6 +84,7 @@ static void init_parts(struct l4 *l4, const struct dataplane_config *config)
 	sweep.filter = l4->filter;
 	l4->sweep = sweep_new(&sweep);
 	l4->watch = watch_new(l4->in, l4->state_map);
+	heal_init(&l4->heal, l4->in);
 	l4->optout.map = l4->load->maps.sock_off;
 	l4->optout.state = l4->state_map;
 }
@@ -191,6 +192,8 @@ int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct dia
 		sweep_now(l4, now_ms, false);
 		sweep_hurry(l4->sweep);
 		l4->urgent = true;
+		heal_ask(&l4->heal);
+		heal_tick(&l4->heal, now_ms);
 	}
 	return r ? r : w;
 }
@@ -206,6 +209,7 @@ void l4_tick(struct l4 *l4, uint64_t now_ms)
 
 	sync_tick(&l4->sync, now_ms);
 	optout_tick(&l4->optout, now_ms);
+	heal_tick(&l4->heal, now_ms);
 	if (load_tick(l4->load, &tick))
 		return;
 	watch_tick(l4->watch, tick);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "dataplane/filter.h"
+#include "dataplane/heal.h"
 #include "dataplane/inforce.h"
 #include "dataplane/load.h"
 #include "dataplane/optout.h"
@@ -23,6 +24,7 @@ struct l4 {
 	struct sweep *sweep;
 	struct watch *watch;
 	struct optout optout;
+	struct heal heal;
 	uint32_t tick_ms;
 	bool applied;	   /* a plan has been applied */
 	bool urgent;	   /* flows may stand whose endpoint has left */

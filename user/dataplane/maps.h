@@ -33,6 +33,7 @@
 
 /* The sockets' part of it. */
 #define MAPS_SOCK(X)                                                                               \
+	X(sock_peer)                                                                               \
 	X(sock)                                                                                    \
 	X(sock_off)
 

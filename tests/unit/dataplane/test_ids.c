@@ -50,6 +50,11 @@ static void same_key_same_id(void **state)
 	assert_int_equal(ids_find(ids, "b", 1), b);
 	assert_int_equal(ids_find(ids, "c", 1), 0);
 	assert_int_equal(ids_used(ids), 2);
+	ids_put(ids, b);
+	assert_false(ids_is_held(ids, "b", 1));
+	assert_false(ids_is_held(ids, "c", 1));
+	ids_put(ids, a);
+	assert_true(ids_is_held(ids, "a", 1));
 	ids_free(ids);
 }
 
