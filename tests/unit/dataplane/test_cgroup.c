@@ -133,10 +133,12 @@ struct found {
 static bool on_pod(void *arg, const char *uid, uint64_t id)
 {
 	struct found *found = arg;
+	size_t at;
 
 	assert_true(found->n < ARRAY_SIZE(found->ids));
 	found->ids[found->n++] = id;
-	strcat(strcat(found->uids, uid), " ");
+	at = strlen(found->uids);
+	snprintf(found->uids + at, sizeof(found->uids) - at, "%s ", uid);
 	return strlen(uid) > 1;
 }
 
