@@ -2,8 +2,8 @@
 /*
  * A connection goes through three states: it reads one head, writes one answer, and waits until the
  * peer has closed, since closing on unread bytes would make the kernel throw the answer away. Each
- * state has a deadline, the number of connections is fixed, and nothing blocks: a hostile peer can
- * waste its own time only. An answer that is a stream has a deadline for each of its pieces only,
+ * state has a deadline, the number of connections is fixed, with who is slowest to ask giving way,
+ * and nothing blocks: a hostile peer can waste its own time only. An answer that is a stream has a deadline for each of its pieces only,
  * and there are few of them.
  */
 #include "admin/server.h"
@@ -53,6 +53,7 @@ struct connection {
 	struct str answer;
 	size_t sent;
 	struct server_stream stream;
+	uint64_t number; /* connections are counted as they come */
 	size_t lingered; /* bytes thrown away while waiting for the end */
 };
 
@@ -67,6 +68,7 @@ struct server_listener {
 
 struct server {
 	struct loop *loop;
+	uint64_t taken; /* connections so far */
 	struct server_listener *listeners;
 	struct connection connections[CONNECTIONS_MAX];
 };
@@ -353,6 +355,24 @@ static struct connection *find_free(struct server *server)
 	return NULL;
 }
 
+/* The place of the oldest that is waited for: to ask, or to close after its answer. So who asks at
+ * once is answered, however many do neither. */
+static struct connection *take_from_idle(struct server *server)
+{
+	struct connection *oldest = NULL;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &server->connections[i];
+
+		if ((c->state == STATE_READ || c->state == STATE_LINGER) &&
+		    (!oldest || c->number < oldest->number))
+			oldest = c;
+	}
+	if (oldest)
+		connection_close(oldest);
+	return oldest;
+}
+
 /* Was the address dialled one that is served? */
 static bool takes(const struct server_listener *listener, int fd)
 {
@@ -372,6 +392,8 @@ static void take_in(struct server_listener *listener, int fd)
 {
 	struct connection *c = find_free(listener->server);
 
+	if (!c)
+		c = take_from_idle(listener->server);
 	if (c)
 		c->handle = loop_fd_add(listener->server->loop, fd, LOOP_READ, on_connection, c);
 	if (!c || !c->handle) {
@@ -380,6 +402,7 @@ static void take_in(struct server_listener *listener, int fd)
 	}
 	c->listener = listener;
 	c->fd = fd;
+	c->number = ++listener->server->taken;
 	enter(c, STATE_READ, REQUEST_MS);
 }
 
