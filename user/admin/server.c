@@ -3,8 +3,8 @@
  * A connection goes through three states: it reads one head, writes one answer, and waits until the
  * peer has closed, since closing on unread bytes would make the kernel throw the answer away. Each
  * state has a deadline, the number of connections is fixed, with who is slowest to ask giving way,
- * and nothing blocks: a hostile peer can waste its own time only. An answer that is a stream has a deadline for each of its pieces only,
- * and there are few of them.
+ * and nothing blocks: a hostile peer can waste its own time only. An answer that is a stream has a
+ * deadline for each of its pieces only, and there are few of them.
  */
 #include "admin/server.h"
 
