@@ -32,10 +32,11 @@ static long affinity_look(__u32 block, struct affinity_search *s)
 	return 0;
 }
 
-/* Where a set has an endpoint now: at the old place, as a rule, or else anywhere. */
-static __always_inline int affinity_in_set(const struct naru_set *set, struct naru_affinity *was)
+/* Where a set has the endpoint now: at the old place, as a rule, or else anywhere. */
+static __always_inline int affinity_in_set(const struct naru_set *set, struct naru_affinity *was,
+					   __u32 ep)
 {
-	struct affinity_search s = { .list = set->list, .count = set->count, .ep = was->ep };
+	struct affinity_search s = { .list = set->list, .count = set->count, .ep = ep };
 
 	if (was->index < set->count)
 		affinity_look(was->index / NARU_LIST_SLOTS, &s);
@@ -57,10 +58,12 @@ static __always_inline struct naru_endpoint *affinity_find(const struct naru_svc
 	struct naru_endpoint *ep;
 
 	/* Ticks may differ by one between CPUs. */
-	if (!was || (__s32)(now - was->seen) > (__s32)service->affinity ||
-	    !affinity_in_set(set, was))
+	if (!was || (__s32)(now - was->seen) > (__s32)service->affinity)
 		return NULL;
-	*ret_id = was->ep;
+	/* Read once: the map may give the element to another client meanwhile. */
+	*ret_id = *(volatile __u32 *)&was->ep;
+	if (!affinity_in_set(set, was, *ret_id))
+		return NULL;
 	ep = bpf_map_lookup_elem(&endpoint, ret_id);
 	if (ep && !cfg.dry_run)
 		was->seen = now;

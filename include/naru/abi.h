@@ -405,7 +405,6 @@ struct naru_event {
 #define NARU_TRACE_MADE	    0x0100 /* a flow would begin */
 #define NARU_TRACE_FLOW	    0x0200 /* what follows ep is there */
 #define NARU_TRACE_NEXTHOP  0x0400 /* nexthop is there */
-#define NARU_TRACE_ASK	    0x0800 /* the kernel's neighbour code finds the link address */
 #define NARU_TRACE_REASON   0x1000 /* reason is there */
 #define NARU_TRACE_RANGED   0x2000 /* source ranges were looked at */
 

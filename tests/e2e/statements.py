@@ -69,7 +69,7 @@ class Path:
 
     def ask(self, service, kind, family, *options, n=1):
         """The counts of n new flows."""
-        return self.place.ask(*self.front(service, kind, family), "-t", 1000, *options, n=n)
+        return self.place.ask(*self.front(service, kind, family), "-t", 3000, *options, n=n)
 
     def servers(self, service, kind, family, *options, n=24):
         """Who answers many new flows; None when one of them failed."""
