@@ -145,8 +145,10 @@ static __always_inline int flow_is_over(void *value, __u8 proto, __u32 now, cons
 	other = flow_lookup(&peer, hook, af);
 	rev = other ? flow_core(other, af) : NULL;
 	if (f->flags & NARU_F_REPLY) {
+		/* The endpoint has gone, and the client's entry with it; its first answer may still
+		 * be on the way. */
 		if (!rev)
-			return 1;
+			return f->seen != 0;
 		is = naru_flow_state(rev, f, proto);
 		return is == NARU_CLOSED || is == NARU_RESET ||
 		       naru_flow_expired(rev, f, proto, now);

@@ -18,7 +18,8 @@
 #include "dataplane/encode.h"
 
 #define LOOKS	  2
-#define PERIOD_MS 250 /* between two looks */
+#define PERIOD_MS 250  /* between two looks */
+#define GRACE_MS  1000 /* before the first one: answers may be on their way */
 
 struct found {
 	const struct heal *heal;
@@ -119,6 +120,7 @@ void heal_init(struct heal *heal, const struct inforce *in)
 
 void heal_ask(struct heal *heal)
 {
+	heal->asked |= !heal->looks;
 	heal->looks = heal->unable ? 0 : LOOKS;
 }
 
@@ -126,6 +128,9 @@ void heal_tick(struct heal *heal, uint64_t now_ms)
 {
 	int r;
 
+	if (heal->asked)
+		heal->due_ms = now_ms + GRACE_MS;
+	heal->asked = false;
 	if (!heal->looks || now_ms < heal->due_ms)
 		return;
 	heal->looks--;

@@ -6,6 +6,7 @@
  * one.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/inforce.h"
@@ -14,6 +15,7 @@ struct heal {
 	const struct inforce *in;
 	const char *unable; /* why the kernel does not let us, or NULL */
 	unsigned looks;	    /* still to be made */
+	bool asked;	    /* since the last one, and due_ms is not set yet */
 	uint64_t due_ms;    /* not before */
 };
 
