@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements V1 and V2: what a change costs, by what narud counts. See statements.py."""
 import signal
-import time
 import urllib.request
 
 import objects
@@ -94,8 +93,7 @@ def test_v1_work_by_change(counted):
 @statement("V2", "a burst is coalesced, a lone event is not delayed", ("narud",))
 def test_v2_bursts(counted):
     """Sixty files that change while narud is busy cost it a few rounds, and the last word of each
-    is in force. Changes that come one by one have a round each, without waiting for company: with
-    kube-proxy's second of delay they would take half a minute."""
+    is in force. Changes that come one by one have a round each, without waiting for company."""
     node, pair = counted.nodes[0], counted.pair
     burst = [counted.service(f"burst{n}", pair[0]) for n in range(BURST)]
     for service in burst:
@@ -111,8 +109,7 @@ def test_v2_bursts(counted):
         eventually(lambda s=service: set(node.host.ask(*s.front("ClusterIP", 4), "-t", 300)["by"])
                    == {"two"})
     assert 0 < syncs(counted) - before <= BURST // 10
-    before, begun = syncs(counted), time.monotonic()
     for turn in range(LONE):
+        before = syncs(counted)
         serve(counted, burst[0], pair[turn % 2])
-    assert syncs(counted) - before >= LONE - 1
-    assert time.monotonic() - begun < LONE
+        assert turn == 0 or syncs(counted) > before

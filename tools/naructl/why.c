@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "client.h"
 #include "dataplane/dryrun.h"
 #include "table.h"
@@ -387,38 +388,6 @@ static int tell_socket(struct story *story, struct dryrun *dryrun, const struct 
 
 /* ---- the question -------------------------------------------------------------------------- */
 
-static int take_port(const char *text, uint16_t *ret_port)
-{
-	char *end;
-	unsigned long port = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || !port || port > UINT16_MAX)
-		return -EINVAL;
-	*ret_port = (uint16_t)port;
-	return 0;
-}
-
-/* ADDR, ADDR:PORT, [ADDR]:PORT; the port stays as it is when there is none. */
-static int take_socket(const char *text, struct addr *ret_addr, uint16_t *ret_port)
-{
-	_cleanup_(mem_freep) char *copy = mem_strdup(text);
-	char *host = copy, *colon = strrchr(copy, ':');
-	bool bracketed = *copy == '[';
-
-	if (colon && (bracketed || colon == strchr(copy, ':'))) {
-		if (take_port(colon + 1, ret_port))
-			return -EINVAL;
-		*colon = 0;
-	}
-	if (bracketed) {
-		if (host[strlen(host) - 1] != ']')
-			return -EINVAL;
-		host[strlen(host) - 1] = 0;
-		host++;
-	}
-	return addr_parse(host, ret_addr);
-}
-
 static int take_proto(const char *text, uint8_t *ret_proto)
 {
 	static const uint8_t protos[] = { NARU_TCP, NARU_UDP, NARU_SCTP };
@@ -441,13 +410,11 @@ static int take_question(const struct why_options *options, struct dryrun_packet
 
 	if (slash)
 		*slash = 0;
-	if (take_socket(options->source, &p.src, &p.sport)) {
+	if (sockaddr_parse(options->source, &p.src, &p.sport) < 0) {
 		client_complain("\"%s\": must be ADDR, ADDR:PORT or [ADDR]:PORT", options->source);
 		return -EINVAL;
 	}
-	r = take_socket(target, &p.dst, &p.dport);
-	if (!r && !p.dport)
-		r = -EINVAL;
+	r = sockaddr_parse(target, &p.dst, &p.dport) == 1 ? 0 : -EINVAL;
 	if (!r && slash)
 		r = take_proto(slash + 1, &p.proto);
 	if (r) {

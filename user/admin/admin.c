@@ -11,6 +11,7 @@
 #include "admin/socket.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 struct admin {
 	struct server *server;
@@ -82,7 +83,7 @@ static int open_tcp(struct admin *admin, const char *text)
 	_cleanup_(mem_closep) int fd = -1;
 	struct addr addr;
 	uint16_t port;
-	int r = socket_parse(text, &addr, &port);
+	int r = sockaddr_parse(text, &addr, &port) == 1 ? 0 : -EINVAL;
 
 	if (!r)
 		r = socket_tcp(&addr, port, &fd);

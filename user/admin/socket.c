@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,28 +14,6 @@
 #include "base/sockaddr.h"
 
 #define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
-
-int socket_parse(const char *text, struct addr *ret_addr, uint16_t *ret_port)
-{
-	const char *colon = strrchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : 0;
-	char host[ADDR_STR_LEN], *end;
-	unsigned long port;
-
-	if (len && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
-	if (!len || len >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
-		return -EINVAL;
-	memcpy(host, text, len);
-	host[len] = 0;
-	port = strtoul(colon + 1, &end, 10);
-	if (*end || port > UINT16_MAX)
-		return -EINVAL;
-	*ret_port = (uint16_t)port;
-	return addr_parse(host, ret_addr);
-}
 
 static int set(int fd, int level, int name, int value)
 {

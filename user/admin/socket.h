@@ -5,9 +5,6 @@
 
 #include "base/addr.h"
 
-/* "ADDR:PORT" or "[ADDR]:PORT". -EINVAL. */
-int socket_parse(const char *text, struct addr *ret_addr, uint16_t *ret_port);
-
 /* At one address; "::" stands for IPv4's, too. */
 int socket_tcp(const struct addr *addr, uint16_t port, int *ret_fd);
 /* At every address of both families, or of IPv4 where the kernel has no other. */

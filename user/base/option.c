@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 /* ---- values: each returns NULL or the reason why the text is no value ---------------------- */
 
@@ -77,28 +78,10 @@ static const char *parse_range(const char *text, struct option_range *ret_range)
 
 static const char *check_socket(const char *text)
 {
-	static const char reason[] = "must be ADDR:PORT or [ADDR]:PORT";
-	const char *colon = strrchr(text, ':'), *end;
-	char host[ADDR_STR_LEN];
 	struct addr addr;
 	uint16_t port;
-	size_t len;
 
-	if (!colon)
-		return reason;
-	end = parse_port(colon + 1, &port);
-	len = (size_t)(colon - text);
-	if (!end || *end || len >= sizeof(host))
-		return reason;
-	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	} else if (memchr(text, ':', len)) {
-		return reason;
-	}
-	memcpy(host, text, len);
-	host[len] = 0;
-	return addr_parse(host, &addr) ? reason : NULL;
+	return sockaddr_parse(text, &addr, &port) == 1 ? NULL : "must be ADDR:PORT or [ADDR]:PORT";
 }
 
 static void set_string(char **string, const char *text)

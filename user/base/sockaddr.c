@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+
+#include "base/mem.h"
 
 /* Where the four bytes of IPv4 stand in a v4-mapped address. */
 #define V4_AT 12
@@ -59,4 +62,47 @@ int sockaddr_from_path(const char *path, struct sockaddr_un *ret_sockaddr)
 	memcpy(name.sun_path, path, strlen(path));
 	*ret_sockaddr = name;
 	return 0;
+}
+
+static int parse_port(const char *text, uint16_t *ret_port)
+{
+	unsigned long port;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	port = strtoul(text, &end, 10);
+	if (*end || !port || port > UINT16_MAX)
+		return -EINVAL;
+	*ret_port = (uint16_t)port;
+	return 1;
+}
+
+int sockaddr_split(char *text, char **ret_host, uint16_t *ret_port)
+{
+	char *colon = strchr(text, ':');
+
+	*ret_host = text;
+	if (*text == '[') {
+		char *end = strchr(text, ']');
+
+		if (!end || end[1] != ':')
+			return -EINVAL;
+		*ret_host = text + 1;
+		*end = '\0';
+		return parse_port(end + 2, ret_port);
+	}
+	if (!colon || strchr(colon + 1, ':'))
+		return 0;
+	*colon = '\0';
+	return parse_port(colon + 1, ret_port);
+}
+
+int sockaddr_parse(const char *text, struct addr *ret_addr, uint16_t *ret_port)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(text);
+	char *host;
+	int has_port = sockaddr_split(copy, &host, ret_port);
+
+	return has_port < 0 || addr_parse(host, ret_addr) < 0 ? -EINVAL : has_port;
 }

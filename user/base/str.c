@@ -35,3 +35,8 @@ void str_fini(struct str *s)
 	free(s->buf);
 	*s = (struct str){ 0 };
 }
+
+int str_rank(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}

@@ -12,3 +12,6 @@ struct str {
 void str_add(struct str *s, const char *text, size_t len);
 void str_addf(struct str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void str_fini(struct str *s);
+
+/* For qsort() of texts: takes char *const *. */
+int str_rank(const void *a, const void *b);

@@ -14,6 +14,7 @@
 #include <naru/limits.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "compile/problem.h"
 #include "compile/services.h"
 #include "compile/slices.h"
@@ -162,11 +163,6 @@ void pods_fill(struct draft *draft)
 
 /* ---- sockets -------------------------------------------------------------------------------- */
 
-static int text_rank(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static bool opts_out(const struct pod *pod, struct diag_list *diags)
 {
 	static const char field[] = "metadata.labels[naru.io/socket-balancing]";
@@ -209,5 +205,5 @@ void pods_draft(struct model *model, const struct node *node, struct plan *plan,
 		plan->unbalanced[plan->n_unbalanced++] = mem_strdup(pod->uid);
 	}
 	if (plan->n_unbalanced)
-		qsort(plan->unbalanced, plan->n_unbalanced, sizeof(*plan->unbalanced), text_rank);
+		qsort(plan->unbalanced, plan->n_unbalanced, sizeof(*plan->unbalanced), str_rank);
 }

@@ -7,11 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-
-static int text_rank(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
+#include "base/str.h"
 
 static char **format_all(const struct diag_list *diags)
 {
@@ -20,7 +16,7 @@ static char **format_all(const struct diag_list *diags)
 	for (size_t i = 0; i < diags->n; i++)
 		texts[i] = diag_format(&diags->items[i]);
 	if (diags->n)
-		qsort(texts, diags->n, sizeof(*texts), text_rank);
+		qsort(texts, diags->n, sizeof(*texts), str_rank);
 	return texts;
 }
 

@@ -2,6 +2,7 @@
 /* The texts are kube-proxy's: who watches it can watch naru. */
 #include "daemon/healthz.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 #define RETRY_MS 1000
 
@@ -95,7 +97,7 @@ static int start(struct healthz *healthz)
 	_cleanup_(mem_closep) int fd = -1;
 	struct addr addr;
 	uint16_t port;
-	int r = socket_parse(healthz->listen, &addr, &port);
+	int r = sockaddr_parse(healthz->listen, &addr, &port) == 1 ? 0 : -EINVAL;
 
 	if (!r)
 		r = addr_family(&addr) == 6 && addr_is_zero(&addr) ? socket_tcp_any(port, &fd)

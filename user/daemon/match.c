@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "plan/plan.h"
 
 #define VALUE_MAX 256
@@ -74,27 +75,13 @@ static int take_addr(const char *text, struct cidr *ret_cidr)
 	return addr_parse(text, &ret_cidr->addr);
 }
 
-/* The last colon is followed by a port when what stands before has none, or brackets. */
 static int take_end(char *text, struct match_end *ret_end)
 {
-	char *colon = strrchr(text, ':'), *first = strchr(text, ':');
-	size_t host = colon ? (size_t)(colon - text) : strlen(text);
-	bool bracketed = host > 1 && *text == '[' && text[host - 1] == ']';
-	uint64_t port = 0;
+	char *host;
 
-	if (colon && (bracketed || first == colon)) {
-		if (take_number(colon + 1, UINT16_MAX, &port) || !port)
-			return -EINVAL;
-		*colon = 0;
-		ret_end->port = (uint16_t)port;
-		if (bracketed) {
-			text[host - 1] = 0;
-			text++;
-		}
-		if (!*text)
-			return 0;
-	}
-	return take_addr(text, &ret_end->cidr);
+	if (sockaddr_split(text, &host, &ret_end->port) < 0)
+		return -EINVAL;
+	return *host || !ret_end->port ? take_addr(host, &ret_end->cidr) : 0;
 }
 
 static int take_client(const char *value, struct match *match)

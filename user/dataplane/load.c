@@ -377,17 +377,14 @@ static struct load nothing(void)
 
 int load_open(const char *pin_dir, const struct dataplane_config *config, struct load *ret_load)
 {
-	struct load load = nothing();
 	int r;
 
 	libbpf_set_print(on_message);
-	r = load_all(&load, pin_dir, config);
-	if (r) {
-		load_close(&load);
-		return r;
-	}
-	*ret_load = load;
-	return 0;
+	*ret_load = nothing();
+	r = load_all(ret_load, pin_dir, config);
+	if (r)
+		load_close(ret_load);
+	return r;
 }
 
 static int load_why(struct load *load, const char *pin_dir, const struct naru_config *cfg)
@@ -428,17 +425,14 @@ static int load_dry(struct load *load, const char *pin_dir, bool xdp)
 
 int load_open_dry(const char *pin_dir, bool xdp, struct load *ret_load)
 {
-	struct load load = nothing();
 	int r;
 
 	libbpf_set_print(on_message);
-	r = load_dry(&load, pin_dir, xdp);
-	if (r) {
-		load_close(&load);
-		return r;
-	}
-	*ret_load = load;
-	return 0;
+	*ret_load = nothing();
+	r = load_dry(ret_load, pin_dir, xdp);
+	if (r)
+		load_close(ret_load);
+	return r;
 }
 
 void load_close(struct load *load)

@@ -69,6 +69,48 @@ static void other_families_have_no_address(void **state)
 	assert_int_equal(sockaddr_to_addr(&sockaddr, &addr, &port), -EAFNOSUPPORT);
 }
 
+static void sockets_are_read(void **state)
+{
+	static const struct {
+		const char *text, *addr;
+		int r;
+		uint16_t port;
+	} rows[] = {
+		{ "192.0.2.1:80", "192.0.2.1", 1, 80 },
+		{ "[2001:db8::1]:65535", "2001:db8::1", 1, 65535 },
+		{ "[192.0.2.1]:80", "192.0.2.1", 1, 80 },
+		{ "192.0.2.1", "192.0.2.1", 0, 7 },
+		{ "2001:db8::1", "2001:db8::1", 0, 7 },
+		{ "::1:80", "::1:80", 0, 7 },
+		{ "", NULL, -EINVAL, 0 },
+		{ ":80", NULL, -EINVAL, 0 },
+		{ "[::1", NULL, -EINVAL, 0 },
+		{ "[::1]", NULL, -EINVAL, 0 },
+		{ "[::1]80", NULL, -EINVAL, 0 },
+		{ "[]:80", NULL, -EINVAL, 0 },
+		{ "192.0.2.1:", NULL, -EINVAL, 0 },
+		{ "192.0.2.1:0", NULL, -EINVAL, 0 },
+		{ "192.0.2.1:65536", NULL, -EINVAL, 0 },
+		{ "192.0.2.1:99999999999999999999", NULL, -EINVAL, 0 },
+		{ "192.0.2.1:-1", NULL, -EINVAL, 0 },
+		{ "192.0.2.1:80x", NULL, -EINVAL, 0 },
+		{ "host:80", NULL, -EINVAL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct addr addr, wanted;
+		uint16_t port = 7;
+
+		assert_int_equal(sockaddr_parse(rows[i].text, &addr, &port), rows[i].r);
+		if (rows[i].r < 0)
+			continue;
+		assert_int_equal(addr_parse(rows[i].addr, &wanted), 0);
+		assert_int_equal(addr_compare(&addr, &wanted), 0);
+		assert_int_equal(port, rows[i].port);
+	}
+}
+
 static void paths_must_fit(void **state)
 {
 	struct sockaddr_un name;
@@ -89,6 +131,7 @@ int main(void)
 		cmocka_unit_test(both_families_go_there_and_back),
 		cmocka_unit_test(mapped_addresses_are_ipv4),
 		cmocka_unit_test(other_families_have_no_address),
+		cmocka_unit_test(sockets_are_read),
 		cmocka_unit_test(paths_must_fit),
 	};
 
