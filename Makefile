@@ -218,7 +218,7 @@ again = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(np
 
 demo check check-slow bench:
 	@[ "$$(id -u)" = 0 ] || { echo "make $@ needs root: sudo make $@" >&2; exit 1; }
-	@tools/dev/setup
+	@tools/dev/setup $@
 	@+$(call again,$@-run); status=$$?; \
 	[ -z "$$SUDO_UID" ] || chown -R "$$SUDO_UID:$$SUDO_GID" $(O); exit $$status
 

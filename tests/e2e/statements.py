@@ -14,6 +14,7 @@ way than kube-proxy says how in the marker (`differs`).
     narud          no packet: what narud itself does
 """
 import collections
+import contextlib
 
 import pytest
 from proc import eventually
@@ -26,6 +27,8 @@ COLUMNS = (*PATHS, "narud")
 UDP = ("-u",)
 # Where external IPs may lie.
 EXTERNAL_CIDR = {4: "198.51.100.0/24", 6: "2001:db8:2::/112"}
+# Routed to node 1, which may not serve it.
+UNSERVED_CIDR = {4: "198.18.0.0/24", 6: "2001:db8:3::/64"}
 KINDS = ("ClusterIP", "NodePort", "LoadBalancer")
 PROTOS = pytest.mark.parametrize("proto", ((), UDP), ids=("tcp", "udp"))
 
@@ -77,9 +80,10 @@ class Path:
         return set(counts["by"]) if not counts["failed"] else None
 
     def becomes(self, names, service, kind, family, *options):
-        """Waits until these, and nobody else, answer."""
+        """Waits until these, and nobody else, answer: one of them first, which is soon asked."""
         names = {getattr(name, "name", name) for name in names}
-        eventually(lambda: self.servers(service, kind, family, *options) == names)
+        eventually(lambda: set(self.ask(service, kind, family, *options, "-t", 300)["by"]) & names
+                   and self.servers(service, kind, family, *options) == names)
 
     def errors(self, service, kind, family, *options):
         """What one new flow fails with."""
@@ -127,19 +131,20 @@ class Rigs:
 
     def __init__(self):
         self.made = {}
+        self.stack = contextlib.ExitStack()
 
     def get(self, xdp):
         """The rig whose node 1 has XDP, or has not."""
         if xdp not in self.made:
             from conftest import made
-            context = made(xdp="native" if xdp else "off", narud_options=(
-                "--external-ip-cidrs", ",".join(EXTERNAL_CIDR.values())))
-            rig = context.__enter__()  # pylint: disable=unnecessary-dunder-call
-            self.made[xdp] = (context, rig)
+            rig = self.stack.enter_context(made(
+                xdp="native" if xdp else "off",
+                narud_options=("--external-ip-cidrs", ",".join(EXTERNAL_CIDR.values()))))
             first, second = rig.nodes
             for family in (4, 6):
                 ip(rig.client.netns,
                    f"route add {EXTERNAL_CIDR[family]} via {first.addr[family]}",
+                   f"route add {UNSERVED_CIDR[family]} via {first.addr[family]}",
                    *(f"route add {n.pod_cidr[family]} via {n.addr[family]}" for n in rig.nodes))
             rig.near = [first.pod("near1"), first.pod("near2")]
             rig.far = [second.pod("far1"), second.pod("far2")]
@@ -153,20 +158,16 @@ class Rigs:
                     path = Path("probe", rig)
                     path.place = place
                     path.becomes((*rig.near, *rig.far), probe, "NodePort", family)
-        return self.made[xdp][1]
-
-    def end(self):
-        """Takes all of them away."""
-        for context, _ in self.made.values():
-            context.__exit__(None, None, None)
+            self.made[xdp] = rig
+        return self.made[xdp]
 
 
 @pytest.fixture(scope="session", name="rigs")
 def fixture_rigs():
     """The rigs that statements share."""
     rigs = Rigs()
-    yield rigs
-    rigs.end()
+    with rigs.stack:
+        yield rigs
 
 
 @pytest.fixture(name="path")

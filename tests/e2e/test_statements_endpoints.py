@@ -146,9 +146,9 @@ def test_e8_slices(path, family, proto):
                            other, null, named)
     try:
         path.becomes({"near1", "far1"}, service, "ClusterIP", family, *proto)
-        counts = path.ask(service, "ClusterIP", family, *proto, n=200)
-        # Twice the weight would make it 133 of 200; ten standard deviations are 71.
-        assert counts["failed"] == 0 and 45 < counts["by"]["near1"] < 155, counts
+        counts = path.ask(service, "ClusterIP", family, *proto, n=600)
+        # Twice the weight would make it 400 of 600; six standard deviations are 74.
+        assert counts["failed"] == 0 and 226 < counts["by"]["near1"] < 374, counts
     finally:
         path.rig.manifests.remove("more.yaml")
     path.becomes({"near1"}, service, "ClusterIP", family, *proto)

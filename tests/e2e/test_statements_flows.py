@@ -9,8 +9,8 @@ import pytest
 from proc import entered, eventually
 from statements import KINDS, OUTSIDE, PATHS, UDP, leaving, statement
 
-# A socket that has dialled before the service was there keeps what it dialled: unconnected ones
-# are translated with each datagram.
+# A socket of the node that has dialled before the service was there keeps what it dialled:
+# unconnected ones are translated with each datagram.
 UNCONNECTED = ("-x",)
 
 # A connected socket of the node, which no packet path can lead elsewhere, loses its peer.
@@ -45,6 +45,7 @@ def test_c1_stale_udp(path, family):
     service.write()
     path.becomes({"far1"}, service, "ClusterIP", family, *UDP)
     other = held(path, service, family, *UDP, *AGAIN)
+    assert hold.heard("near1") and not hold.heard("far1")
     path.set(service, path.far[0])
     hold.wait_from("far1")
     counts, others = hold.stop(), other.stop()
@@ -98,6 +99,8 @@ def test_c2_last_endpoint(path, family):
     hold = held(path, service, family, *UDP, *AGAIN)
     path.set(service)
     path.refused(service, "ClusterIP", family, *UDP)
+    hold.wait_failed()
+    assert not hold.heard("far1")
     path.set(service, path.far[0])
     hold.wait_from("far1")
     assert set(hold.stop()["by"]) == {"near1", "far1"}
@@ -110,10 +113,10 @@ def test_c3_before_the_service(path, family):
     path.becomes({"near1"}, service, "ClusterIP", family, *UDP)
     service.remove()
     eventually(lambda: not path.ask(service, "ClusterIP", family, "-t", 200, *UDP)["ok"])
-    options = UNCONNECTED if path.name in ("node", "pod") else UDP
+    options = UNCONNECTED if path.name == "node" else UDP
     hold = path.place.start("hold", *path.front(service, "ClusterIP", family), "-i", 5000,
                             "-t", 200, *options)
-    eventually(lambda: path.ask(service, "ClusterIP", family, "-t", 200, *UDP)["failed"])
+    hold.wait_failed()
     service.set(path.rig.endpoint(path.near[0]))
     service.write()
     hold.wait_up()
@@ -169,7 +172,7 @@ def test_v4_rolling_update(path, family):
     path.becomes({pods[0].name}, service, "ClusterIP", family)
     for turn in range(1, 9):
         pod = pods[turn % len(pods)]
-        path.set(service, leaving(pods[(turn - 1) % len(pods)]), pod)
+        path.set(service, leaving(pods[(turn - 1) % len(pods)], serving=bool(turn % 2)), pod)
         eventually(lambda p=pod: path.servers(service, "ClusterIP", family, n=1) == {p.name},
                    pause=0)
         assert path.servers(service, "ClusterIP", family, n=24) == {pod.name}

@@ -6,9 +6,9 @@
  *
  * who: each request on a socket of its own. hold: all requests on one socket per thread. stream:
  * one TCP transfer of -n numbered lines, each checked. Prints "up" after the first success, "from
- * NAME" after the first of each server and at the end one line of JSON: how many succeeded, what
- * failed, which servers answered and which addresses they saw. Without -n, who and hold run until
- * SIGTERM. Exit status 1 if any failed.
+ * NAME" after the first of each server, "failed WHY" after the first failure of each kind, and at
+ * the end one line of JSON: how many succeeded, what failed, which servers answered and which
+ * addresses they saw. Without -n, who and hold run until SIGTERM. Exit status 1 if any failed.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -73,9 +73,16 @@ static void count(struct tally *tally, const char *key)
 
 static void count_failure(const char *why)
 {
+	unsigned kinds;
+
 	pthread_mutex_lock(&lock);
 	fail_count++;
+	kinds = errors.n;
 	count(&errors, why);
+	if (errors.n != kinds) {
+		printf("failed %s\n", why);
+		fflush(stdout);
+	}
 	pthread_mutex_unlock(&lock);
 }
 

@@ -118,6 +118,19 @@ class Running:
         """Waits until that server has answered."""
         return self._wait_for(f"from {server}\n".encode())
 
+    def wait_failed(self):
+        """Waits until a request has failed."""
+        return self._wait_for(b"failed ")
+
+    def heard(self, server):
+        """True when that server has answered by now."""
+        while select.select([self.process.stdout], [], [], 0)[0]:
+            chunk = os.read(self.process.stdout.fileno(), 65536)
+            if not chunk:
+                break
+            self._text += chunk
+        return f"from {server}\n".encode() in self._text
+
     def _wait_for(self, line, seconds=15):
         deadline = time.monotonic() + seconds
         while line not in self._text:
