@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import urllib.request
 
@@ -88,6 +89,26 @@ def test_flows_refuses_what_it_does_not_understand(cluster, args):
     done = cluster.nodes[0].naructl("flows", *args, check=False)
     assert done.returncode == 1
     assert "not understood" in done.stderr
+
+
+@pytest.mark.parametrize("chunks,whole", ((b"5\r\n{}\n{}\r\n0\r\n\r\n", True),
+                                          (b"5\r\n{}\n{}\r\n", False)))
+def test_cut_list_does_not_look_whole(tmp_path, chunks, whole):
+    """A list that narud could not read to its end is no JSON, and its status is 1."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{tmp_path}/narud.sock")
+        listener.listen()
+        argv = [built("naructl"), "--run-dir", str(tmp_path), "flows", "-o", "json"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as asking:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+            out, err = asking.communicate(timeout=30)
+    assert asking.returncode == (0 if whole else 1)
+    assert out.endswith("]}\n") == whole
+    assert ("is not whole" in err) != whole
 
 
 # ---- observe ----

@@ -106,7 +106,8 @@ int seen_flows(const struct seen_options *options)
 	if (lines.json)
 		printf("{\"flows\":[");
 	r = client_lines(options->socket, path.buf, false, on_flow, &lines);
-	if (lines.json)
+	/* What was cut shall not look whole. */
+	if (!r && lines.json)
 		printf("]}\n");
 	else if (!r)
 		table_flush(&lines.table);

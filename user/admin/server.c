@@ -3,8 +3,9 @@
  * A connection goes through three states: it reads one head, writes one answer, and waits until the
  * peer has closed, since closing on unread bytes would make the kernel throw the answer away. Each
  * state has a deadline, the number of connections is fixed, with who is slowest to ask giving way,
- * and nothing blocks: a hostile peer can waste its own time only. An answer that is a stream has a
- * deadline for each of its pieces only, and there are few of them.
+ * and nothing blocks. An answer that is a stream has a deadline for each of its pieces only: who has
+ * read them all may wait for ever. Streams are few, so that who holds them all keeps out others who
+ * want one, but nobody else.
  */
 #include "admin/server.h"
 
@@ -125,14 +126,20 @@ void server_error(int status, struct server_answer *ret_answer)
 
 /* ---- connections --------------------------------------------------------------------------- */
 
+static void close_source(struct connection *c)
+{
+	if (c->stream.source)
+		c->stream.source->close(c->stream.state);
+	c->stream.source = NULL;
+}
+
 static void connection_close(struct connection *c)
 {
 	loop_fd_remove(c->handle);
 	loop_timer_remove(c->deadline);
 	if (c->fd >= 0)
 		close(c->fd);
-	if (c->stream.source)
-		c->stream.source->close(c->stream.state);
+	close_source(c);
 	str_fini(&c->answer);
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
@@ -156,6 +163,15 @@ static void enter(struct connection *c, enum state state, uint64_t deadline_ms)
 	loop_timer_remove(c->deadline);
 	c->deadline = loop_timer_add(c->listener->server->loop, deadline_ms, 0, on_deadline, c);
 	loop_fd_events(c->handle, awaits(state));
+}
+
+/* The answer has been sent: nothing of it is kept for who does not close. */
+static void linger(struct connection *c)
+{
+	str_fini(&c->answer);
+	close_source(c);
+	shutdown(c->fd, SHUT_WR);
+	enter(c, STATE_LINGER, LINGER_MS);
 }
 
 static bool may_stream(const struct server *server)
@@ -230,15 +246,12 @@ static void on_writable(struct connection *c)
 		return;
 	}
 	c->sent += (size_t)n;
-	if (c->sent < c->answer.len)
-		return;
-	str_fini(&c->answer);
-	shutdown(c->fd, SHUT_WR);
-	enter(c, STATE_LINGER, LINGER_MS);
+	if (c->sent == c->answer.len)
+		linger(c);
 }
 
-/* The next piece as a chunk (RFC 9112, 7.1). */
-static void fill(struct connection *c)
+/* The next piece as a chunk (RFC 9112, 7.1). False: there is none, and no end either. */
+static bool fill(struct connection *c)
 {
 	struct server_stream *stream = &c->stream;
 	struct str piece = { 0 };
@@ -257,6 +270,7 @@ static void fill(struct connection *c)
 		str_add(&c->answer, "0\r\n\r\n", 5);
 	else if (more == SERVER_WAIT && !c->answer.len)
 		loop_fd_events(c->handle, LOOP_READ);
+	return more != SERVER_FAIL;
 }
 
 /* A piece has a deadline; who has read everything may wait for as long as it takes. */
@@ -273,12 +287,13 @@ static void write_stream(struct connection *c)
 	ssize_t n;
 
 	if (c->sent == c->answer.len && c->stream.ended) {
-		shutdown(c->fd, SHUT_WR);
-		enter(c, STATE_LINGER, LINGER_MS);
+		linger(c);
 		return;
 	}
-	if (c->sent == c->answer.len)
-		fill(c);
+	if (c->sent == c->answer.len && !fill(c)) {
+		connection_close(c);
+		return;
+	}
 	if (!c->answer.len)
 		return;
 	n = send(c->fd, c->answer.buf + c->sent, c->answer.len - c->sent, MSG_NOSIGNAL);

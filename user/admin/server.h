@@ -22,6 +22,7 @@ enum server_fill {
 	SERVER_MORE, /* there is more at once */
 	SERVER_WAIT, /* server_wake() tells when there is more */
 	SERVER_END,
+	SERVER_FAIL, /* this piece is void; the client sees that the end is missing */
 };
 
 /*

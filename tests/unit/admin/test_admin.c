@@ -59,7 +59,8 @@ static int show_big(void *arg, struct str *ret_body)
 	return 200;
 }
 
-/* Streams: /count?N says so many lines, /wait one each time that /poke wakes it. */
+/* Streams: /count?N says so many lines, /cut?N, too, and then fails, /wait says one each time that
+ * /poke wakes it. */
 
 static _Atomic int open_streams, woken;
 static struct server_stream *_Atomic waiting;
@@ -91,6 +92,14 @@ static enum server_fill fill_count(void *state, struct str *ret_piece)
 	return *left ? SERVER_MORE : SERVER_END;
 }
 
+static enum server_fill fill_cut(void *state, struct str *ret_piece)
+{
+	int *left = state;
+
+	str_addf(ret_piece, "line %d\n", *left);
+	return (*left)-- ? SERVER_MORE : SERVER_FAIL;
+}
+
 /* Says something each time it is woken. */
 static enum server_fill fill_wait(void *state, struct str *ret_piece)
 {
@@ -110,6 +119,7 @@ static void close_stream(void *state)
 
 static const struct admin_source sources[] = {
 	{ "/count", { "text/plain", fill_count, close_stream }, open_stream },
+	{ "/cut", { "text/plain", fill_cut, close_stream }, open_stream },
 	{ "/wait", { "text/plain", fill_wait, close_stream }, open_stream },
 	{ NULL, { NULL, NULL, NULL }, NULL },
 };
@@ -426,6 +436,36 @@ static void test_stream(void **state)
 	wait_for_streams(0);
 }
 
+/* Who has said all keeps nothing while the client is waited for, so that nobody can wake him. */
+static void test_ended_stream(void **state)
+{
+	int fd = dial(*state);
+	char piece[4096];
+	ssize_t n;
+
+	say(fd, GET("/count?3"));
+	while ((n = recv(fd, piece, sizeof(piece), 0)) > 0)
+		;
+	assert_int_equal(n, 0);
+	assert_int_equal(open_streams, 0);
+	close(fd);
+}
+
+/* What was cut by an error does not look whole: the last chunk is missing. */
+static void test_cut_stream(void **state)
+{
+	int fd = dial(*state);
+	_cleanup_(mem_freep) char *answer = NULL;
+	const char *body;
+
+	say(fd, GET("/cut?2"));
+	answer = hear(fd);
+	body = strstr(answer, "\r\n\r\n");
+	assert_non_null(body);
+	assert_string_equal(body + 4, "7\r\nline 2\n\r\n7\r\nline 1\n\r\n");
+	wait_for_streams(0);
+}
+
 /* A stream that waits says what there is when it is woken, and ends with its client. */
 static void test_woken_stream(void **state)
 {
@@ -527,6 +567,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ended_stream, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cut_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_woken_stream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_streams, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_socket_mode, setup, teardown),
