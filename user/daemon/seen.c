@@ -13,6 +13,7 @@
 #include <naru/counters.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/match.h"
@@ -21,6 +22,16 @@
 #include "plan/plan.h"
 
 #define PENDING_MAX ((size_t)1 << 20) /* bytes of events that a watcher has not taken */
+
+/* The status; who asks is told why. */
+static int refuse(int r, const char *what, struct str *ret_text)
+{
+	if (r == -EOPNOTSUPP)
+		str_addf(ret_text, "Services are not served here\n");
+	else
+		str_addf(ret_text, "%s cannot be read: %s\n", what, strerror(-r));
+	return 503;
+}
 
 /* ---- flows --------------------------------------------------------------------------------- */
 
@@ -82,15 +93,16 @@ static int open_flows(void *arg, const char *query, struct server_stream *stream
 	const struct daemon *daemon = arg;
 	struct match match;
 	_cleanup_(mem_freep) struct flows *flows = NULL;
-	int r = match_parse(query, &match, ret_text);
+	int r;
 
 	(void)stream;
-	if (r < 0)
+	if (match_parse(query, &match, ret_text) < 0)
 		return 400;
 	flows = mem_new(sizeof(*flows));
 	flows->match = match;
-	if (daemon->l4 && dataplane_flows_begin(daemon->dataplane, &flows->walk))
-		return 503;
+	r = daemon->l4 ? dataplane_flows_begin(daemon->dataplane, &flows->walk) : 0;
+	if (r)
+		return refuse(r, "flows", ret_text);
 	*ret_state = TAKE_PTR(flows);
 	return 200;
 }
@@ -98,10 +110,13 @@ static int open_flows(void *arg, const char *query, struct server_stream *stream
 static enum server_fill fill_flows(void *state, struct str *ret_piece)
 {
 	struct flows *flows = state;
+	int r;
 
 	flows->out = ret_piece;
-	return flows->walk && dataplane_flows_next(flows->walk, add_flow, flows) > 0 ? SERVER_MORE
-										     : SERVER_END;
+	r = flows->walk ? dataplane_flows_next(flows->walk, add_flow, flows) : 0;
+	if (r < 0)
+		log_err(r, "a list of flows is cut");
+	return r < 0 ? SERVER_FAIL : r ? SERVER_MORE : SERVER_END;
 }
 
 static void close_flows(void *state)
@@ -252,13 +267,13 @@ static int open_events(void *arg, const char *query, struct server_stream *strea
 	struct seen *seen = daemon->seen;
 	struct watcher *watcher;
 	struct match match;
+	int r;
 
 	if (match_parse(query, &match, ret_text))
 		return 400;
-	if (!seen->watchers && turn_on(seen)) {
-		str_addf(ret_text, "Services are not served here\n");
-		return 503;
-	}
+	r = seen->watchers ? 0 : turn_on(seen);
+	if (r)
+		return refuse(r, "events", ret_text);
 	watcher = mem_new(sizeof(*watcher));
 	*watcher = (struct watcher){
 		.next = seen->watchers,

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/status.h"
@@ -140,12 +141,26 @@ static void add_metric(struct str *out, const char *name, const char *help, stru
 	str_fini(lines);
 }
 
+/* Once, not at each scrape, until it works again. */
+static void complain(int r)
+{
+	static int told;
+
+	if (r < 0 && r != told)
+		log_warn("traffic of services cannot be read, metrics lack some of it: %s",
+			 strerror(-r));
+	told = r;
+}
+
 void traffic_metrics(const struct daemon *daemon, struct str *ret_body)
 {
 	struct metrics m = { .packets = { 0 } };
+	int r;
 
-	dataplane_traffic(daemon->dataplane, count_traffic, &m);
-	dataplane_losses(daemon->dataplane, count_loss, &m);
+	r = dataplane_traffic(daemon->dataplane, count_traffic, &m);
+	if (!r)
+		r = dataplane_losses(daemon->dataplane, count_loss, &m);
+	complain(r);
 	add_metric(ret_body, "naru_service_packets_total",
 		   "packets of flows of the service, to its endpoints (in) and from them (out)",
 		   &m.packets);
