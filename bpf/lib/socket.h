@@ -185,10 +185,14 @@ static __always_inline struct naru_svc *socket_service(const struct socket_peer 
 /* No service: refused at a port that a ClusterIP has not. */
 static __always_inline int socket_stranger(const struct socket_peer *to, int node, const int af)
 {
+	__u8 addr[16] __attribute__((aligned(8)));
+
 	if (!filter_closed(to->addr, af) || !service_is_closed(to->addr, af))
 		return 1;
 	if (!node && socket_is_off())
 		return 1;
+	pkt_map_addr(addr, to->addr, af);
+	observe_socket(0, to->proto, addr, to->port, NULL, NARU_C_SOCK_REFUSED);
 	count(NARU_C_SOCK_REFUSED);
 	return socket_error(ECONNREFUSED);
 }

@@ -2,6 +2,7 @@
 """What happens is seen: flows by filter, events as they come, counts by service."""
 import json
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -130,6 +131,7 @@ class Observer:
 
     def next(self):
         """The next event."""
+        assert select.select([self.process.stdout], [], [], 20)[0], "no event"
         return json.loads(self.process.stdout.readline())
 
 
@@ -165,6 +167,17 @@ def test_observe_loss(cluster, family, event):
     got = seen.next()
     seen.events()
     assert (got["event"], got["reason"], got["address"]) == (event, reason, addr)
+
+
+def test_observe_closed_port(cluster, family):
+    """A socket that dials a port of a ClusterIP that no service has."""
+    node = cluster.nodes[0]
+    addr = cluster.far.cluster[family]
+    seen = Observer(node, "--event", "refused")
+    assert node.host.ask(addr, 99)["errors"] == {"ECONNREFUSED": 1}
+    got = seen.next()
+    seen.events()
+    assert (got["event"], got["address"], got["port"]) == ("refused", addr, 99)
 
 
 def test_observe_socket(cluster, family):

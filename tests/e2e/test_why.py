@@ -219,3 +219,11 @@ def test_why_without_narud(tmp_path):
                check=False)
     assert done.returncode == 1
     assert str(tmp_path) in done.stderr
+
+
+def test_why_needs_the_namespace(cluster):
+    """Elsewhere devices and routes are others: it refuses instead of answering wrongly."""
+    node = cluster.nodes[0]
+    done = cluster.client.run([built("naructl"), "--bpffs", node.bpffs, "why", "192.0.2.9",
+                               "10.96.0.10:80"], check=False)
+    assert done.returncode == 1 and "network namespace" in done.stderr, done

@@ -176,7 +176,7 @@ static void print_help(FILE *out)
 	      "                      users $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment\n"
 	      "                      NARU_RUN_DIR]\n"
 	      "  --socket PATH       the socket itself\n"
-	      "  --bpffs DIR         for cleanup, preflight: of narud [default " NARU_BPFFS_DIR
+	      "  --bpffs DIR         for why, cleanup, preflight: of narud [default " NARU_BPFFS_DIR
 	      "; environment NARU_BPFFS]\n"
 	      "  --service NAME      for flows, observe: [NAMESPACE/]NAME[:PORT]\n"
 	      "  --client, --backend ADDR[/LEN] or ADDR:PORT, [ADDR]:PORT, :PORT\n"

@@ -410,7 +410,11 @@ static int load_dry(struct load *load, const char *pin_dir, bool xdp)
 	int r = read_meta(pin_dir, &meta);
 
 	if (!r && !meta.abi_version)
-		r = log_err(-ENOENT, "%s: no programs are in force", pin_dir);
+		r = log_err(-ENOENT, "%s: no programs are in force (--bpffs names another)",
+			    pin_dir);
+	/* Devices and routes would be those of others, and so the answers. */
+	if (!r && meta.config.netns && meta.config.netns != probe_netns())
+		r = log_err(-EXDEV, "not in narud's network namespace");
 	if (r)
 		return r;
 	load->tick_shift = meta.tick_shift;
