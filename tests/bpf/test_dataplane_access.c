@@ -36,11 +36,11 @@ static void set_ranges(struct plan_service *s, size_t n, const char *const *text
 	set_ranges((s), sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *),                  \
 		   (const char *[]){ __VA_ARGS__ })
 
-/* True when the service's ranges let the client in. */
-static bool admits(struct dataplane *d, const struct plan_service *s, const char *client)
+/* True when the ranges of the service with this id let the client in. */
+static bool id_admits(uint32_t id, const char *client)
 {
 	struct addr addr = dpworld_addr(client);
-	struct naru_range_key key = { .prefixlen = 160, .svc = dataplane_service_id(d, s) };
+	struct naru_range_key key = { .prefixlen = 160, .svc = id };
 	int fd = dpworld_pin_fd("source_range"), r;
 	uint8_t value;
 
@@ -48,6 +48,11 @@ static bool admits(struct dataplane *d, const struct plan_service *s, const char
 	r = bpf_map_lookup_elem(fd, &key, &value);
 	close(fd);
 	return !r;
+}
+
+static bool admits(struct dataplane *d, const struct plan_service *s, const char *client)
+{
+	return id_admits(dataplane_service_id(d, s), client);
 }
 
 static size_t ranges(void)
@@ -144,6 +149,34 @@ static void test_refused_ranges(void **state)
 	dpworld_apply(d, plan);
 	assert_int_equal(ranges(), 2);
 	assert_true(admits(d, &plan->services[0], "198.51.100.1"));
+	plan_free(plan);
+	dpworld_close(d);
+}
+
+/* What goes wrong with one service does not keep the ranges of another that has gone: its id may
+ * soon be somebody else's. */
+static void test_gone_while_another_fails(void **state)
+{
+	struct plan *plan = dpworld_plan(2, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	struct plan_service *gone = &plan->services[1];
+	size_t n;
+	uint32_t id;
+
+	(void)state;
+	RANGES(gone, "192.0.2.0/24");
+	dpworld_apply(d, plan);
+	id = dataplane_service_id(d, gone);
+	assert_true(id_admits(id, "192.0.2.200"));
+	crowd(false);
+	n = ranges();
+	RANGES(&plan->services[0], "198.51.100.0/24");
+	plan->n_services = 1;
+	assert_true(dataplane_apply(d, plan, NULL) < 0);
+	plan->n_services = 2;
+	assert_false(id_admits(id, "192.0.2.200"));
+	assert_int_equal(ranges(), n - 1);
+	crowd(true);
 	plan_free(plan);
 	dpworld_close(d);
 }
@@ -305,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_ranges, dpworld_clean),
 		cmocka_unit_test_teardown(test_refused_ranges, dpworld_clean),
+		cmocka_unit_test_teardown(test_gone_while_another_fails, dpworld_clean),
 		cmocka_unit_test_teardown(test_too_many_ranges, dpworld_clean),
 		cmocka_unit_test_teardown(test_restart, dpworld_clean),
 		cmocka_unit_test_teardown(test_affinity, dpworld_clean),

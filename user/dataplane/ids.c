@@ -179,8 +179,9 @@ void ids_sweep_end(struct ids *ids, ids_freed_fn fn, void *arg)
 
 		if (item->refs || item->released >= ids->sweep || item->seen == ids->sweep)
 			continue;
+		if (!fn(arg, id))
+			continue;
 		drop(ids, item);
 		ids->resting--;
-		fn(arg, id);
 	}
 }

@@ -34,9 +34,9 @@ size_t ids_resting(const struct ids *ids);
 
 /*
  * A sweep: begin, ids_seen() for every id that a flow holds, end. fn is called for each id that
- * has become free, after which the number may be given to another name.
+ * nobody holds; if it returns true, the number may be given to another name, else the id rests on.
  */
-typedef void (*ids_freed_fn)(void *arg, uint32_t id);
+typedef bool (*ids_freed_fn)(void *arg, uint32_t id);
 void ids_sweep_begin(struct ids *ids);
 void ids_seen(struct ids *ids, uint32_t id);
 void ids_sweep_end(struct ids *ids, ids_freed_fn fn, void *arg);

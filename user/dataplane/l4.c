@@ -140,20 +140,25 @@ void l4_set_cgroup(struct l4 *l4, const char *dir)
 	l4->optout.dir = mem_strdup(dir);
 }
 
-static void free_service_id(void *arg, uint32_t id)
+/* The id's next owner must not let in whom the former one let in. */
+static bool free_service_id(void *arg, uint32_t id)
 {
 	const struct l4 *l4 = arg;
 
+	if (ranges_forget(&l4->in->ranges, id))
+		return false;
 	bpf_map_delete_elem(l4->load->maps.svc_name, &id);
 	stats_forget(&l4->load->maps, id);
+	return true;
 }
 
-static void free_endpoint_id(void *arg, uint32_t id)
+static bool free_endpoint_id(void *arg, uint32_t id)
 {
 	const struct l4 *l4 = arg;
 
 	bpf_map_delete_elem(l4->load->maps.endpoint, &id);
 	l4->in->eps[id] = (struct naru_endpoint){};
+	return true;
 }
 
 /* A slice. frees: a sweep that begins with it may give ids to others. */

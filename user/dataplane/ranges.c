@@ -1,34 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists are sorted: whoever may write Services decides how long they are, so nothing here looks
+ * through one for each item of another. Every entry of the map is in the list of its service or
+ * among the old ones, never in both.
+ */
 #include "dataplane/ranges.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
 
 #include "base/mem.h"
 #include "dataplane/encode.h"
+#include "dataplane/hash.h"
+
+struct old_range {
+	UT_hash_handle hh;
+	struct naru_range_key key;
+};
+
+/* What one service needs no more; never empty. */
+struct ranges_old {
+	UT_hash_handle hh;
+	uint32_t service;
+	struct old_range *items;
+};
+
+static struct ranges_old *find_old(const struct ranges *ranges, uint32_t service)
+{
+	struct ranges_old *old;
+
+	HASH_FIND(hh, ranges->old, &service, sizeof(service), old);
+	return old;
+}
+
+/* Forgets one, and the service with its last one. */
+static void drop(struct ranges *ranges, struct ranges_old *old, struct old_range *item)
+{
+	HASH_DEL(old->items, item);
+	free(item);
+	if (old->items)
+		return;
+	HASH_DEL(ranges->old, old);
+	free(old);
+}
 
 void ranges_fini(struct ranges *ranges)
 {
-	free(ranges->old);
+	struct ranges_old *old, *next;
+
+	HASH_ITER (hh, ranges->old, old, next) {
+		struct old_range *item, *after;
+
+		HASH_ITER (hh, old->items, item, after)
+			drop(ranges, old, item);
+	}
 	*ranges = (struct ranges){ .map = -1 };
 }
 
 /* ---- lists ---- */
 
-static bool same(const struct cidr *a, const struct cidr *b)
+static int compare(const void *pa, const void *pb)
 {
-	return a->len == b->len && !addr_compare(&a->addr, &b->addr);
+	const struct cidr *a = pa, *b = pb;
+	int order = addr_compare(&a->addr, &b->addr);
+
+	return order ? order : (int)a->len - (int)b->len;
 }
 
 static bool has(const struct cidr *items, size_t n, const struct cidr *range)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (same(&items[i], range))
-			return true;
-	}
-	return false;
+	return n && bsearch(range, items, n, sizeof(*items), compare);
+}
+
+static bool lists(const struct ranges_list *list, const struct cidr *range)
+{
+	return list && has(list->items, list->n, range);
 }
 
 bool ranges_equal(const struct ranges_list *list, const struct plan_service *plan)
@@ -36,7 +85,7 @@ bool ranges_equal(const struct ranges_list *list, const struct plan_service *pla
 	if (list->n != plan->n_ranges)
 		return false;
 	for (size_t i = 0; i < list->n; i++) {
-		if (!same(&list->items[i], &plan->ranges[i]))
+		if (compare(&list->items[i], &plan->ranges[i]))
 			return false;
 	}
 	return true;
@@ -47,7 +96,7 @@ size_t ranges_missing(const struct ranges_list *list, const struct plan_service 
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_ranges; i++)
-		n += !list || !has(list->items, list->n, &plan->ranges[i]);
+		n += !lists(list, &plan->ranges[i]);
 	return n;
 }
 
@@ -55,20 +104,30 @@ size_t ranges_missing(const struct ranges_list *list, const struct plan_service 
 
 static void leave(struct ranges *ranges, const struct naru_range_key *key)
 {
-	ranges->old = mem_grow(ranges->old, ranges->n_old, &ranges->cap_old, sizeof(*ranges->old));
-	ranges->old[ranges->n_old++] = *key;
+	struct ranges_old *old = find_old(ranges, key->svc);
+	struct old_range *item = mem_new(sizeof(*item));
+
+	if (!old) {
+		old = mem_new(sizeof(*old));
+		old->service = key->svc;
+		HASH_ADD(hh, ranges->old, service, sizeof(old->service), old);
+	}
+	item->key = *key;
+	HASH_ADD(hh, old->items, key, sizeof(item->key), item);
 }
 
 /* A range that comes back before its removal was done is not to be removed. */
 static void keep(struct ranges *ranges, const struct naru_range_key *key)
 {
-	for (size_t i = 0; i < ranges->n_old; i++) {
-		if (!memcmp(&ranges->old[i], key, sizeof(*key))) {
-			ranges->old[i] = ranges->old[--ranges->n_old];
-			ranges->n--;
-			return;
-		}
-	}
+	struct ranges_old *old = find_old(ranges, key->svc);
+	struct old_range *item = NULL;
+
+	if (old)
+		HASH_FIND(hh, old->items, key, sizeof(*key), item);
+	if (!item)
+		return;
+	drop(ranges, old, item);
+	ranges->n--;
 }
 
 static int write_one(struct ranges *ranges, uint32_t service, const struct cidr *range)
@@ -94,13 +153,13 @@ int ranges_write(struct ranges *ranges, uint32_t service, const struct ranges_li
 	size_t i = 0;
 
 	for (; i < plan->n_ranges && !r; i++) {
-		if (!list || !has(list->items, list->n, &plan->ranges[i]))
+		if (!lists(list, &plan->ranges[i]))
 			r = write_one(ranges, service, &plan->ranges[i]);
 	}
 	for (i = r ? i - 1 : 0; i-- > 0;) {
 		struct naru_range_key key;
 
-		if (list && has(list->items, list->n, &plan->ranges[i]))
+		if (lists(list, &plan->ranges[i]))
 			continue;
 		encode_range_key(service, &plan->ranges[i], &key);
 		leave(ranges, &key);
@@ -143,22 +202,48 @@ void ranges_restore(struct ranges *ranges, const struct naru_range_key *key,
 	encode_decode_range(key, &list->items[list->n++]);
 }
 
-int ranges_clear(struct ranges *ranges)
+void ranges_restored(struct ranges_list *list)
 {
-	size_t kept = 0;
+	if (list->n)
+		qsort(list->items, list->n, sizeof(*list->items), compare);
+}
+
+static int delete_old(struct ranges *ranges, struct ranges_old *old)
+{
+	struct old_range *item, *next;
 	int error = 0;
 
-	for (size_t i = 0; i < ranges->n_old; i++) {
-		int r = bpf_map_delete_elem(ranges->map, &ranges->old[i]);
+	/* The last drop() frees `old`; the loop does not look at it again. */
+	HASH_ITER (hh, old->items, item, next) {
+		int r = bpf_map_delete_elem(ranges->map, &item->key);
 
 		ranges->writes++;
-		if (!r || r == -ENOENT) {
-			ranges->n--;
+		if (r && r != -ENOENT) {
+			error = error ? error : r;
 			continue;
 		}
-		error = error ? error : r;
-		ranges->old[kept++] = ranges->old[i];
+		ranges->n--;
+		drop(ranges, old, item);
 	}
-	ranges->n_old = kept;
+	return error;
+}
+
+int ranges_forget(struct ranges *ranges, uint32_t service)
+{
+	struct ranges_old *old = find_old(ranges, service);
+
+	return old ? delete_old(ranges, old) : 0;
+}
+
+int ranges_clear(struct ranges *ranges, ranges_held_fn is_held, void *arg)
+{
+	struct ranges_old *old, *next;
+	int error = 0;
+
+	HASH_ITER (hh, ranges->old, old, next) {
+		int r = is_held(arg, old->service) ? 0 : delete_old(ranges, old);
+
+		error = error ? error : r;
+	}
 	return error;
 }

@@ -186,16 +186,18 @@ static void on_svc(struct inforce *in, const void *key, const void *value)
 static int read_ranges(struct inforce *in)
 {
 	struct naru_range_key key, *last = NULL;
+	struct live_service *service, *next;
 	int r;
 
 	while (!(r = bpf_map_get_next_key(in->maps->source_range, last, &key))) {
-		struct live_service *service = service_of(in, key.svc);
-
+		service = service_of(in, key.svc);
 		if (service)
 			service->unsure = true;
 		ranges_restore(&in->ranges, &key, service ? &service->ranges : NULL);
 		last = &key;
 	}
+	HASH_ITER (hh, in->by_key, service, next)
+		ranges_restored(&service->ranges);
 	return r == -ENOENT ? 0 : r;
 }
 

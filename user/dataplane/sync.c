@@ -198,15 +198,27 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 	pass->n_open = still;
 }
 
-/* What only old frontends needed. Ranges stay while a frontend may still be ranged that was not to
- * be any more. */
+/* True while a frontend of the service may still be ranged that was not to be any more. One that
+ * has been withdrawn has no such: its ranges must not outlive its id. */
+static bool holds_ranges(void *arg, uint32_t id)
+{
+	const struct inforce *in = arg;
+	const struct live_service *service = id <= NARU_SERVICES_MAX ? in->by_id[id] : NULL;
+
+	for (size_t i = 0; service && i < service->n_fronts; i++) {
+		if (service->fronts[i]->unsure)
+			return true;
+	}
+	return false;
+}
+
+/* What only old frontends needed. */
 static void clear(struct pass *pass, uint64_t now_ms)
 {
-	int r = clear_leftovers(pass->sync, now_ms);
+	struct inforce *in = pass->sync->in;
 
-	keep_first(pass, r);
-	if (!pass->error)
-		keep_first(pass, ranges_clear(&pass->sync->in->ranges));
+	keep_first(pass, clear_leftovers(pass->sync, now_ms));
+	keep_first(pass, ranges_clear(&in->ranges, holds_ranges, in));
 }
 
 int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,

@@ -15,10 +15,18 @@
 static uint32_t freed[16];
 static size_t n_freed;
 
-static void on_freed(void *arg, uint32_t id)
+static bool on_freed(void *arg, uint32_t id)
 {
 	(void)arg;
 	freed[n_freed++] = id;
+	return true;
+}
+
+static bool refuse(void *arg, uint32_t id)
+{
+	(void)arg;
+	(void)id;
+	return false;
 }
 
 static uint32_t get(struct ids *ids, const char *key)
@@ -55,6 +63,24 @@ static void same_key_same_id(void **state)
 	assert_false(ids_is_held(ids, "c", 1));
 	ids_put(ids, a);
 	assert_true(ids_is_held(ids, "a", 1));
+	ids_free(ids);
+}
+
+/* Whoever cannot clear up behind an id keeps its number from others. */
+static void what_is_not_freed_rests_on(void **state)
+{
+	struct ids *ids = ids_new(10);
+	uint32_t a = get(ids, "a");
+
+	(void)state;
+	ids_put(ids, a);
+	ids_sweep_begin(ids);
+	ids_sweep_end(ids, refuse, NULL);
+	assert_int_equal(ids_find(ids, "a", 1), a);
+	assert_int_equal(ids_resting(ids), 1);
+	assert_int_equal(sweep(ids, 0), 1);
+	assert_int_equal(ids_find(ids, "a", 1), 0);
+	assert_int_equal(ids_resting(ids), 0);
 	ids_free(ids);
 }
 
@@ -155,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_key_same_id),
 		cmocka_unit_test(quarantine_ends_with_a_later_sweep),
+		cmocka_unit_test(what_is_not_freed_rests_on),
 		cmocka_unit_test(who_comes_back_gets_the_old_id),
 		cmocka_unit_test(references_count),
 		cmocka_unit_test(full_means_full),
