@@ -110,12 +110,18 @@ def test_running_kube_proxy(node):
     assert cleanup(node, "--apply").returncode == 0
 
 
-def test_missing_tools_are_named(node, tmp_path):
+@pytest.mark.parametrize("options", ((), ("--apply",)))
+@pytest.mark.parametrize("problem", ("is not installed", "failed"))
+def test_missing_tools_are_named(node, tmp_path, problem, options):
     """Without the tools nobody can tell: that is said, not taken for nothing."""
     leftovers.kube_proxy(node.netns, "nft", *node.left)
-    done = cleanup(node, env=("env", f"PATH={tmp_path}"))
+    if problem == "failed":
+        leftovers.broken_tools(tmp_path)
+    done = cleanup(node, *options, check=False, env=("env", f"PATH={tmp_path}"))
     for tool in ("iptables-legacy-save", "ip6tables-nft-save", "nft"):
-        assert f"{tool} is not installed" in done.stdout
+        assert f"{tool} {problem}" in done.stdout
+    assert "could not be seen" in done.stdout and "is left" not in done.stdout
+    assert done.returncode == 1
 
 
 def test_ipvs_device(node):

@@ -159,14 +159,31 @@ def test_processes(node):
     assert rows[1][:2] == ("warning", "probe port") and "python3" in rows[1][2]
 
 
-def test_mounts_and_tools(node, tmp_path):
-    """No bpffs is fatal; missing tools are named, since nobody can tell then."""
+def test_mounts(node, tmp_path):
+    """No bpffs is fatal."""
     status, rows = preflight(node, "--bpffs", str(tmp_path))
     assert status == 1 and ("fatal", "bpffs") in [row[:2] for row in rows]
-    status, rows = preflight(node, env=("env", f"PATH={tmp_path}"))
+
+
+@pytest.mark.parametrize("problem", ("is not installed", "failed"))
+def test_tools(node, tmp_path, problem):
+    """Tools that are missing or fail are named, and nothing that they would tell is fine."""
+    if problem == "failed":
+        leftovers.broken_tools(tmp_path)
+    shell(node, "tc qdisc add dev eth0 clsact",
+          f"tc filter add dev eth0 ingress bpf da obj {DENY} sec tc")
+    try:
+        status, rows = preflight(node, env=("env", f"PATH={tmp_path}"))
+    finally:
+        shell(node, "tc qdisc del dev eth0 clsact")
     assert status == 0
-    assert [row for row in bad(rows) if "iptables-nft-save is not installed" in row[2]]
-    assert [row for row in bad(rows) if "nft is not installed" in row[2]]
+    for words in (f"iptables-nft-save {problem}", f"nft {problem}: nobody can tell",
+                  f"chains of nftables cannot be listed: nft {problem}",
+                  f"eth0: filters of clsact ingress cannot be listed: tc {problem}"):
+        assert [row for row in bad(rows) if words in row[2]], rows
+    fine = [row[2] for row in rows if row[0] == "fine"]
+    for words in ("none seen", "no chain seen", "no rule of others", "none of others"):
+        assert not [text for text in fine if words in text]
 
 
 def test_beside_narud():

@@ -71,3 +71,12 @@ def kube_proxy(netns, mode, service, pods):
                                                     service, pods, family))
         else:
             restore(netns, mode, family, _fill(_read("kube-proxy.rules"), service, pods, family))
+
+
+def broken_tools(folder):
+    """Programs by the names of those that list rules, to be found in place of them: all fail."""
+    for name in ("nft", "tc", *(f"{tool}-{variant}-save" for tool in TOOL.values()
+                                for variant in VARIANTS)):
+        path = folder / name
+        path.write_text("#!/bin/sh\nexit 1\n")
+        path.chmod(0o755)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,4 +95,20 @@ int exec_run(const char *const *argv, const struct str *input)
 		return in;
 	r = spawn(argv, (const int[]){ in, -1, -1 }, &pid);
 	return r < 0 ? r : wait_for(pid);
+}
+
+const char *exec_problem(int r)
+{
+	return r == -ENOENT ? "is not installed" : "failed";
+}
+
+void exec_each_line(const struct str *text, void (*fn)(void *arg, const char *line), void *arg)
+{
+	for (const char *at = text->len ? text->buf : ""; *at;) {
+		size_t len = strcspn(at, "\n");
+		_cleanup_(mem_freep) char *line = mem_printf("%.*s", (int)len, at);
+
+		fn(arg, line);
+		at += len + (at[len] == '\n');
+	}
 }

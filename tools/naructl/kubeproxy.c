@@ -28,12 +28,11 @@ static void look_at_variant(struct kubeproxy_rules *rules, const char *tool)
 {
 	_cleanup_(mem_freep) char *save = mem_printf("%s-save", tool);
 	const char *const argv[] = { save, NULL };
-	int r = exec_read(argv, &rules->saved);
 
 	rules->tool = tool;
-	rules->missing = r == -ENOENT;
-	if (r && r != -ENOENT)
-		client_complain("%s failed: its rules are not seen", save);
+	rules->unseen = exec_read(argv, &rules->saved);
+	if (rules->unseen)
+		str_fini(&rules->saved);
 	leftovers_find(rules->saved.len ? rules->saved.buf : "", &rules->found);
 }
 
@@ -41,11 +40,8 @@ static void look_at_nft(struct kubeproxy *found)
 {
 	static const char *const all[] = { "nft", "list", "tables", NULL };
 	_cleanup_(str_fini) struct str tables = { 0 };
-	int r = exec_read(all, &tables);
 
-	found->nft_missing = r == -ENOENT;
-	if (r && r != -ENOENT)
-		client_complain("nft failed: its rules are not seen");
+	found->nft_unseen = exec_read(all, &tables);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		const char *const argv[] = {
 			"nft", "list", "table", families[i], "kube-proxy", NULL
@@ -54,7 +50,7 @@ static void look_at_nft(struct kubeproxy *found)
 
 		found->tables[i] = tables.len && strstr(tables.buf, line);
 		if (found->tables[i])
-			exec_read(argv, &found->nft[i]);
+			found->nft_unseen |= exec_read(argv, &found->nft[i]);
 	}
 }
 
@@ -82,6 +78,14 @@ bool kubeproxy_any(const struct kubeproxy *found)
 		if (found->variants[i].found.chains)
 			return true;
 	return found->tables[0] || found->tables[1] || found->ipvs;
+}
+
+bool kubeproxy_unseen(const struct kubeproxy *found)
+{
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
+		if (found->variants[i].unseen)
+			return true;
+	return found->nft_unseen;
 }
 
 /* ---- the process --------------------------------------------------------------------------- */
@@ -132,22 +136,30 @@ pid_t kubeproxy_pid(void)
 
 /* ---- removing ------------------------------------------------------------------------------ */
 
+struct frame {
+	const char *tool, *suffix;
+};
+
+static void print_line(void *arg, const char *line)
+{
+	const struct frame *frame = arg;
+
+	printf("%s %s%s\n", frame->tool, line, frame->suffix);
+}
+
 /* Each line behind the name of the tool that shows it. */
 static void print_lines(const char *tool, const struct str *lines, const char *suffix)
 {
-	for (const char *at = lines->len ? lines->buf : ""; *at;) {
-		size_t len = strcspn(at, "\n");
+	struct frame frame = { tool, suffix };
 
-		printf("%s %.*s%s\n", tool, (int)len, at, suffix);
-		at += len + (at[len] == '\n');
-	}
+	exec_each_line(lines, print_line, &frame);
 }
 
 static void print_variant(const struct kubeproxy_rules *rules)
 {
-	if (rules->missing)
-		printf("%s-save is not installed: rules of its kind, if any, are not seen\n",
-		       rules->tool);
+	if (rules->unseen)
+		printf("%s-save %s: rules of its kind, if any, are not seen\n", rules->tool,
+		       exec_problem(rules->unseen));
 	print_lines(rules->tool, &rules->found.lines, "");
 	print_lines(rules->tool, &rules->found.kept, " stays: rules of others lead to it");
 }
@@ -156,8 +168,9 @@ static void print_found(const struct kubeproxy *found)
 {
 	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
 		print_variant(&found->variants[i]);
-	if (found->nft_missing)
-		puts("nft is not installed: tables of kube-proxy, if any, are not seen");
+	if (found->nft_unseen)
+		printf("nft %s: tables of kube-proxy, if any, are not seen\n",
+		       exec_problem(found->nft_unseen));
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		print_lines("nft", &found->nft[i], "");
 	if (found->ipvs)
@@ -171,10 +184,9 @@ static int run(const char *const *argv, const struct str *input)
 	/* What is printed behind the list shall stand there. */
 	fflush(stdout);
 	r = exec_run(argv, input);
-	if (r == -ENOENT)
-		client_complain("%s is not installed: what it would have removed stays", argv[0]);
-	else if (r)
-		client_complain("%s failed: what it would have removed stays", argv[0]);
+	if (r)
+		client_complain("%s %s: what it would have removed stays", argv[0],
+				exec_problem(r));
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -205,6 +217,15 @@ static int remove_found(const struct kubeproxy *found)
 	return status;
 }
 
+/* The last words, and whether they are all that there is to say. */
+static int conclude(const struct kubeproxy *found, int status, const char *text)
+{
+	bool unseen = kubeproxy_unseen(found);
+
+	printf("%s%s\n", text, unseen ? "; there may be more, which could not be seen" : "");
+	return unseen ? EXIT_FAILURE : status;
+}
+
 int kubeproxy_cleanup(bool apply)
 {
 	_cleanup_(kubeproxy_fini) struct kubeproxy found;
@@ -219,15 +240,14 @@ int kubeproxy_cleanup(bool apply)
 	}
 	kubeproxy_look(&found);
 	print_found(&found);
-	if (!kubeproxy_any(&found)) {
-		puts("nothing of kube-proxy is left");
-		return EXIT_SUCCESS;
-	}
-	if (!apply) {
-		puts("nothing was changed; naructl cleanup --kube-proxy --apply removes these");
-		return EXIT_SUCCESS;
-	}
+	if (!kubeproxy_any(&found))
+		return conclude(&found, EXIT_SUCCESS,
+				kubeproxy_unseen(&found) ? "nothing of kube-proxy is seen"
+							 : "nothing of kube-proxy is left");
+	if (!apply)
+		return conclude(
+			&found, EXIT_SUCCESS,
+			"nothing was changed; naructl cleanup --kube-proxy --apply removes these");
 	status = remove_found(&found);
-	puts(status ? "not all of it is removed" : "removed");
-	return status;
+	return conclude(&found, status, status ? "not all of it is removed" : "removed");
 }

@@ -42,6 +42,15 @@ static void on_program(void *arg, const struct survey_program *program)
 		add_tc(at, program->hook, program->name);
 }
 
+/* Who cannot see does not say that there is none. */
+static void add_unlisted(struct preflight *preflight, const char *what, const char *why)
+{
+	preflight_add(preflight, PREFLIGHT_WARNING, "programs",
+		      "run naructl as root, with tc (Debian: iproute2); or see by hand: tc filter "
+		      "show",
+		      "%s cannot be listed: %s", what, why);
+}
+
 static void add_filters(const struct at *at, const char *direction)
 {
 	const char *const argv[] = { "tc",  "-j",	"filter",  "show",
@@ -49,8 +58,15 @@ static void add_filters(const struct at *at, const char *direction)
 	_cleanup_(mem_freep) char *hook = mem_printf("clsact %s", direction);
 	_cleanup_(str_fini) struct str text = { 0 };
 	struct json_object *rows;
+	int r = exec_read(argv, &text);
 
-	if (exec_read(argv, &text) || !text.len)
+	if (r) {
+		_cleanup_(mem_freep) char *what = mem_printf("%s: filters of %s", at->device, hook);
+		_cleanup_(mem_freep) char *why = mem_printf("tc %s", exec_problem(r));
+
+		add_unlisted(at->preflight, what, why);
+	}
+	if (r || !text.len)
 		return;
 	rows = json_tokener_parse(text.buf);
 	for (size_t i = 0;
@@ -70,8 +86,11 @@ void preflight_devices(struct preflight *preflight)
 {
 	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = { 0 };
 	size_t before = preflight->n;
+	int r;
 
-	netlink_dump(&net);
+	r = netlink_dump(&net);
+	if (r < 0)
+		add_unlisted(preflight, "devices", strerror(-r));
 	for (size_t i = 0; i < net.n_links; i++) {
 		const struct netlink_link *link = &net.links[i];
 		struct at at = { .preflight = preflight, .device = link->name };

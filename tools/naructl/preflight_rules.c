@@ -36,10 +36,12 @@ static void count_variant(struct preflight *preflight, const struct kubeproxy_ru
 {
 	const struct leftovers *found = &rules->found;
 
-	if (rules->missing)
+	if (rules->unseen)
 		preflight_add(preflight, PREFLIGHT_WARNING, "rules of kube-proxy",
-			      "install it (Debian: iptables), if rules of its kind may be there",
-			      "%s-save is not installed: nobody can tell", rules->tool);
+			      "see that it works (Debian: iptables), if rules of its kind may be "
+			      "there",
+			      "%s-save %s: nobody can tell", rules->tool,
+			      exec_problem(rules->unseen));
 	if (found->chains)
 		preflight_add(preflight, PREFLIGHT_WARNING, "rules of kube-proxy", CLEANUP,
 			      "%s has %zu chains, %zu rules, %zu jumps", rules->tool, found->chains,
@@ -53,10 +55,11 @@ void preflight_rules_leftovers(struct preflight *preflight)
 
 	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
 		count_variant(preflight, &found->variants[i]);
-	if (found->nft_missing)
+	if (found->nft_unseen)
 		preflight_add(preflight, PREFLIGHT_WARNING, "rules of kube-proxy",
-			      "install it (Debian: nftables), if rules of its kind may be there",
-			      "nft is not installed: nobody can tell");
+			      "see that it works (Debian: nftables), if rules of its kind may be "
+			      "there",
+			      "nft %s: nobody can tell", exec_problem(found->nft_unseen));
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (found->tables[i])
 			preflight_add(preflight, PREFLIGHT_WARNING, "rules of kube-proxy", CLEANUP,
@@ -66,7 +69,7 @@ void preflight_rules_leftovers(struct preflight *preflight)
 			      CLEANUP "; virtual servers: ipvsadm --list",
 			      "the device " KUBEPROXY_DEVICE
 			      " makes addresses of Services the node's own");
-	if (!kubeproxy_any(found))
+	if (!kubeproxy_any(found) && !kubeproxy_unseen(found))
 		preflight_add(preflight, PREFLIGHT_FINE, "rules of kube-proxy", NULL, "none seen");
 }
 
@@ -103,17 +106,6 @@ static void read_forward(struct forward *forward, const char *line)
 		forward->excepts |= is_exception(line);
 }
 
-static void each_line(const struct str *text, void (*fn)(void *arg, const char *line), void *arg)
-{
-	for (const char *at = text->len ? text->buf : ""; *at;) {
-		size_t len = strcspn(at, "\n");
-		_cleanup_(mem_freep) char *line = mem_printf("%.*s", (int)len, at);
-
-		fn(arg, line);
-		at += len + (at[len] == '\n');
-	}
-}
-
 static void on_forward_line(void *arg, const char *line)
 {
 	read_forward(arg, line);
@@ -131,6 +123,13 @@ static void add_forward(struct preflight *preflight, const char *what, bool exce
 			      what);
 }
 
+static void add_unlisted(struct preflight *preflight, const char *what, int r)
+{
+	preflight_add(preflight, PREFLIGHT_WARNING, "forwarding",
+		      "see that it works (Debian: nftables), if there are chains of nftables",
+		      "%s cannot be listed: nft %s", what, exec_problem(r));
+}
+
 /* A base chain of nftables that iptables did not make. */
 static void check_nft_chain(struct preflight *preflight, struct json_object *chain)
 {
@@ -140,11 +139,16 @@ static void check_nft_chain(struct preflight *preflight, struct json_object *cha
 	_cleanup_(mem_freep) char *what =
 		mem_printf("nftables' chain %s %s %s", family, table, name);
 	_cleanup_(str_fini) struct str text = { 0 };
+	int r;
 
 	if (strcmp(field_text(chain, "hook"), "forward") != 0 ||
 	    strcmp(field_text(chain, "policy"), "drop") != 0 || !strcmp(name, "FORWARD"))
 		return;
-	exec_read(argv, &text);
+	r = exec_read(argv, &text);
+	if (r) {
+		add_unlisted(preflight, what, r);
+		return;
+	}
 	add_forward(preflight, what,
 		    text.len && (strstr(text.buf, " accept\n") || strstr(text.buf, "jump ") ||
 				 strstr(text.buf, "goto ") || strstr(text.buf, " vmap ")));
@@ -155,8 +159,11 @@ static void check_nft(struct preflight *preflight)
 	static const char *const argv[] = { "nft", "-j", "list", "chains", NULL };
 	_cleanup_(str_fini) struct str text = { 0 };
 	struct json_object *root, *chain;
+	int r = exec_read(argv, &text);
 
-	if (exec_read(argv, &text) || !text.len)
+	if (r)
+		add_unlisted(preflight, "chains of nftables", r);
+	if (r || !text.len)
 		return;
 	root = json_tokener_parse(text.buf);
 	for (size_t i = 0; i < field_count(root, "nftables"); i++)
@@ -174,12 +181,13 @@ void preflight_rules_forward(struct preflight *preflight)
 		_cleanup_(mem_freep) char *what = mem_printf("%s' FORWARD", rules->tool);
 		struct forward forward = { 0 };
 
-		each_line(&rules->saved, on_forward_line, &forward);
+		exec_each_line(&rules->saved, on_forward_line, &forward);
 		if (forward.drops)
 			add_forward(preflight, what, forward.excepts);
 	}
 	check_nft(preflight);
-	if (preflight->n == before)
+	/* Of tools that could not list theirs the check of kube-proxy's rules has warned. */
+	if (preflight->n == before && !kubeproxy_unseen(&preflight->kubeproxy))
 		preflight_add(preflight, PREFLIGHT_FINE, "forwarding", NULL,
 			      "no chain seen that drops by default");
 }
@@ -198,7 +206,7 @@ void preflight_rules_marks(struct preflight *preflight)
 	size_t n = 0;
 
 	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
-		each_line(&preflight->kubeproxy.variants[i].saved, on_mark_line, &n);
+		exec_each_line(&preflight->kubeproxy.variants[i].saved, on_mark_line, &n);
 	if (n)
 		preflight_add(
 			preflight, PREFLIGHT_WARNING, "marks",
@@ -207,7 +215,7 @@ void preflight_rules_marks(struct preflight *preflight)
 			"%zu rules of others use the mark 0x4000, which naru neither sets nor "
 			"reads",
 			n);
-	else
+	else if (!kubeproxy_unseen(&preflight->kubeproxy))
 		preflight_add(preflight, PREFLIGHT_FINE, "marks", NULL,
 			      "no rule of others uses kube-proxy's mark 0x4000");
 }

@@ -3,9 +3,9 @@
  * A connection goes through three states: it reads one head, writes one answer, and waits until the
  * peer has closed, since closing on unread bytes would make the kernel throw the answer away. Each
  * state has a deadline, the number of connections is fixed, with who is slowest to ask giving way,
- * and nothing blocks. An answer that is a stream has a deadline for each of its pieces only: who has
- * read them all may wait for ever. Streams are few, so that who holds them all keeps out others who
- * want one, but nobody else.
+ * and nothing blocks. An answer that is a stream has a deadline for each of its pieces only: who
+ * has read them all may wait for ever. Streams are few, so that who holds them all keeps out others
+ * who want one, but nobody else.
  */
 #include "admin/server.h"
 
