@@ -34,6 +34,7 @@ struct candidate {
 	struct plan_endpoint ep;
 	enum usable usable;
 	enum near node, zone;
+	bool chosen; /* for a set */
 };
 
 struct candidates {
@@ -194,7 +195,7 @@ static enum scope find_scope(const struct candidates *all)
 }
 
 /* The best there is in scope. Returns how many there were, also beyond the cap. */
-static size_t choose(const struct candidates *all, enum scope scope, struct plan_set *ret_set)
+static size_t choose(struct candidates *all, enum scope scope, struct plan_set *ret_set)
 {
 	enum usable best = USABLE_NOT;
 	size_t n = 0;
@@ -214,10 +215,12 @@ static size_t choose(const struct candidates *all, enum scope scope, struct plan
 			mem_array(n < NARU_SET_MAX ? n : NARU_SET_MAX, sizeof(*ret_set->endpoints)),
 	};
 	for (size_t i = 0; i < all->n && ret_set->n < NARU_SET_MAX; i++) {
-		const struct candidate *c = &all->items[i];
+		struct candidate *c = &all->items[i];
 
-		if (in_scope(c, scope) && c->usable == best)
-			ret_set->endpoints[ret_set->n++] = c->ep;
+		if (!in_scope(c, scope) || c->usable != best)
+			continue;
+		ret_set->endpoints[ret_set->n++] = c->ep;
+		c->chosen = true;
 	}
 	return n;
 }
@@ -246,14 +249,6 @@ static void note_too_many(const struct endpoints_of *of, size_t n, struct diag_l
 			    NARU_SET_MAX);
 }
 
-static bool in_set(const struct plan_set *set, const struct plan_endpoint *ep)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (!plan_endpoint_compare(&set->endpoints[i], ep))
-			return true;
-	return false;
-}
-
 /* What serves, but is in no set: for policy, hints or because it ends. Flows to it go on. */
 static void keep_spare(const struct candidates *all, struct plan_service *plan)
 {
@@ -263,8 +258,7 @@ static void keep_spare(const struct candidates *all, struct plan_service *plan)
 	for (size_t i = 0; i < all->n && spare->n < NARU_SET_MAX; i++) {
 		const struct candidate *c = &all->items[i];
 
-		if (c->usable != USABLE_NOT && !in_set(&plan->cluster, &c->ep) &&
-		    !in_set(&plan->local, &c->ep))
+		if (c->usable != USABLE_NOT && !c->chosen)
 			spare->endpoints[spare->n++] = c->ep;
 	}
 }
