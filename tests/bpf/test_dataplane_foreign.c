@@ -76,6 +76,36 @@ static void test_comes_and_goes(void **state)
 	dpworld_close(d);
 }
 
+/* One Service, three ports in the plan: said once. */
+static void test_said_once(void **state)
+{
+	struct plan *plan = dpworld_plan(3, NARU_TCP, 1);
+	struct dataplane *d;
+	struct diag_list diags = {};
+
+	(void)state;
+	for (size_t i = 0; i < plan->n_services; i++) {
+		struct plan_service *s = &plan->services[i];
+
+		free(s->name);
+		s->name = mem_printf("test/dns:port%zu", i);
+		s->frontends[0].addr = dpworld_addr(i == 1 ? "10.96.0.2" : "10.96.0.1");
+		s->frontends[0].port = (uint16_t)(53 + i);
+	}
+	dpworld_sh("ip link add cache type bridge && ip addr add 10.96.0.1/32 dev cache && "
+		   "ip addr add 10.96.0.2/32 dev cache");
+	d = dpworld_open();
+	assert_int_equal(dataplane_apply(d, plan, &diags), 0);
+	assert_int_equal(diags.n, 2);
+	assert_string_equal(diags.items[0].object, "Service test/dns");
+	assert_non_null(strstr(diags.items[0].reason, "10.96.0.1"));
+	assert_non_null(strstr(diags.items[1].reason, "10.96.0.2"));
+	dpworld_sh("ip link del cache");
+	diag_fini(&diags);
+	plan_free(plan);
+	dpworld_close(d);
+}
+
 /* It was there before us, or before we came back. */
 static void test_at_start(void **state)
 {
@@ -115,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_comes_and_goes, dpworld_clean),
+		cmocka_unit_test_teardown(test_said_once, dpworld_clean),
 		cmocka_unit_test_teardown(test_at_start, dpworld_clean),
 		cmocka_unit_test_teardown(test_not_that_of_ipvs, dpworld_clean),
 	};

@@ -18,23 +18,25 @@ static int compare(const void *a, const void *b)
 	return addr_compare(a, b);
 }
 
-static bool is_ipvs(const struct netlink_snapshot *net, uint32_t ifindex)
+/* 0 when there is none. */
+static uint32_t find_ipvs(const struct netlink_snapshot *net)
 {
 	for (size_t i = 0; i < net->n_links; i++) {
-		if (net->links[i].ifindex == ifindex)
-			return !strcmp(net->links[i].name, FOREIGN_IPVS);
+		if (!strcmp(net->links[i].name, FOREIGN_IPVS))
+			return net->links[i].ifindex;
 	}
-	return false;
+	return 0;
 }
 
 bool foreign_look(struct foreign *foreign, const struct netlink_snapshot *net)
 {
 	struct addr *addrs = mem_array(net->n_addrs, sizeof(*addrs));
+	uint32_t ipvs = find_ipvs(net);
 	size_t n = 0;
 	bool changed;
 
 	for (size_t i = 0; i < net->n_addrs; i++) {
-		if (!is_ipvs(net, net->addrs[i].ifindex))
+		if (net->addrs[i].ifindex != ipvs)
 			addrs[n++] = net->addrs[i].addr;
 	}
 	if (n)
@@ -84,17 +86,32 @@ static size_t count_touched(const struct foreign *foreign, const struct plan *pl
 	return n;
 }
 
+#define FIELD "spec.clusterIPs"
+
+/* The ports of a Service stand side by side in the plan: of its diagnostics the last ones count. */
+static bool is_reported(const struct diag_list *diags, const char *object, const char *reason)
+{
+	for (size_t i = diags->n; i-- > 0 && !strcmp(diags->items[i].object, object);) {
+		if (!strcmp(diags->items[i].field, FIELD) &&
+		    !strcmp(diags->items[i].reason, reason))
+			return true;
+	}
+	return false;
+}
+
+/* Once for a Service and an address, however many ports it has. */
 static void report(struct diag_list *diags, const struct plan_service *service,
 		   const struct addr *addr)
 {
+	char text[ADDR_STR_LEN];
 	_cleanup_(mem_freep) char *object =
 		mem_printf("Service %.*s", (int)strcspn(service->name, ":"), service->name);
-	char text[ADDR_STR_LEN];
+	_cleanup_(mem_freep) char *reason =
+		mem_printf("a device of this node has %s: it is left to whoever put it there",
+			   addr_format(addr, text));
 
-	if (diags)
-		diag_add(diags, DIAG_WARNING, "", 0, object, "spec.clusterIPs",
-			 "a device of this node has %s: it is left to whoever put it there",
-			 addr_format(addr, text));
+	if (diags && !is_reported(diags, object, reason))
+		diag_add(diags, DIAG_WARNING, "", 0, object, FIELD, "%s", reason);
 }
 
 /* The service's frontends that stay go to `room`. Returns how many. */
