@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events from the real ring: however many there are, one call does not take its caller's time for
- * itself, and what it leaves the next one has.
+ * itself, and what it leaves the next one has. What is counted by service ends with it.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +20,10 @@
 
 #include <cmocka.h>
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/mem.h"
 #include "dpworld.h"
 
 #define EVENTS (3 * DATAPLANE_WATCH_MAX)
@@ -91,10 +95,68 @@ static void test_bounded(void **state)
 	dpworld_close(d);
 }
 
+/* One loss, and one packet on the last CPU. */
+static void count_for(uint32_t id, uint32_t reason)
+{
+	struct naru_svc_drop key = { id, reason };
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_(mem_freep) struct naru_svc_stat *stat = mem_array((size_t)cpus, sizeof(*stat));
+	int drops = dpworld_pin_fd("svc_drop"), stats = dpworld_pin_fd("svc_stat");
+	uint64_t one = 1;
+
+	stat[cpus - 1].packets[0] = 1;
+	assert_int_equal(bpf_map_update_elem(drops, &key, &one, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(stats, &id, stat, BPF_ANY), 0);
+	close(drops);
+	close(stats);
+}
+
+static uint64_t packets_of(uint32_t id)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = dpworld_pin_fd("svc_stat");
+	_cleanup_(mem_freep) struct naru_svc_stat *stat = mem_array((size_t)cpus, sizeof(*stat));
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &id, stat), 0);
+	close(fd);
+	return stat[cpus - 1].packets[0];
+}
+
+/* What was counted for services whose ids are free again is gone, and nothing else. */
+static void test_freed_ids_begin_at_zero(void **state)
+{
+	enum {
+		SERVICES = 300
+	};
+	struct plan *plan = dpworld_plan(SERVICES, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	uint32_t ids[SERVICES];
+
+	(void)state;
+	dpworld_apply(d, plan);
+	for (size_t i = 0; i < SERVICES; i++) {
+		ids[i] = dataplane_service_id(d, &plan->services[i]);
+		count_for(ids[i], 1);
+	}
+	count_for(ids[1], 2);
+	count_for(ids[0], 2);
+	plan->n_services = 1;
+	dpworld_apply(d, plan);
+	plan->n_services = SERVICES;
+	assert_int_equal(packets_of(ids[1]), 1);
+	dpworld_settle(d);
+	assert_int_equal(packets_of(ids[0]), 1);
+	for (size_t i = 1; i < SERVICES; i++)
+		assert_int_equal(packets_of(ids[i]), 0);
+	assert_int_equal(dpworld_entries("svc_drop", sizeof(struct naru_svc_drop)), 2);
+	plan_free(plan);
+	dpworld_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_bounded, dpworld_clean),
+		cmocka_unit_test_teardown(test_freed_ids_begin_at_zero, dpworld_clean),
 	};
 
 	return cmocka_run_group_tests_name("dataplane watch", tests, dpworld_group_setup,

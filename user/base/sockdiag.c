@@ -68,18 +68,37 @@ static struct nlmsghdr *put_request(char *buf, uint16_t type,
 	return msg;
 }
 
-static int ask(const struct nlmsghdr *msg, mnl_cb_t fn, void *arg)
+static int open_socket(struct mnl_socket **ret_nl)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	int r = 0;
+	int r;
 
 	if (!nl)
 		return -errno;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
 		r = -errno;
-	if (!r)
-		r = netlink_answers(nl, msg->nlmsg_seq, fn, arg);
+		mnl_socket_close(nl);
+		return r;
+	}
+	*ret_nl = nl;
+	return 0;
+}
+
+static int ask_by(struct mnl_socket *nl, const struct nlmsghdr *msg, mnl_cb_t fn, void *arg)
+{
+	if (mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
+		return -errno;
+	return netlink_answers(nl, msg->nlmsg_seq, fn, arg);
+}
+
+static int ask(const struct nlmsghdr *msg, mnl_cb_t fn, void *arg)
+{
+	struct mnl_socket *nl = NULL;
+	int r = open_socket(&nl);
+
+	if (r)
+		return r;
+	r = ask_by(nl, msg, fn, arg);
 	mnl_socket_close(nl);
 	return r;
 }
@@ -237,7 +256,7 @@ int sockdiag_datagrams(sockdiag_datagram_fn fn, void *arg)
 	return r ? r : dump(AF_INET6, &wish, on_datagram, &datagrams);
 }
 
-int sockdiag_abort(const struct sockdiag_datagram *socket)
+static int abort_one(struct mnl_socket *nl, const struct sockdiag_datagram *socket)
 {
 	struct inet_diag_req_v2 request = {
 		.sdiag_family = socket->family,
@@ -249,14 +268,30 @@ int sockdiag_abort(const struct sockdiag_datagram *socket)
 	memcpy(&request.id, socket->id, sizeof(request.id));
 	msg = put_request(buf, SOCK_DESTROY, &request);
 	msg->nlmsg_flags |= NLM_F_ACK;
-	return ask(msg, NULL, NULL);
+	return ask_by(nl, msg, NULL, NULL);
+}
+
+int sockdiag_abort(const struct sockdiag_datagram *sockets, size_t n)
+{
+	struct mnl_socket *nl = NULL;
+	int error = open_socket(&nl);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < n; i++) {
+		int r = abort_one(nl, &sockets[i]);
+
+		if (r && r != -ENOENT)
+			error = r;
+	}
+	mnl_socket_close(nl);
+	return error;
 }
 
 int sockdiag_probe_abort(void)
 {
-	/* Nobody has this cookie, so a kernel that could finds no such socket. */
+	/* Nobody has this cookie, so a kernel that could finds no such socket: that is no error. */
 	const struct sockdiag_datagram nobody = { .family = AF_INET };
-	int r = sockdiag_abort(&nobody);
 
-	return r == -ENOENT ? 0 : r;
+	return sockdiag_abort(&nobody, 1);
 }

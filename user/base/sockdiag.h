@@ -35,8 +35,8 @@ struct sockdiag_datagram {
 typedef void (*sockdiag_datagram_fn)(void *arg, const struct sockdiag_datagram *socket);
 int sockdiag_datagrams(sockdiag_datagram_fn fn, void *arg);
 
-/* Takes the socket's peer away: what receives is told ECONNABORTED, what sends EDESTADDRREQ. 0 or
- * -errno: -ENOENT when the socket has gone. Needs CAP_NET_ADMIN. */
-int sockdiag_abort(const struct sockdiag_datagram *socket);
+/* Takes the peers of n sockets away: what receives is told ECONNABORTED, what sends EDESTADDRREQ.
+ * One that has gone is no error. Returns 0 or the last -errno. Needs CAP_NET_ADMIN. */
+int sockdiag_abort(const struct sockdiag_datagram *sockets, size_t n);
 /* Whether the kernel can do that, for those who may: 0, -EOPNOTSUPP. */
 int sockdiag_probe_abort(void);

@@ -7,7 +7,7 @@
  */
 #include "dataplane/heal.h"
 
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -20,12 +20,7 @@
 #define LOOKS	  2
 #define PERIOD_MS 250  /* between two looks */
 #define GRACE_MS  1000 /* before the first one: answers may be on their way */
-
-struct found {
-	const struct heal *heal;
-	struct sockdiag_datagram *items;
-	size_t n, cap;
-};
+#define ABORTS	  256  /* in one tick */
 
 /* True when its peer is the one that it was led to, by us. */
 static bool was_led(int map, const struct sockdiag_datagram *socket,
@@ -70,31 +65,43 @@ static bool is_served(const struct inforce *in, const struct naru_sock_peer *pee
 	return ids_is_held(in->endpoints, &key, sizeof(key));
 }
 
-static void on_socket(void *arg, const struct sockdiag_datagram *socket)
+static bool is_lost(const struct inforce *in, const struct sockdiag_datagram *socket)
 {
-	struct found *found = arg;
-	const struct inforce *in = found->heal->in;
 	struct naru_sock_peer peer;
 
-	if (!was_led(in->maps->sock_peer, socket, &peer) || is_served(in, &peer))
-		return;
-	found->items = mem_grow(found->items, found->n, &found->cap, sizeof(*found->items));
-	found->items[found->n++] = *socket;
+	return was_led(in->maps->sock_peer, socket, &peer) && !is_served(in, &peer);
 }
 
-static int look(const struct heal *heal)
+static void on_socket(void *arg, const struct sockdiag_datagram *socket)
 {
-	struct found found = { .heal = heal };
-	int error = sockdiag_datagrams(on_socket, &found);
+	struct heal *heal = arg;
 
-	for (size_t i = 0; i < found.n; i++) {
-		int r = sockdiag_abort(&found.items[i]);
+	if (!is_lost(heal->in, socket))
+		return;
+	heal->sockets = mem_grow(heal->sockets, heal->n_sockets, &heal->cap_sockets,
+				 sizeof(*heal->sockets));
+	heal->sockets[heal->n_sockets++] = *socket;
+}
 
-		if (r && r != -ENOENT)
-			error = r;
+static int look(struct heal *heal)
+{
+	heal->n_sockets = 0;
+	heal->done = 0;
+	return sockdiag_datagrams(on_socket, heal);
+}
+
+/* The endpoint may have come back since the look. */
+static int abort_some(struct heal *heal)
+{
+	struct sockdiag_datagram *some = heal->sockets + heal->done;
+	size_t left = heal->n_sockets - heal->done, taken = left < ABORTS ? left : ABORTS, n = 0;
+
+	for (size_t i = 0; i < taken; i++) {
+		if (is_lost(heal->in, &some[i]))
+			some[n++] = some[i];
 	}
-	free(found.items);
-	return error;
+	heal->done += taken;
+	return n ? sockdiag_abort(some, n) : 0;
 }
 
 static void ignore(void *arg, const struct sockdiag_datagram *socket)
@@ -118,24 +125,33 @@ void heal_init(struct heal *heal, const struct inforce *in)
 			 heal->unable);
 }
 
-void heal_ask(struct heal *heal)
+void heal_fini(struct heal *heal)
 {
-	heal->asked |= !heal->looks;
-	heal->looks = heal->unable ? 0 : LOOKS;
+	free(heal->sockets);
+	*heal = (struct heal){};
+}
+
+void heal_ask(struct heal *heal, uint64_t now_ms)
+{
+	if (heal->unable)
+		return;
+	if (!heal->looks)
+		heal->due_ms = now_ms + GRACE_MS;
+	heal->looks = LOOKS;
 }
 
 void heal_tick(struct heal *heal, uint64_t now_ms)
 {
-	int r;
+	int r = 0, w = 0;
 
-	if (heal->asked)
-		heal->due_ms = now_ms + GRACE_MS;
-	heal->asked = false;
-	if (!heal->looks || now_ms < heal->due_ms)
-		return;
-	heal->looks--;
-	heal->due_ms = now_ms + PERIOD_MS;
-	r = look(heal);
-	if (r)
-		log_warn("connected datagram sockets whose endpoint has gone: %s", strerror(-r));
+	if (heal->done == heal->n_sockets && heal->looks && now_ms >= heal->due_ms) {
+		heal->looks--;
+		heal->due_ms = now_ms + PERIOD_MS;
+		r = look(heal);
+	}
+	if (heal->done < heal->n_sockets)
+		w = abort_some(heal);
+	if (r || w)
+		log_warn("connected datagram sockets whose endpoint has gone: %s",
+			 strerror(r ? -r : -w));
 }

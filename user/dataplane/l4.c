@@ -121,6 +121,7 @@ int l4_open(struct l4 *l4, const struct load *load, const struct dataplane_confi
 void l4_close(struct l4 *l4)
 {
 	watch_free(l4->watch);
+	heal_fini(&l4->heal);
 	optout_fini(&l4->optout);
 	sweep_free(l4->sweep);
 	sync_fini(&l4->sync);
@@ -140,16 +141,33 @@ void l4_set_cgroup(struct l4 *l4, const char *dir)
 	l4->optout.dir = mem_strdup(dir);
 }
 
+struct freed {
+	const struct l4 *l4;
+	uint32_t *ids;
+	size_t n, cap;
+};
+
 /* The id's next owner must not let in whom the former one let in. */
 static bool free_service_id(void *arg, uint32_t id)
 {
-	const struct l4 *l4 = arg;
+	struct freed *freed = arg;
+	const struct l4 *l4 = freed->l4;
 
 	if (ranges_forget(&l4->in->ranges, id))
 		return false;
 	bpf_map_delete_elem(l4->load->maps.svc_name, &id);
-	stats_forget(&l4->load->maps, id);
+	freed->ids = mem_grow(freed->ids, freed->n, &freed->cap, sizeof(*freed->ids));
+	freed->ids[freed->n++] = id;
 	return true;
+}
+
+static void free_service_ids(struct l4 *l4)
+{
+	struct freed freed = { .l4 = l4 };
+
+	ids_sweep_end(l4->in->services, free_service_id, &freed);
+	stats_forget(&l4->load->maps, freed.ids, freed.n);
+	free(freed.ids);
 }
 
 static bool free_endpoint_id(void *arg, uint32_t id)
@@ -175,7 +193,7 @@ static void sweep_now(struct l4 *l4, uint64_t now_ms, bool frees)
 	l4->urgent &= sweep_hurries(l4->sweep);
 	if (!l4->sweep_counts)
 		return;
-	ids_sweep_end(l4->in->services, free_service_id, l4);
+	free_service_ids(l4);
 	ids_sweep_end(l4->in->endpoints, free_endpoint_id, l4);
 	filter_sweep_end(l4->filter);
 }
@@ -197,8 +215,7 @@ int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct dia
 		sweep_now(l4, now_ms, false);
 		sweep_hurry(l4->sweep);
 		l4->urgent = true;
-		heal_ask(&l4->heal);
-		heal_tick(&l4->heal, now_ms);
+		heal_ask(&l4->heal, now_ms);
 	}
 	return r ? r : w;
 }

@@ -47,7 +47,8 @@ void ranges_restore(struct ranges *ranges, const struct naru_range_key *key,
 void ranges_restored(struct ranges_list *list);
 
 /* Deletes what has been left, but for services that are held: those with a frontend that may still
- * be ranged and was not to be any more. Returns 0 or the first -errno, whose entry is tried again. */
+ * be ranged and was not to be any more. Returns 0 or the first -errno; what failed is tried
+ * again. */
 typedef bool (*ranges_held_fn)(void *arg, uint32_t service);
 int ranges_clear(struct ranges *ranges, ranges_held_fn is_held, void *arg);
 /* Deletes all that a service has left. After -errno its id is not to be given to another one. */

@@ -3,6 +3,7 @@
 #include "dataplane/stats.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -122,19 +123,58 @@ size_t stats_entries(int map)
 	return entries;
 }
 
-void stats_forget(const struct maps *maps, uint32_t id)
+static int compare(const void *pa, const void *pb)
+{
+	const uint32_t *a = pa, *b = pb;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static void forget_traffic(const struct maps *maps, const uint32_t *ids, size_t n)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_(mem_freep) struct naru_svc_stat *zero = NULL;
 
 	if (cpus < 0)
 		return;
-	zero = mem_array((size_t)cpus, sizeof(*zero));
-	if (id < NARU_STATS_MAX)
-		bpf_map_update_elem(maps->svc_stat, &id, zero, BPF_ANY);
-	for (uint32_t reason = 0; reason < NARU_C_MAX; reason++) {
-		struct naru_svc_drop key = { id, reason };
+	zero = mem_array(BATCH * (size_t)cpus, sizeof(*zero));
+	for (size_t i = 0; i < n && ids[i] < NARU_STATS_MAX;) {
+		uint32_t some = 0;
 
-		bpf_map_delete_elem(maps->svc_drop, &key);
+		while (some < BATCH && i + some < n && ids[i + some] < NARU_STATS_MAX)
+			some++;
+		bpf_map_update_batch(maps->svc_stat, ids + i, zero, &some, NULL);
+		if (!some)
+			return;
+		i += some;
 	}
+}
+
+static void forget_losses(const struct maps *maps, const uint32_t *ids, size_t n)
+{
+	struct naru_svc_drop keys[BATCH];
+	uint64_t values[BATCH];
+	uint32_t cursor = 0;
+	int r = 0;
+
+	for (bool started = false; !r; started = true) {
+		uint32_t some = BATCH;
+
+		r = bpf_map_lookup_batch(maps->svc_drop, started ? &cursor : NULL, &cursor, keys,
+					 values, &some, NULL);
+		if (r && r != -ENOENT)
+			return;
+		for (uint32_t i = 0; i < some; i++)
+			if (bsearch(&keys[i].svc, ids, n, sizeof(*ids), compare))
+				bpf_map_delete_elem(maps->svc_drop, &keys[i]);
+	}
+}
+
+void stats_forget(const struct maps *maps, uint32_t *ids, size_t n)
+{
+	if (!n)
+		return;
+	qsort(ids, n, sizeof(*ids), compare);
+	forget_traffic(maps, ids, n);
+	forget_losses(maps, ids, n);
 }

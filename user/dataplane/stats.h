@@ -11,5 +11,5 @@ int stats_losses(const struct inforce *in, loss_fn fn, void *arg);
 /* Entries of a hash map, counted: 0 when it cannot be read. */
 size_t stats_entries(int map);
 
-/* The next service with this id begins at zero. */
-void stats_forget(const struct maps *maps, uint32_t id);
+/* The next services with these ids, which it sorts, begin at zero. One walk, so call it once. */
+void stats_forget(const struct maps *maps, uint32_t *ids, size_t n);

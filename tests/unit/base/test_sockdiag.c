@@ -207,6 +207,7 @@ static void test_datagrams(void **state)
 		socklen_t len = v4 ? sizeof(name4) : sizeof(name6), cookie_len = sizeof(uint64_t);
 		int fd = socket(rows[i].family, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
 		struct addr peer = addr_of(rows[i].shown);
+		struct sockdiag_datagram two[2] = {};
 		struct sought sought = {};
 
 		inet_pton(rows[i].family, rows[i].peer,
@@ -220,7 +221,10 @@ static void test_datagrams(void **state)
 		assert_int_equal(sought.seen, 1);
 		assert_int_equal(addr_compare(&sought.socket.peer, &peer), 0);
 		assert_int_equal(sought.socket.peer_port, 4077);
-		r = sockdiag_abort(&sought.socket);
+		/* The first of the two has gone. */
+		two[0].family = sought.socket.family;
+		two[1] = sought.socket;
+		r = sockdiag_abort(two, 2);
 		assert_true(r == -EPERM || r == sockdiag_probe_abort());
 		assert_int_equal(recv(fd, &peer, sizeof(peer), MSG_DONTWAIT), -1);
 		assert_int_equal(errno, r ? EAGAIN : ECONNABORTED);
