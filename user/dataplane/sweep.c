@@ -39,7 +39,7 @@ struct sweep {
 	struct sweep_config config;
 	bool running;
 	bool hurry;
-	bool failed; /* the last step: not again before it is time */
+	bool failed; /* the last step: nobody waits for the sweep that begins anew */
 	bool again;  /* asked to hurry while running: start anew after this one */
 	uint64_t ended_ms;
 	uint32_t tick;
@@ -90,12 +90,6 @@ bool sweep_is_suspect(const struct naru_flow *f, uint8_t proto, uint32_t tick)
 	uint32_t least = proto == NARU_UDP ? NARU_IDLE_UDP : NARU_IDLE_TCP_RESET;
 
 	return !f->seen || (int32_t)(tick - f->seen) > (int32_t)least;
-}
-
-enum sweep_verdict sweep_judge(const struct naru_flow *fwd, const struct naru_flow *rev,
-			       uint8_t proto, uint32_t tick)
-{
-	return naru_flow_expired(fwd, rev, proto, tick) ? SWEEP_EXPIRED : SWEEP_KEEP;
 }
 
 /* ---- one entry ---- */
@@ -173,7 +167,7 @@ static void visit_forward(struct sweep *s, const struct flow_family *family, con
 		rev = flow_tail(family, back);
 	if (rev && !(rev->flags & NARU_F_REPLY))
 		rev = NULL;
-	if (sweep_judge(fwd, rev, flow_proto(family, key), s->tick) == SWEEP_KEEP) {
+	if (!naru_flow_expired(fwd, rev, flow_proto(family, key), s->tick)) {
 		note(s, family, key, value);
 		return;
 	}

@@ -48,20 +48,12 @@ int sweep_raise(struct sweep *sweep);
 bool sweep_begin(struct sweep *sweep, uint64_t now_ms);
 /* Asks for a whole sweep from the start, soon and fast: something left the plan. */
 void sweep_hurry(struct sweep *sweep);
-/* True until that has been done. */
+/* True until that has been done; false meanwhile when a step has failed, until the next begin. */
 bool sweep_hurries(const struct sweep *sweep);
 /* Does a slice; tick: the packet path's clock. Returns true when this ended a sweep. */
 bool sweep_step(struct sweep *sweep, uint32_t tick, uint64_t now_ms);
 /* Entries that the last whole sweep met in a map. */
 size_t sweep_count(const struct sweep *sweep, int family);
 
-enum sweep_verdict {
-	SWEEP_KEEP,
-	SWEEP_EXPIRED,
-};
-
-/* Pure: what to do with a flow. rev is NULL when the way back has no entry. */
-enum sweep_verdict sweep_judge(const struct naru_flow *fwd, const struct naru_flow *rev,
-			       uint8_t proto, uint32_t tick);
 /* Pure: false when an entry alone shows that its flow cannot be over. */
 bool sweep_is_suspect(const struct naru_flow *f, uint8_t proto, uint32_t tick);

@@ -39,7 +39,7 @@ static const struct row rows[] = {
 	{ NARU_UDP, NARU_F_STREAM, 0, false, NARU_IDLE_UDP },
 };
 
-static enum sweep_verdict judge(const struct row *row, uint32_t fwd_idle, uint32_t rev_idle)
+static bool is_over(const struct row *row, uint32_t fwd_idle, uint32_t rev_idle)
 {
 	struct naru_flow fwd = { .seen = NOW - fwd_idle, .flags = row->fwd_flags };
 	struct naru_flow rev = {
@@ -47,7 +47,7 @@ static enum sweep_verdict judge(const struct row *row, uint32_t fwd_idle, uint32
 		.flags = row->rev_flags | NARU_F_REPLY,
 	};
 
-	return sweep_judge(&fwd, &rev, row->proto, NOW);
+	return naru_flow_expired(&fwd, &rev, row->proto, NOW);
 }
 
 static void each_state_has_its_time(void **state)
@@ -56,8 +56,8 @@ static void each_state_has_its_time(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint32_t max = rows[i].idle_max;
 
-		assert_int_equal(judge(&rows[i], max, max), SWEEP_KEEP);
-		assert_int_equal(judge(&rows[i], max + 1, max + 1), SWEEP_EXPIRED);
+		assert_false(is_over(&rows[i], max, max));
+		assert_true(is_over(&rows[i], max + 1, max + 1));
 	}
 }
 
@@ -65,9 +65,9 @@ static void the_less_idle_direction_counts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_int_equal(judge(&rows[i], 1, rows[i].idle_max + 1), SWEEP_KEEP);
+		assert_false(is_over(&rows[i], 1, rows[i].idle_max + 1));
 		if (rows[i].answered)
-			assert_int_equal(judge(&rows[i], rows[i].idle_max + 1, 1), SWEEP_KEEP);
+			assert_false(is_over(&rows[i], rows[i].idle_max + 1, 1));
 	}
 }
 
@@ -76,9 +76,9 @@ static void without_its_way_back(void **state)
 	struct naru_flow fwd = { .seen = NOW - NARU_IDLE_TCP_OPENING - 1 };
 
 	(void)state;
-	assert_int_equal(sweep_judge(&fwd, NULL, NARU_TCP, NOW), SWEEP_EXPIRED);
+	assert_true(naru_flow_expired(&fwd, NULL, NARU_TCP, NOW));
 	fwd.seen = NOW;
-	assert_int_equal(sweep_judge(&fwd, NULL, NARU_TCP, NOW), SWEEP_KEEP);
+	assert_false(naru_flow_expired(&fwd, NULL, NARU_TCP, NOW));
 }
 
 static void ticks_wrap_and_differ(void **state)
@@ -86,11 +86,11 @@ static void ticks_wrap_and_differ(void **state)
 	struct naru_flow fwd = { .seen = UINT32_MAX - 5 }, rev = { .seen = UINT32_MAX - 5 };
 
 	(void)state;
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, 10), SWEEP_KEEP);
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NARU_IDLE_UDP_STREAM), SWEEP_EXPIRED);
+	assert_false(naru_flow_expired(&fwd, &rev, NARU_UDP, 10));
+	assert_true(naru_flow_expired(&fwd, &rev, NARU_UDP, NARU_IDLE_UDP_STREAM));
 	/* Another CPU was a tick ahead. */
 	fwd.seen = rev.seen = NOW + 1;
-	assert_int_equal(sweep_judge(&fwd, &rev, NARU_UDP, NOW), SWEEP_KEEP);
+	assert_false(naru_flow_expired(&fwd, &rev, NARU_UDP, NOW));
 }
 
 /* What is not suspect is never judged, so it must not be over with any other half. */
@@ -101,7 +101,7 @@ static void suspicion_covers_every_expiry(void **state)
 		for (uint32_t idle = 0; idle < 200; idle++) {
 			struct naru_flow fwd = { .seen = NOW - idle, .flags = rows[i].fwd_flags };
 
-			if (judge(&rows[i], idle, idle) != SWEEP_KEEP)
+			if (is_over(&rows[i], idle, idle))
 				assert_true(sweep_is_suspect(&fwd, rows[i].proto, NOW));
 		}
 	}
