@@ -27,7 +27,9 @@
 #define NARU_LIST_SLOTS	 16	/* endpoint ids in one block of `ep_list` (64 bytes) */
 #define NARU_LIST_BLOCKS 65536	/* 4 MiB */
 
-#define NARU_NAME_LEN	   192	 /* namespace/name:port and its NUL, each at most 63 characters */
+/* namespace/name:port of at most 63 characters each, and its NUL. A hostPort's is
+ * namespace/pod/name:port, which may be longer, since a pod's name may: it is then refused. */
+#define NARU_NAME_LEN	   192
 #define NARU_SOCK_PEER_MAX 32768 /* connected datagram sockets of the node */
 #define NARU_SOCK_OFF_MAX  4096	 /* pods of this node whose sockets are not translated */
 #define NARU_CGROUP_LEVELS 16	 /* of a process below the root of the tree, as far as is looked */
