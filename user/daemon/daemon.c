@@ -190,7 +190,7 @@ static void on_hurry(void *arg)
 	struct daemon *daemon = arg;
 
 	loop_timer_remove(TAKE_PTR(daemon->hurry));
-	dataplane_tick(daemon->dataplane);
+	dataplane_hurry(daemon->dataplane);
 	hurry(daemon);
 }
 

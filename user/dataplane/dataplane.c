@@ -351,6 +351,12 @@ bool dataplane_hurries(const struct dataplane *d)
 	return d->config.l4 && l4_hurries(&d->l4);
 }
 
+void dataplane_hurry(struct dataplane *d)
+{
+	if (d->config.l4)
+		l4_hurry(&d->l4, clock_ms());
+}
+
 /* ---- what is there ---- */
 
 static void list_devices(struct dataplane *d, struct dataplane_status *status)

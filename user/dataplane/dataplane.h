@@ -84,8 +84,10 @@ bool dataplane_wants_apply(const struct dataplane *dataplane);
  */
 #define DATAPLANE_TICK_MS 100
 void dataplane_tick(struct dataplane *dataplane);
-/* True when it should be called again as soon as other work is done. */
+/* True when another slice of the sweep is wanted as soon as other work is done, and that slice:
+ * nothing else of a tick. */
 bool dataplane_hurries(const struct dataplane *dataplane);
+void dataplane_hurry(struct dataplane *dataplane);
 
 /* ---- what is there: for status, naructl and metrics ---- */
 

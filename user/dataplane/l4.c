@@ -225,6 +225,11 @@ bool l4_hurries(const struct l4 *l4)
 	return l4->urgent && sweep_hurries(l4->sweep);
 }
 
+void l4_hurry(struct l4 *l4, uint64_t now_ms)
+{
+	sweep_now(l4, now_ms, true);
+}
+
 void l4_tick(struct l4 *l4, uint64_t now_ms)
 {
 	uint32_t tick;

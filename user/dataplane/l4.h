@@ -46,5 +46,6 @@ void l4_void_next_hops(struct l4 *l4);
 int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
 	     bool *ret_changed);
 void l4_tick(struct l4 *l4, uint64_t now_ms);
-/* True while flows may stand whose endpoint has left: l4_tick() is wanted at once. */
+/* True while flows may stand whose endpoint has left: l4_hurry(), a slice, is wanted at once. */
 bool l4_hurries(const struct l4 *l4);
+void l4_hurry(struct l4 *l4, uint64_t now_ms);
