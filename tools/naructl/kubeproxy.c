@@ -116,15 +116,9 @@ static bool is_here(const char *pid)
 	return readlink("/proc/self/ns/net", ours, sizeof(ours) - 1) < 0 || !strcmp(theirs, ours);
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 pid_t kubeproxy_pid(void)
 {
-	_cleanup_(close_dir) DIR *proc = opendir("/proc");
+	_cleanup_(mem_closedirp) DIR *proc = opendir("/proc");
 	const struct dirent *entry;
 
 	while (proc && (entry = readdir(proc)))

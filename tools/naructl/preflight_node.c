@@ -19,23 +19,11 @@
 
 #define PROBE_PORT 10256
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* A number below /proc/sys/net; -1: there is none. */
 static long setting(const char *name)
 {
 	_cleanup_(mem_freep) char *path = mem_printf("/proc/sys/net/%s", name);
-	_cleanup_(close_file) FILE *file = fopen(path, "re");
+	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
 	long value;
 
 	return file && fscanf(file, "%ld", &value) == 1 ? value : -1;
@@ -121,7 +109,7 @@ static void on_rp_filter(const char *device, long all, size_t *strict)
 
 void preflight_node_rp_filter(struct preflight *preflight)
 {
-	_cleanup_(close_dir) DIR *dir = opendir("/proc/sys/net/ipv4/conf");
+	_cleanup_(mem_closedirp) DIR *dir = opendir("/proc/sys/net/ipv4/conf");
 	long all = setting("ipv4/conf/all/rp_filter");
 	const struct dirent *entry;
 	size_t strict = 0;
@@ -157,7 +145,8 @@ void preflight_node_bridges(struct preflight *preflight)
 
 void preflight_node_snat_ports(struct preflight *preflight)
 {
-	_cleanup_(close_file) FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	_cleanup_(mem_closefilep) FILE *file =
+		fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
 	const char *given = getenv("NARU_SNAT_PORTS");
 	unsigned min = 1024, max = 29999, low, high;
 
@@ -183,7 +172,7 @@ void preflight_node_snat_ports(struct preflight *preflight)
 /* The inode of a socket that listens on a port; 0: nobody does. */
 static unsigned long find_listener(const char *path, unsigned port)
 {
-	_cleanup_(close_file) FILE *file = fopen(path, "re");
+	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
 	char line[512];
 
 	while (file && fgets(line, sizeof(line), file)) {
@@ -201,7 +190,7 @@ static unsigned long find_listener(const char *path, unsigned port)
 static bool holds(const char *pid, const char *wanted)
 {
 	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
-	_cleanup_(close_dir) DIR *dir = opendir(path);
+	_cleanup_(mem_closedirp) DIR *dir = opendir(path);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -221,13 +210,13 @@ static bool holds(const char *pid, const char *wanted)
 static char *find_holder(unsigned long inode)
 {
 	_cleanup_(mem_freep) char *wanted = mem_printf("socket:[%lu]", inode);
-	_cleanup_(close_dir) DIR *proc = opendir("/proc");
+	_cleanup_(mem_closedirp) DIR *proc = opendir("/proc");
 	const struct dirent *entry;
 	char comm[32] = "";
 
 	while (proc && (entry = readdir(proc))) {
 		_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", entry->d_name);
-		_cleanup_(close_file) FILE *file = NULL;
+		_cleanup_(mem_closefilep) FILE *file = NULL;
 
 		if (!isdigit((unsigned char)*entry->d_name) || !holds(entry->d_name, wanted))
 			continue;

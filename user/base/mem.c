@@ -111,3 +111,15 @@ void mem_closep(int *fd)
 		close(*fd);
 	errno = saved;
 }
+
+void mem_closefilep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+void mem_closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}

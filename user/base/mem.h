@@ -4,8 +4,10 @@
  * data plane keeps forwarding. TAKE_PTR and TAKE_FD mark each move of ownership.
  */
 #pragma once
+#include <dirent.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
@@ -36,6 +38,8 @@ char *mem_strdup(const char *text);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *mem_vprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-/* For _cleanup_: free what the pointer points to, close what the integer names. */
+/* For _cleanup_: free what the pointer points to, close what the integer names or what is open. */
 void mem_freep(void *ptr);
 void mem_closep(int *fd);
+void mem_closefilep(FILE **file);
+void mem_closedirp(DIR **dir);

@@ -222,18 +222,13 @@ static void on_stop(void *arg)
 	edge_drain(daemon->edge, on_drained, daemon);
 }
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 /* ---- start and end ------------------------------------------------------------------------- */
 
 /* A connection of this host from a port that narud hands out as well would lose its answers. */
 static void warn_of_overlap(const struct option_range *ours)
 {
-	_cleanup_(close_file) FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	_cleanup_(mem_closefilep) FILE *file =
+		fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
 	unsigned min, max;
 
 	if (!file || fscanf(file, "%u %u", &min, &max) != 2)

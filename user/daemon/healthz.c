@@ -10,6 +10,7 @@
 
 #include "admin/server.h"
 #include "admin/socket.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -43,20 +44,12 @@ static const char *format_time(int64_t us, char buf[static TIME_LEN])
 	return buf;
 }
 
-static int64_t wall_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* As kube-proxy has it, lastUpdated is "now" while all is well. */
 static void compose(bool fine, const struct healthz_state *state, bool with_node,
 		    struct server_answer *ret_answer)
 {
 	struct json json = { .out = &ret_answer->body };
-	int64_t now = wall_us();
+	int64_t now = clock_wall_us();
 	char text[TIME_LEN];
 
 	ret_answer->status = fine ? 200 : 503;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/chars.h"
 #include "base/mem.h"
 #include "base/sockaddr.h"
 #include "plan/plan.h"
@@ -106,18 +107,11 @@ static const struct {
 	{ "proto", take_proto },     { "event", take_event },	{ "limit", take_limit },
 };
 
-static int hex(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c | 0x20) : NULL;
-
-	return at && (c >= 'A' || c <= '9') ? (int)(at - digits) : -1;
-}
-
 /* RFC 3986, 2.1. */
 static int decode(const char *from, size_t len, char *to)
 {
 	size_t n = 0;
+	int value;
 
 	for (size_t i = 0; i < len; i++) {
 		if (n + 1 >= VALUE_MAX)
@@ -126,12 +120,9 @@ static int decode(const char *from, size_t len, char *to)
 			to[n++] = from[i];
 			continue;
 		}
-		int high = i + 2 < len ? hex(from[i + 1]) : -1;
-		int low = i + 2 < len ? hex(from[i + 2]) : -1;
-
-		if (high < 0 || low < 0)
+		if (!chars_escape(from + i, from + len, &value))
 			return -EINVAL;
-		to[n++] = (char)(high * 16 + low);
+		to[n++] = (char)value;
 		i += 2;
 	}
 	to[n] = 0;

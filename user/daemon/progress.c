@@ -3,7 +3,6 @@
 #include "daemon/progress.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -30,17 +29,9 @@ static void fill_network_bounds(void)
 			network_bounds[at++] = parts[i].from + (double)j * parts[i].step;
 }
 
-static int64_t wall_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 void progress_init(struct progress *progress)
 {
-	*progress = (struct progress){ .begun_us = wall_us() };
+	*progress = (struct progress){ .begun_us = clock_wall_us() };
 	fill_network_bounds();
 	progress->sync.bounds = sync_bounds;
 	progress->sync.n_bounds = ARRAY_SIZE(sync_bounds);
@@ -82,7 +73,7 @@ void progress_queue(struct progress *progress, struct model *model)
 {
 	if (!progress->queued_ms)
 		progress->queued_ms = clock_ms();
-	progress->last_queued_us = wall_us();
+	progress->last_queued_us = clock_wall_us();
 	if (progress->slices != model_changes(model, OBJECT_ENDPOINT_SLICE))
 		note_triggers(progress, model);
 	progress->generation = model_generation(model);
@@ -92,7 +83,7 @@ void progress_queue(struct progress *progress, struct model *model)
 
 void progress_sync(struct progress *progress, uint64_t took_us)
 {
-	int64_t now = wall_us();
+	int64_t now = clock_wall_us();
 
 	histogram_observe(&progress->sync, (double)took_us / 1e6);
 	for (size_t i = 0; i < progress->n_triggers; i++) {

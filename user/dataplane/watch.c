@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/libbpf.h>
 
 #include <naru/counters.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "dataplane/listing.h"
 
@@ -42,14 +42,6 @@ void watch_free(struct watch *watch)
 		return;
 	watch_set(watch, false);
 	free(watch);
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static const char *kind_name(enum naru_event_kind kind)
@@ -101,7 +93,7 @@ static int on_event(void *ctx, void *data, size_t size)
 		.road = e->road ? listing_road(e->road) : NULL,
 		.service = service ? service->name : "",
 		.ifindex = e->ifindex,
-		.time_ns = e->time_ns + now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC),
+		.time_ns = e->time_ns + ((uint64_t)clock_wall_us() - clock_us()) * 1000,
 	};
 	watch->fn(watch->arg, &info);
 	/* This event has been taken, whatever is returned. */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -18,14 +17,6 @@
 #include "proxy/filter.h"
 
 #define SPARE_MAX 64
-
-static uint64_t time_of_day_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- times ---- */
 
@@ -133,7 +124,7 @@ struct exchange *exchange_new(struct worker *worker, struct view *view,
 	exchange->origin = *origin;
 	exchange->backend = -1;
 	exchange->detail = "";
-	exchange->start_us = time_of_day_us();
+	exchange->start_us = (uint64_t)clock_wall_us();
 	exchange->began_us = clock_us();
 	exchange->view = view_ref(view);
 	return exchange;
