@@ -82,7 +82,7 @@ def test_demo_kept():
             if re.match(r"nsenter|bpftool", command):
                 done = subprocess.run(command, shell=True, capture_output=True, text=True,
                                       timeout=30, check=True)
-                words = ("web-", "NARU_CLUSTER_IP", "x-request-id")
+                words = ("web-", "NARU_CLUSTER_IP", "x-request-id", "verdict")
                 assert any(word in done.stdout for word in words)
             elif " --run-dir " in command:
                 subprocess.run(command.partition("  ")[0], shell=True, check=True, timeout=30,
