@@ -36,13 +36,14 @@ static struct ranges_old *find_old(const struct ranges *ranges, uint32_t service
 	return old;
 }
 
-/* Forgets one, and the service with its last one. */
-static void drop(struct ranges *ranges, struct ranges_old *old, struct old_range *item)
+static void drop_item(struct ranges_old *old, struct old_range *item)
 {
 	HASH_DEL(old->items, item);
 	free(item);
-	if (old->items)
-		return;
+}
+
+static void drop_old(struct ranges *ranges, struct ranges_old *old)
+{
 	HASH_DEL(ranges->old, old);
 	free(old);
 }
@@ -55,7 +56,8 @@ void ranges_fini(struct ranges *ranges)
 		struct old_range *item, *after;
 
 		HASH_ITER (hh, old->items, item, after)
-			drop(ranges, old, item);
+			drop_item(old, item);
+		drop_old(ranges, old);
 	}
 	*ranges = (struct ranges){ .map = -1 };
 }
@@ -126,7 +128,9 @@ static void keep(struct ranges *ranges, const struct naru_range_key *key)
 		HASH_FIND(hh, old->items, key, sizeof(*key), item);
 	if (!item)
 		return;
-	drop(ranges, old, item);
+	drop_item(old, item);
+	if (!old->items)
+		drop_old(ranges, old);
 	ranges->n--;
 }
 
@@ -213,7 +217,6 @@ static int delete_old(struct ranges *ranges, struct ranges_old *old)
 	struct old_range *item, *next;
 	int error = 0;
 
-	/* The last drop() frees `old`; the loop does not look at it again. */
 	HASH_ITER (hh, old->items, item, next) {
 		int r = bpf_map_delete_elem(ranges->map, &item->key);
 
@@ -223,8 +226,10 @@ static int delete_old(struct ranges *ranges, struct ranges_old *old)
 			continue;
 		}
 		ranges->n--;
-		drop(ranges, old, item);
+		drop_item(old, item);
 	}
+	if (!old->items)
+		drop_old(ranges, old);
 	return error;
 }
 
