@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From a text to objects, for manifests.c and the fuzzer. Invariants: a wrong object harms itself
- * only; what is wrong with it names file, line, object, field and reason; an object is in one of
- * objects, broken and skipped, unless it is so wrong that partial stands for it.
+ * From a text to objects, for manifests.c, store.c and the fuzzer. Invariants: a wrong object harms
+ * itself only; what is wrong with it names file, line, object, field and reason; an object is in
+ * one of objects, broken and skipped, unless it is so wrong that partial stands for it.
  */
 #include "kube/load.h"
 
@@ -62,6 +62,30 @@ static void report_unknown(struct loader *l, struct json_object *value, const ch
 	l->load->partial = true;
 }
 
+/* Who needs these asks for them; nothing that naru serves depends on them. */
+static void take_mark(struct decode *d, const struct decode_field *field, struct json_object *value,
+		      void *target)
+{
+	const char *text =
+		json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+	char **mark = target;
+
+	(void)d;
+	(void)field;
+	*mark = mem_strdup(text);
+}
+
+static void take_generation(struct decode *d, const struct decode_field *field,
+			    struct json_object *value, void *target)
+{
+	int64_t *generation = target;
+
+	(void)d;
+	(void)field;
+	if (json_object_is_type(value, json_type_int))
+		*generation = json_object_get_int64(value);
+}
+
 /* Name and namespace, checked. Returns NULL after a report. */
 static struct object *read_key(struct decode *d, const struct kind *kind, struct json_object *value)
 {
@@ -73,6 +97,13 @@ static struct object *read_key(struct decode *d, const struct kind *kind, struct
 		  .fn = kind->name_type,
 		  .offset = offsetof(struct object, name),
 		  .flags = DECODE_REQUIRED },
+		{ .name = "uid", .fn = take_mark, .offset = offsetof(struct object, origin.uid) },
+		{ .name = "resourceVersion",
+		  .fn = take_mark,
+		  .offset = offsetof(struct object, origin.resource_version) },
+		{ .name = "generation",
+		  .fn = take_generation,
+		  .offset = offsetof(struct object, origin.generation) },
 		{ 0 },
 	};
 	const struct decode_field metadata[] = {
@@ -315,6 +346,21 @@ void load_text(enum load_format format, const char *file, const char *text, size
 	else
 		yamldoc_read(text, len, on_document, &l);
 	sort_objects(ret_load);
+}
+
+void load_value(const struct kind *kind, const char *file, struct json_object *value,
+		struct load *ret_load)
+{
+	const struct document document = { .root = value };
+	struct loader l = { .file = file, .document = &document, .load = ret_load };
+
+	*ret_load = (struct load){ 0 };
+	if (is_of_type(kind, value))
+		take_object(&l, kind, value);
+	else
+		ret_load->skipped++;
+	if (kind->confidential)
+		document_wipe(value);
 }
 
 void load_fini(struct load *load)

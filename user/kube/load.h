@@ -9,6 +9,9 @@
 #include "base/diag.h"
 #include "model/object.h"
 
+struct json_object;
+struct kind;
+
 struct load {
 	struct object **objects; /* good ones, sorted by key, each key once */
 	size_t n;
@@ -29,4 +32,10 @@ enum load_format {
 /* file is for diagnostics. Of two objects with one key the later counts, and a warning is given. */
 void load_text(enum load_format format, const char *file, const char *text, size_t len,
 	       struct load *ret_load);
+/*
+ * One value that is known to be of this kind, whatever it says of itself; it is wiped when the kind
+ * is confidential. file is for diagnostics, which have no lines.
+ */
+void load_value(const struct kind *kind, const char *file, struct json_object *value,
+		struct load *ret_load);
 void load_fini(struct load *load);

@@ -148,6 +148,8 @@ void object_free(struct object *object)
 	free(object->namespace);
 	free(object->name);
 	free(object->origin.file);
+	free(object->origin.uid);
+	free(object->origin.resource_version);
 	free(object);
 }
 

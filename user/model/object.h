@@ -27,10 +27,16 @@ enum object_kind {
 	OBJECT_KIND_MAX,
 };
 
-/* Where an object was read: for diagnostics. line counts from 1, 0 = unknown. */
+/*
+ * Where an object was read, for diagnostics, and what it was then, for who writes its status. No
+ * part of the content. line counts from 1, 0 = unknown.
+ */
 struct origin {
-	char *file; /* path, or the API server's URL */
+	char *file; /* of a folder, or the path of the API server's list */
 	int line;
+	char *uid;		/* "" when it is not given */
+	char *resource_version; /* the same */
+	int64_t generation;	/* metadata.generation, 0 when it is not given */
 };
 
 /* First member of every typed object. */
