@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One list's objects in two sets: the one in force, and, while the list is read, a new one that
+ * replaces it. apisource.c owns stores. Invariants: once published, the model has exactly the good
+ * objects of the set in force; from a reading of which something was lost no object is taken to be
+ * gone.
+ */
+#include "kube/store.h"
+
+#include <json-c/json.h>
+#include <search.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kube/apijson.h"
+#include "kube/kind.h"
+#include "kube/load.h"
+
+/* Beyond these nobody reads on; that there are more shows in the objects' number. */
+#define LOST_MAX 10
+
+struct holding {
+	struct object *key; /* first, for look-ups; the object itself, if it is good */
+	bool good;
+	struct diag_list diags;
+};
+
+struct set {
+	void *root; /* tsearch() tree of struct holding */
+	size_t n;
+	struct diag_list lost; /* what nobody can tell the object of */
+};
+
+struct store {
+	const struct kind *kind;
+	char *file;
+	struct model *model; /* NULL before it is published */
+	struct set set, fresh;
+	bool reading; /* what comes is for fresh */
+	bool changed;
+};
+
+static int compare(const void *left, const void *right)
+{
+	const struct holding *a = left, *b = right;
+
+	return object_compare_key(a->key, b->key);
+}
+
+static void free_entry(void *ptr)
+{
+	struct holding *entry = ptr;
+
+	object_free(entry->key);
+	diag_fini(&entry->diags);
+	free(entry);
+}
+
+static void clear_set(struct set *set)
+{
+	tdestroy(set->root, free_entry);
+	diag_fini(&set->lost);
+	*set = (struct set){ 0 };
+}
+
+static struct holding *find(const struct set *set, const struct object *key)
+{
+	const struct holding wanted = { .key = (struct object *)key };
+	struct holding *const *slot = tfind(&wanted, &set->root, compare);
+
+	return slot ? *slot : NULL;
+}
+
+static void insert(struct set *set, struct holding *entry)
+{
+	if (!tsearch(entry, &set->root, compare))
+		abort();
+	set->n++;
+}
+
+static void drop_entry(struct set *set, struct holding *entry)
+{
+	tdelete(entry, &set->root, compare);
+	set->n--;
+	free_entry(entry);
+}
+
+struct store *store_new(const struct kind *kind, const char *file)
+{
+	struct store *store = mem_new(sizeof(*store));
+
+	store->kind = kind;
+	store->file = mem_strdup(file);
+	return store;
+}
+
+void store_free(struct store *store)
+{
+	if (!store)
+		return;
+	clear_set(&store->set);
+	clear_set(&store->fresh);
+	free(store->file);
+	free(store);
+}
+
+/* ---- the model ----------------------------------------------------------------------------- */
+
+static void publish(struct store *store, const struct holding *entry)
+{
+	if (!store->model)
+		store->changed |= entry->good;
+	else if (entry->good && model_put(store->model, object_ref(entry->key)))
+		store->changed = true;
+}
+
+static void withdraw(struct store *store, const struct holding *entry)
+{
+	const struct object *key = entry->key;
+
+	if (!entry->good)
+		return;
+	store->changed = true;
+	if (store->model)
+		model_remove(store->model, key->kind, key->namespace, key->name);
+}
+
+static void publish_node(const void *node, VISIT visit, void *arg)
+{
+	if (visit == postorder || visit == leaf)
+		publish(arg, *(struct holding *const *)node);
+}
+
+static void withdraw_node(const void *node, VISIT visit, void *arg)
+{
+	if (visit == postorder || visit == leaf)
+		withdraw(arg, *(struct holding *const *)node);
+}
+
+void store_publish(struct store *store, struct model *model)
+{
+	store->model = model;
+	twalk_r(store->set.root, publish_node, store);
+}
+
+void store_clear(struct store *store)
+{
+	twalk_r(store->set.root, withdraw_node, store);
+	clear_set(&store->set);
+	clear_set(&store->fresh);
+	store->reading = false;
+	store->changed = true;
+}
+
+/* ---- single objects ------------------------------------------------------------------------ */
+
+static void lose(struct store *store, const char *reason)
+{
+	struct set *set = store->reading ? &store->fresh : &store->set;
+
+	if (set->lost.n < LOST_MAX)
+		diag_add(&set->lost, DIAG_ERROR, store->file, 0, "", "",
+			 "an object cannot be read: %s", reason);
+	store->changed |= !store->reading;
+}
+
+/* Elements of lists of built-in kinds do not say what they are. */
+static bool is_of_kind(const struct store *store, struct json_object *value)
+{
+	const char *kind = apijson_text(value, "kind");
+
+	return !*kind || !strcmp(kind, store->kind->name) || !strcmp(kind, "PartialObjectMetadata");
+}
+
+static struct holding *make_entry(struct object *object, bool good, struct diag_list *diags)
+{
+	struct holding *entry = mem_new(sizeof(*entry));
+
+	entry->key = object;
+	entry->good = good;
+	entry->diags = *diags;
+	*diags = (struct diag_list){ 0 };
+	return entry;
+}
+
+/* entry takes the place of a former one of its key, NULL: there is none. */
+static void join(struct store *store, const struct holding *former, struct holding *entry)
+{
+	if (former && former->good && !entry->good) {
+		object_free(entry->key);
+		entry->key = object_ref(former->key);
+		entry->good = true;
+	}
+	if (former ? !diag_equal(&former->diags, &entry->diags) : entry->diags.n > 0)
+		store->changed = true;
+}
+
+/* In the set in force the former version is at hand; a new set meets it when it is committed. */
+static void take(struct store *store, struct holding *entry)
+{
+	struct set *set = store->reading ? &store->fresh : &store->set;
+	struct holding *former = find(set, entry->key);
+
+	if (!store->reading) {
+		join(store, former, entry);
+		publish(store, entry);
+	}
+	if (former)
+		drop_entry(set, former);
+	insert(set, entry);
+}
+
+/* Only what the decoder says of the one object of a load. Returns false if there is none. */
+static bool load_one(struct store *store, struct json_object *value, struct load *ret_load)
+{
+	if (!is_of_kind(store, value)) {
+		lose(store, "it is of another kind");
+		return false;
+	}
+	load_value(store->kind, store->file, value, ret_load);
+	if (ret_load->partial)
+		lose(store, "it has no name that can be read");
+	if (ret_load->n || ret_load->n_broken)
+		return true;
+	load_fini(ret_load);
+	return false;
+}
+
+static void on_put(void *arg, struct json_object *value)
+{
+	struct store *store = arg;
+	struct load load;
+
+	if (!load_one(store, value, &load))
+		return;
+	if (load.n)
+		take(store, make_entry(load.objects[--load.n], true, &load.diags));
+	else
+		take(store, make_entry(load.broken[--load.n_broken], false, &load.diags));
+	load_fini(&load);
+}
+
+static void on_remove(void *arg, struct json_object *value)
+{
+	struct store *store = arg;
+	struct set *set = store->reading ? &store->fresh : &store->set;
+	struct holding *entry;
+	struct load load;
+
+	if (!load_one(store, value, &load))
+		return;
+	entry = find(set, load.n ? load.objects[0] : load.broken[0]);
+	load_fini(&load);
+	if (!entry)
+		return;
+	if (!store->reading) {
+		store->changed |= entry->diags.n > 0;
+		withdraw(store, entry);
+	}
+	drop_entry(set, entry);
+}
+
+static void on_lost(void *arg, const char *reason)
+{
+	lose(arg, reason);
+}
+
+/* ---- whole sets ---------------------------------------------------------------------------- */
+
+static void on_begin(void *arg)
+{
+	struct store *store = arg;
+
+	clear_set(&store->fresh);
+	store->reading = true;
+}
+
+struct walk {
+	struct store *store;
+	struct holding **gone; /* of the set in force, what fresh has not */
+	size_t n;
+};
+
+static void collect_gone(const void *node, VISIT visit, void *arg)
+{
+	struct holding *entry = *(struct holding *const *)node;
+	struct walk *walk = arg;
+
+	if ((visit == postorder || visit == leaf) && !find(&walk->store->fresh, entry->key))
+		walk->gone[walk->n++] = entry;
+}
+
+static void free_walk(struct walk *walk)
+{
+	free(walk->gone);
+}
+
+static struct walk find_gone(struct store *store)
+{
+	struct walk walk = { .store = store };
+
+	walk.gone = mem_array(store->set.n + 1, sizeof(struct holding *));
+	twalk_r(store->set.root, collect_gone, &walk);
+	return walk;
+}
+
+static void on_weigh(void *arg, size_t *ret_known, size_t *ret_gone)
+{
+	struct store *store = arg;
+	_cleanup_(free_walk) struct walk walk = find_gone(store);
+
+	*ret_known = store->set.n;
+	*ret_gone = store->fresh.lost.n ? 0 : walk.n;
+}
+
+static void join_node(const void *node, VISIT visit, void *arg)
+{
+	struct holding *entry = *(struct holding *const *)node;
+	struct store *store = arg;
+
+	if (visit == postorder || visit == leaf)
+		join(store, find(&store->set, entry->key), entry);
+}
+
+static void on_commit(void *arg)
+{
+	struct store *store = arg;
+	_cleanup_(free_walk) struct walk walk = find_gone(store);
+
+	twalk_r(store->fresh.root, join_node, store);
+	for (size_t i = 0; i < walk.n; i++) {
+		if (store->fresh.lost.n) {
+			tdelete(walk.gone[i], &store->set.root, compare);
+			insert(&store->fresh, walk.gone[i]);
+		} else {
+			store->changed |= walk.gone[i]->diags.n > 0;
+			withdraw(store, walk.gone[i]);
+		}
+	}
+	twalk_r(store->fresh.root, publish_node, store);
+	store->changed |= !diag_equal(&store->set.lost, &store->fresh.lost);
+	clear_set(&store->set);
+	store->set = store->fresh;
+	store->fresh = (struct set){ 0 };
+	store->reading = false;
+}
+
+const struct reflector_sink store_sink = {
+	.begin = on_begin,
+	.put = on_put,
+	.remove = on_remove,
+	.lost = on_lost,
+	.weigh = on_weigh,
+	.commit = on_commit,
+};
+
+/* ---- looking at it ------------------------------------------------------------------------- */
+
+const struct object *store_find(const struct store *store, const struct object *key)
+{
+	const struct holding *entry = find(&store->set, key);
+
+	return entry && entry->good ? entry->key : NULL;
+}
+
+struct each {
+	store_fn fn;
+	void *arg;
+};
+
+static void each_node(const void *node, VISIT visit, void *arg)
+{
+	const struct holding *entry = *(struct holding *const *)node;
+	const struct each *each = arg;
+
+	if ((visit == postorder || visit == leaf) && entry->good)
+		each->fn(each->arg, entry->key);
+}
+
+void store_each(const struct store *store, store_fn fn, void *arg)
+{
+	twalk_r(store->set.root, each_node, &(struct each){ .fn = fn, .arg = arg });
+}
+
+static void report_node(const void *node, VISIT visit, void *arg)
+{
+	const struct holding *entry = *(struct holding *const *)node;
+
+	if (visit == postorder || visit == leaf)
+		diag_append(arg, &entry->diags);
+}
+
+void store_report(const struct store *store, struct diag_list *diags)
+{
+	twalk_r(store->set.root, report_node, diags);
+	diag_append(diags, &store->set.lost);
+}
+
+bool store_take_changed(struct store *store)
+{
+	bool changed = store->changed;
+
+	store->changed = false;
+	return changed;
+}
