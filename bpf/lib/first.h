@@ -75,9 +75,9 @@ static __always_inline __u8 first_reply_hook(const struct first *new)
 }
 
 /* One entry: packets that look like `was` become `is`. */
-static __always_inline long first_put(struct first *new, const struct tuple *was,
-				      const struct tuple *is, struct naru_flow *f, __u64 flags,
-				      const int af)
+static __always_inline int first_put(struct first *new, const struct tuple *was,
+				     const struct tuple *is, struct naru_flow *f, __u64 flags,
+				     const int af)
 {
 	__u8 hook = f->flags & NARU_F_REPLY ? first_reply_hook(new) : NARU_INGRESS;
 	void *value = af == AF_INET ? (void *)&new->value4 : &new->value6;
@@ -93,8 +93,8 @@ static __always_inline long first_put(struct first *new, const struct tuple *was
 }
 
 /* The entry from endpoint to client. */
-static __always_inline long first_put_reply(const struct tuple *t, struct first *new, __u64 flags,
-					    const int af)
+static __always_inline int first_put_reply(const struct tuple *t, struct first *new, __u64 flags,
+					   const int af)
 {
 	__builtin_memset(&new->reply_f, 0, sizeof(new->reply_f));
 	new->reply_f.flags = new->f.flags | NARU_F_REPLY;
@@ -106,7 +106,7 @@ static __always_inline long first_put_reply(const struct tuple *t, struct first 
 	return first_put(new, &new->reply, &new->reply_to, &new->reply_f, flags, af);
 }
 
-static __always_inline long first_put_client(const struct tuple *t, struct first *new, const int af)
+static __always_inline int first_put_client(const struct tuple *t, struct first *new, const int af)
 {
 	new->f.seen = new->now;
 	return first_put(new, t, &new->to, &new->f, BPF_NOEXIST, af);
@@ -237,7 +237,7 @@ static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
 
 /* Tries one source port of --snat-ports. Each try is hashed anew: steps of one length would pile
  * used ports up, and all tries end in one pile long before the range is full. */
-static __always_inline long first_try(const struct tuple *t, __u32 try, const int af)
+static __always_inline int first_try(const struct tuple *t, __u32 try, const int af)
 {
 	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1, zero = 0;
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
@@ -248,12 +248,12 @@ static __always_inline long first_try(const struct tuple *t, __u32 try, const in
 	return first_put_reply(t, new, BPF_NOEXIST, af);
 }
 
-__noinline long first_try4(const struct tuple *t, __u32 try)
+__noinline int first_try4(const struct tuple *t, __u32 try)
 {
 	return t ? first_try(t, try, AF_INET) : -FLOW_EEXIST;
 }
 
-__noinline long first_try6(const struct tuple *t, __u32 try)
+__noinline int first_try6(const struct tuple *t, __u32 try)
 {
 	return t ? first_try(t, try, AF_INET6) : -FLOW_EEXIST;
 }
@@ -269,9 +269,9 @@ __noinline int first_over6(void)
 }
 
 /* Inserts the reply entry under a source port: a free one, else one whose flow is over. */
-static __always_inline long first_allocate(const struct tuple *t, const int af)
+static __always_inline int first_allocate(const struct tuple *t, const int af)
 {
-	long r = -FLOW_EEXIST;
+	int r = -FLOW_EEXIST;
 
 	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
 		r = af == AF_INET ? first_try4(t, i) : first_try6(t, i);
@@ -284,10 +284,10 @@ static __always_inline long first_allocate(const struct tuple *t, const int af)
 	return r;
 }
 
-static __always_inline long first_reply(CTX *ctx, const struct tuple *t, struct first *new,
-					const int af)
+static __always_inline int first_reply(CTX *ctx, const struct tuple *t, struct first *new,
+				       const int af)
 {
-	long r;
+	int r;
 
 	if (!(new->f.flags &NARU_F_SNAT)) {
 		r = first_put_reply(t, new, BPF_NOEXIST, af);
@@ -306,7 +306,7 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 {
 	__u32 zero = 0;
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
-	long r;
+	int r;
 
 	if (!new)
 		return FIRST_FULL;

@@ -62,8 +62,9 @@ static __always_inline void *flow_lookup(const struct tuple *t, __u8 hook, const
 	}
 }
 
-static __always_inline long flow_update(const struct tuple *t, __u8 hook, const void *value,
-					__u64 flags, const int af)
+/* 0 or -errno. Before Linux 6.4 only the lower half of what the helper returns is meant. */
+static __always_inline int flow_update(const struct tuple *t, __u8 hook, const void *value,
+				       __u64 flags, const int af)
 {
 	if (cfg.dry_run)
 		return flags == BPF_NOEXIST && flow_lookup(t, hook, af) ? -FLOW_EEXIST : 0;
@@ -71,12 +72,12 @@ static __always_inline long flow_update(const struct tuple *t, __u8 hook, const 
 		struct naru_flow4_key key;
 
 		flow_key4(&key, t, hook);
-		return bpf_map_update_elem(&flow4, &key, value, flags);
+		return (int)bpf_map_update_elem(&flow4, &key, value, flags);
 	} else {
 		struct naru_flow6_key key;
 
 		flow_key6(&key, t, hook);
-		return bpf_map_update_elem(&flow6, &key, value, flags);
+		return (int)bpf_map_update_elem(&flow6, &key, value, flags);
 	}
 }
 
