@@ -6,6 +6,7 @@
 #include "dpworld.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include <naru/paths.h>
 
@@ -25,6 +27,9 @@
 #include "base/mem.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/encode.h"
+
+/* Newer than the headers of Linux 6.1. */
+#define TCX_INGRESS ((enum bpf_attach_type)46)
 
 char dpworld_bpffs[64], dpworld_cgroup[160];
 static const char *const nics[] = { "nic0" };
@@ -52,6 +57,39 @@ bool dpworld_linked(unsigned ifindex, const char *what)
 
 	snprintf(name, sizeof(name), "links/%u-%s", ifindex, what);
 	return dpworld_pinned(name);
+}
+
+static int count_tcx(unsigned ifindex)
+{
+	uint32_t ids[8], n = 8, flags;
+	int r = bpf_prog_query((int)ifindex, TCX_INGRESS, 0, &flags, ids, &n);
+
+	return r ? r : (int)n;
+}
+
+const char *dpworld_tc(void)
+{
+	return count_tcx(if_nametoindex("nic0")) == -EINVAL ? "clsact" : "tcx";
+}
+
+bool dpworld_attached(unsigned ifindex)
+{
+	bool has_tcx = !strcmp(dpworld_tc(), "tcx");
+
+	return dpworld_linked(ifindex, has_tcx ? "ingress" : "clsact");
+}
+
+unsigned dpworld_programs(unsigned ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 0x6e617275, .priority = 0x6e61);
+	int n = count_tcx(ifindex);
+
+	if (n != -EINVAL) {
+		assert_true(n >= 0);
+		return (unsigned)n;
+	}
+	return !bpf_tc_query(&hook, &opts);
 }
 
 int dpworld_pin_fd(const char *name)

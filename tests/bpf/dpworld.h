@@ -20,6 +20,12 @@ void dpworld_sh(const char *command);
 /* Whether a pin exists, by name below the pin directory, or of a device's link. */
 bool dpworld_pinned(const char *name);
 bool dpworld_linked(unsigned ifindex, const char *what);
+/* How the kernel takes TC programs: "tcx", or "clsact" before Linux 6.6. */
+const char *dpworld_tc(void);
+/* Has narud noted down that its TC programs are at the device? */
+bool dpworld_attached(unsigned ifindex);
+/* TC programs for what comes in there: all of tcx, with clsact those of naru. */
+unsigned dpworld_programs(unsigned ifindex);
 int dpworld_pin_fd(const char *name);
 /* Entries of a pinned map. */
 size_t dpworld_entries(const char *map, size_t key_size);

@@ -65,7 +65,7 @@ static void test_apply_fills_maps(void **state)
 	assert_int_equal(dpworld_entries("svc", sizeof(struct naru_svc_key)), 2);
 	assert_int_equal(dpworld_entries("svc_name", 4), 2);
 	assert_int_equal(dpworld_entries("endpoint", 4), 6);
-	assert_true(dpworld_linked(if_nametoindex("nic0"), "ingress"));
+	assert_true(dpworld_attached(if_nametoindex("nic0")));
 	close(lists);
 	close(luts);
 	close(eps);

@@ -31,6 +31,7 @@
 #define PROXIED 80
 #define PLAIN	81
 #define NOBODYS 82
+#define WAIT_MS 5000
 
 static const char *const vips[] = { "10.96.0.10", "fd00:96::10" };
 static const char *const backends[] = { "10.244.0.2", "fd44::2" };
@@ -167,27 +168,30 @@ static int dial_from(enum origin origin, const char *addr, uint16_t port)
 	return fd;
 }
 
-static int accept_one(int listener)
+/* What a client holds as connected comes to the listener a moment later. */
+static int accept_any(const int *listeners, unsigned n, int wait_ms)
 {
-	struct pollfd ready = { .fd = listener, .events = POLLIN };
+	struct pollfd ready[WORKERS];
 
-	return poll(&ready, 1, 0) == 1 ? accept(listener, NULL, NULL) : -1;
-}
-
-static int from_pod(const struct servers *s, int family, uint16_t port)
-{
-	return accept_one(s->pod[family][port == PLAIN]);
-}
-
-static int from_proxy(const struct servers *s)
-{
-	for (int i = 0; i < WORKERS; i++) {
-		int fd = accept_one(s->proxy[i]);
-
-		if (fd >= 0)
-			return fd;
+	for (unsigned i = 0; i < n; i++)
+		ready[i] = (struct pollfd){ .fd = listeners[i], .events = POLLIN };
+	if (poll(ready, n, wait_ms) < 1)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		if (ready[i].revents)
+			return accept(listeners[i], NULL, NULL);
 	}
 	return -1;
+}
+
+static int from_pod(const struct servers *s, int family, uint16_t port, int wait_ms)
+{
+	return accept_any(&s->pod[family][port == PLAIN], 1, wait_ms);
+}
+
+static int from_proxy(const struct servers *s, int wait_ms)
+{
+	return accept_any(s->proxy, WORKERS, wait_ms);
 }
 
 /* A new connection: who gets it, and both its ends. */
@@ -198,7 +202,7 @@ static void must_be(const struct servers *s, enum origin origin, int family, uin
 	if (ret_ends[0] < 0)
 		fail_msg("origin %d to %s:%u: %s", origin, vips[family], port,
 			 strerror(-ret_ends[0]));
-	ret_ends[1] = proxy ? from_proxy(s) : from_pod(s, family, port);
+	ret_ends[1] = proxy ? from_proxy(s, WAIT_MS) : from_pod(s, family, port, WAIT_MS);
 	if (ret_ends[1] < 0)
 		fail_msg("origin %d to %s:%u: not at the %s", origin, vips[family], port,
 			 proxy ? "proxy" : "pod");
@@ -371,8 +375,8 @@ static void drain(const struct servers *s)
 {
 	int fd;
 
-	while ((fd = from_proxy(s)) >= 0 || (fd = from_pod(s, 0, PROXIED)) >= 0 ||
-	       (fd = from_pod(s, 1, PROXIED)) >= 0)
+	while ((fd = from_proxy(s, 0)) >= 0 || (fd = from_pod(s, 0, PROXIED, 0)) >= 0 ||
+	       (fd = from_pod(s, 1, PROXIED, 0)) >= 0)
 		close(fd);
 }
 

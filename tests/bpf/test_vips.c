@@ -33,8 +33,6 @@
 #include "dpworld.h"
 #include "steerworld.h"
 
-#define TCX_INGRESS ((enum bpf_attach_type)46)
-
 static const char *const vips[] = { "198.51.100.7", "2001:db8:77::7" };
 
 /* How many local routes have the address and are ours, or are somebody else's. */
@@ -369,15 +367,6 @@ static struct dataplane_config without_l4(void)
 	return c;
 }
 
-static uint32_t tcx_programs(void)
-{
-	uint32_t ids[8], n = 8, flags;
-
-	assert_int_equal(
-		bpf_prog_query((int)if_nametoindex("nic0"), TCX_INGRESS, 0, &flags, ids, &n), 0);
-	return n;
-}
-
 static uint32_t cgroup_programs(void)
 {
 	_cleanup_(mem_freep) char *dir = NULL;
@@ -407,13 +396,13 @@ static void test_l4_off(void **state)
 	/* Nothing of layer 4, and no device while there is no VIP. */
 	assert_false(dpworld_pinned("svc"));
 	assert_int_equal(cgroup_programs(), 0);
-	assert_int_equal(tcx_programs(), 0);
+	assert_int_equal(dpworld_programs(if_nametoindex("nic0")), 0);
 	assert_int_equal(dataplane_set_listeners(d, fds, WORKERS), 0);
 	dpworld_apply(d, &w.plan);
 	must_reach(fds, vips[0], 80);
 	must_reach(fds, vips[1], 80);
 	must_reach(fds, "127.0.0.1", 8080);
-	assert_int_equal(tcx_programs(), 1);
+	assert_int_equal(dpworld_programs(if_nametoindex("nic0")), 1);
 	dataplane_tick(d);
 	dataplane_status(d, &status);
 	assert_false(status.l4);
@@ -423,9 +412,9 @@ static void test_l4_off(void **state)
 	/* Whoever takes over at once finds the programs attached. */
 	dpworld_close(d);
 	d = dpworld_open_with(&c);
-	assert_int_equal(tcx_programs(), 1);
+	assert_int_equal(dpworld_programs(if_nametoindex("nic0")), 1);
 	dpworld_apply(d, &none.plan);
-	assert_int_equal(tcx_programs(), 0);
+	assert_int_equal(dpworld_programs(if_nametoindex("nic0")), 0);
 	steerworld_close(fds);
 	dpworld_close(d);
 }
@@ -443,14 +432,14 @@ static void test_l4_on_and_off(void **state)
 	assert_int_equal(cgroup_programs(), 1);
 	d = dpworld_open_with(&c);
 	assert_int_equal(cgroup_programs(), 0);
-	assert_int_equal(tcx_programs(), 0);
+	assert_int_equal(dpworld_programs(if_nametoindex("nic0")), 0);
 	assert_false(dpworld_pinned("flow4"));
 	dpworld_close(d);
 	d = dpworld_open();
 	dpworld_apply(d, plan);
 	assert_int_equal(dpworld_read_svc(&plan->services[0], 0, &svc), 0);
 	assert_int_equal(cgroup_programs(), 1);
-	assert_int_equal(tcx_programs(), 1);
+	assert_int_equal(dpworld_programs(if_nametoindex("nic0")), 1);
 	plan_free(plan);
 	dpworld_close(d);
 }
@@ -468,9 +457,8 @@ static int with_few_capabilities(bool l4)
 	steerworld_init(&none);
 	steerworld_workers(fds);
 	capng_clear(CAPNG_SELECT_BOTH);
-	/* PERFMON is for the programs of layer 4. */
 	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_NET_ADMIN,
-			  l4 ? CAP_PERFMON : -1, -1) ||
+			  CAP_PERFMON, -1) ||
 	    capng_apply(CAPNG_SELECT_CAPS))
 		return 1;
 	if (dataplane_open(&c, &d))
