@@ -371,11 +371,13 @@ static int open_edge(struct daemon *daemon)
 }
 
 /* Before there is anything that a child should not inherit. Without a launcher narud serves what
- * needs no proxy. */
+ * needs no proxy, and the rest when one connects that others have started. */
 static void open_launcher(struct daemon *daemon)
 {
 	const struct options *options = daemon->options;
 
+	if (options->proxy_uid)
+		return;
 	launcher_open(options->run_dir, log_level_name((enum log_level)options->log_level),
 		      &daemon->launcher);
 }

@@ -45,6 +45,8 @@ static bool on_start(void *arg)
 
 	if (edge->config.launcher)
 		launcher_start(edge->config.launcher);
+	else if (!edge->warned && edge->config.options->proxy_uid)
+		log_info("waits for a naru-proxy of uid %u", edge->config.options->proxy_uid);
 	else if (!edge->warned)
 		log_warn("narud cannot start naru-proxy: it waits for one that others start");
 	edge->warned = true;
@@ -150,6 +152,14 @@ static int open_log(const char *text, int *ret_fd)
 	return 0;
 }
 
+/* Whose proxies may connect. */
+static uid_t proxy_uid(const struct edge_config *config)
+{
+	if (config->options->proxy_uid)
+		return config->options->proxy_uid;
+	return config->launcher ? launcher_uid(config->launcher) : geteuid();
+}
+
 static int open_feed(struct edge *edge)
 {
 	const struct edge_config *config = &edge->config;
@@ -162,7 +172,7 @@ static int open_feed(struct edge *edge)
 		.drain_ms = options->drain_time * 1000,
 		.access_log = edge->access_log,
 		.steered = config->dataplane != NULL,
-		.uid = config->launcher ? launcher_uid(config->launcher) : geteuid(),
+		.uid = proxy_uid(config),
 		.handlers = { on_start, on_kill, on_find_key, on_sockets, on_changed, edge },
 	};
 

@@ -48,6 +48,9 @@ static const struct option table[] = {
 	  "where external IPs of Services may lie; without it they are not served" },
 	{ "l7-threads", OPTION_NUMBER, AT(l7_threads), "N<=256", "0", "NARU_L7_THREADS",
 	  "threads of naru-proxy; 0 is as many as it may use CPUs" },
+	{ "proxy-uid", OPTION_NUMBER, AT(proxy_uid), "UID<=4294967294", "0", "NARU_PROXY_UID",
+	  "wait for a naru-proxy of this user, which somebody else starts, such as a container "
+	  "beside narud's; 0: narud starts one itself" },
 	{ "access-log", OPTION_STRING, AT(access_log), "FILE|-|off", "-", "NARU_ACCESS_LOG",
 	  "where naru-proxy writes a line per request; - is standard output" },
 	{ "gateway-cidrs", OPTION_CIDRS, AT(gateway_cidrs), "C,...", NULL, "NARU_GATEWAY_CIDRS",

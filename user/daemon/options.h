@@ -34,6 +34,7 @@ struct options {
 	char *run_dir;	     /* once parsed: never "" */
 	int l4;		     /* enum options_l4 */
 	uint32_t l7_threads; /* 0: as many as there are CPUs for */
+	uint32_t proxy_uid;  /* of a proxy that others start; 0: narud does */
 	char *access_log;    /* path, "-" or "off" */
 	struct option_addresses nodeport_addresses;
 	struct option_cidrs external_ip_cidrs;
