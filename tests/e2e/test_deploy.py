@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators install: the chart with every value, the manifest rendered from it, and the image's
+packages. tools/dev/check-deploy has what needs no helm."""
+import copy
+import os
+import re
+import shutil
+
+import pytest
+import yaml
+from proc import built, run
+
+TOP = os.path.join(os.path.dirname(__file__), "..", "..")
+CHART = os.path.join(TOP, "tools/deploy/helm/naru")
+PLAIN = os.path.join(TOP, "tools/deploy/naru.yaml")
+OPTIONS = ("--namespace", "naru-system", "--kube-version", "1.30.0", "--api-versions",
+           "gateway.networking.k8s.io/v1")
+
+# What narud may do besides reading, all of it.
+WRITES = {
+    ("", "services/status"): {"patch", "update"},
+    ("gateway.networking.k8s.io", "gatewayclasses/status"): {"patch", "update"},
+    ("gateway.networking.k8s.io", "gateways/status"): {"patch", "update"},
+    ("gateway.networking.k8s.io", "httproutes/status"): {"patch", "update"},
+    ("naru.io", "addresspools/status"): {"patch", "update"},
+    ("events.k8s.io", "events"): {"create", "patch"},
+    ("coordination.k8s.io", "leases"): {"create", "update"},
+}
+READS = {"get", "list", "watch"}
+
+# Another value for each that the chart has, and what must be in what is rendered then.
+VALUES = {
+    "image.repository": ("elsewhere/naru", "image: elsewhere/naru:"),
+    "image.tag": ("other", "image: naru:other"),
+    "image.digest": ("sha256:" + "a" * 64, "image: naru@sha256:aaaa"),
+    "image.pullPolicy": ("Always", "imagePullPolicy: Always"),
+    "image.pullSecrets": ([{"name": "regcred"}], "- name: regcred"),
+    "apiServer.host": ("192.0.2.1", 'value: "192.0.2.1"'),
+    "apiServer.port": (443, 'value: "443"'),
+    "narud.l4": ("off", "--l4=off"),
+    "narud.devices": (["eth7"], "--device=eth7"),
+    "narud.xdp": ("native", "--xdp=native"),
+    "narud.bypassNetfilter": (True, "--bypass-netfilter"),
+    "narud.nodeportAddresses": ("primary", "--nodeport-addresses=primary"),
+    "narud.externalIPCIDRs": ("192.0.2.0/24", "--external-ip-cidrs=192.0.2.0/24"),
+    "narud.logLevel": ("debug", "--log-level=debug"),
+    "narud.extraArgs": (["--tc=clsact"], "--tc=clsact"),
+    "narud.resources": ({"limits": {"memory": "77Mi"}}, "memory: 77Mi"),
+    "proxy.uid": (4242, "--proxy-uid=4242"),
+    "proxy.threads": (3, "--l7-threads=3"),
+    "proxy.accessLog": ("off", "--access-log=off"),
+    "proxy.resources": ({"limits": {"memory": "78Mi"}}, "memory: 78Mi"),
+    "gateway.classCreate": (False, None),
+    "gateway.cidrs": ("192.0.2.0/24", "--gateway-cidrs=192.0.2.0/24"),
+    "gateway.nodePorts": ("8080", "--gateway-node-ports=8080"),
+    "gateway.secrets": ([{"namespace": "shop", "names": ["tls"]}], "name: naru-certificates"),
+    "drainTime": (100, "terminationGracePeriodSeconds: 110"),
+    "ports.healthz": (10300, "--healthz=[::]:10300"),
+    "ports.metrics": ("[::]:9999", "--admin=[::]:9999"),
+    "paths.bpffs": ("/bpf", "path: /bpf"),
+    "paths.cgroup": ("/sys/fs/cgroup/unified", "path: /sys/fs/cgroup/unified"),
+    "pod.nodeSelector": ({"edge": "yes"}, 'edge: "yes"'),
+    "pod.tolerations": ([{"key": "only", "operator": "Exists"}], "key: only"),
+    "pod.priorityClassName": ("mine", "priorityClassName: mine"),
+    "pod.annotations": ({"a/b": "c"}, "a/b: c"),
+    "flowSchema": (False, None),
+    "monitoring.rules": (True, "kind: PrometheusRule"),
+    "monitoring.runbooks": ("https://runbooks.example/naru", None),
+    "monitoring.dashboards": (True, "name: naru-dashboard-fleet"),
+    "namespace.create": (True, "kind: Namespace"),
+}
+# Without these others have no effect.
+NEEDED = {"apiServer.port": {"apiServer": {"host": "192.0.2.1"}},
+          "monitoring.runbooks": {"monitoring": {"rules": True}}}
+
+
+@pytest.fixture(scope="module", name="helm")
+def fixture_helm():
+    """The program; built when this machine has none of that version."""
+    return run([os.path.join(TOP, "tools/dev/helm")]).stdout.strip()
+
+
+@pytest.fixture(scope="module", name="values")
+def fixture_values():
+    """The chart's own."""
+    with open(f"{CHART}/values.yaml", encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def merged(values, path, value):
+    """Values with one of them set."""
+    made = copy.deepcopy(values)
+    at = made
+    *folders, last = path.split(".")
+    for folder in folders:
+        at = at.setdefault(folder, {})
+    at[last] = value
+    return made
+
+
+def render(helm, tmp_path, values, chart=CHART, check=True):
+    """helm template with these values."""
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return run([helm, "template", "naru", chart, *OPTIONS, "-f", str(path)], check=check)
+
+
+def paths(values, prefix=""):
+    """The names of all values; those that are free maps or lists are one."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value and f"{prefix}{key}" not in VALUES:
+            yield from paths(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def test_lint(helm):
+    """helm itself has nothing to complain of."""
+    done = run([helm, "lint", "--strict", "--kube-version", "1.30.0", CHART], check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_plain_manifest(helm, tmp_path):
+    """tools/deploy/naru.yaml is the chart with its defaults and a namespace, object by object."""
+    made = render(helm, tmp_path, {"namespace": {"create": True}}).stdout
+    wanted = [each for each in yaml.safe_load_all(made) if each]
+    for each in wanted:
+        each["metadata"].pop("annotations", None)
+    with open(PLAIN, encoding="utf-8") as file:
+        assert [each for each in yaml.safe_load_all(file) if each] == wanted
+
+
+def test_reuse_values(helm, tmp_path):
+    """With --reuse-values a new chart gets the values of an old one, down to none at all: every
+    default is in the templates, too."""
+    bare = str(tmp_path / "bare")
+    shutil.copytree(CHART, bare)
+    with open(f"{bare}/values.yaml", "w", encoding="utf-8"):
+        pass
+    assert render(helm, tmp_path, {}, bare).stdout == render(helm, tmp_path, {}).stdout
+    for path, (value, _) in VALUES.items():
+        if isinstance(value, dict):
+            continue  # helm adds it to the default, where there is one
+        wanted = merged(NEEDED.get(path, {}), path, value)
+        assert render(helm, tmp_path, wanted, bare).stdout == \
+            render(helm, tmp_path, wanted).stdout, path
+
+
+def test_each_value(helm, tmp_path, values):
+    """Each value of values.yaml changes what is rendered, as it says."""
+    assert set(paths(values)) == set(VALUES)
+    for path, (value, words) in VALUES.items():
+        before = render(helm, tmp_path, NEEDED.get(path, {})).stdout
+        after = render(helm, tmp_path, merged(NEEDED.get(path, {}), path, value)).stdout
+        assert before != after, path
+        assert words is None or words in after and words not in before, path
+        assert all(each["kind"] for each in yaml.safe_load_all(after) if each), path
+
+
+@pytest.mark.parametrize("path,value", (
+    ("narud.xpd", "auto"), ("narud.xdp", "yes"), ("proxy.uid", 0), ("drainTime", "25s"),
+    ("paths.bpffs", "sys/fs/bpf"), ("gateway.secrets", [{"names": ["tls"]}]),
+    ("image.digest", "latest"), ("unknown", 1)))
+def test_schema_refuses(helm, tmp_path, path, value):
+    """A misspelt or impossible value is told when it is given, not by a pod that does not start."""
+    done = render(helm, tmp_path, merged({}, path, value), check=False)
+    assert done.returncode and path.split(".")[-1] in done.stderr, done.stderr
+
+
+def rules(text):
+    """Each kind of object that may be touched, with verbs, of every role."""
+    found = {}
+    for each in yaml.safe_load_all(text):
+        for rule in (each or {}).get("rules", []) if "Role" in (each or {}).get("kind", "") else []:
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    verbs = found.setdefault((group, resource), [set(), []])
+                    verbs[0] |= set(rule["verbs"])
+                    verbs[1].append((each["kind"], rule.get("resourceNames")))
+    return found
+
+
+def test_privileges(helm, tmp_path):
+    """No verb beyond what is listed here; Secrets by name, in the namespaces that were named."""
+    found = rules(render(helm, tmp_path, {}).stdout)
+    writes = {key: verbs - READS for key, (verbs, _) in found.items() if verbs - READS}
+    assert writes == WRITES
+    assert ("", "secrets") not in found
+    secrets = [{"namespace": "shop", "names": ["tls"]}]
+    found = rules(render(helm, tmp_path, {"gateway": {"secrets": secrets}}).stdout)
+    assert found[("", "secrets")] == [READS, [("Role", ["tls"])]]
+
+
+def test_pod(helm, tmp_path):
+    """Capabilities, users and mounts of the two containers."""
+    objects = yaml.safe_load_all(render(helm, tmp_path, {}).stdout)
+    spec = next(o for o in objects if o and o["kind"] == "DaemonSet")["spec"]["template"]["spec"]
+    narud, proxy = spec["containers"]
+    assert narud["securityContext"]["capabilities"] == \
+        {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]}
+    assert proxy["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert proxy["securityContext"]["runAsNonRoot"]
+    assert [m["name"] for m in proxy["volumeMounts"]] == ["run"]
+    for each in (narud, proxy):
+        assert not each["securityContext"]["allowPrivilegeEscalation"]
+        assert each["securityContext"]["readOnlyRootFilesystem"]
+        assert each["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert "privileged" not in each["securityContext"] and "ports" not in each
+    assert not spec.get("hostPID") and not spec["automountServiceAccountToken"]
+    for option in narud["args"]:
+        name = re.match(r"(--[a-z0-9-]+)", option)[1]
+        assert f"  {name} " in run([built("narud"), "--help"]).stdout, option
+
+
+def test_image_packages():
+    """The image's packages are those of the libraries that the programs are linked with."""
+    with open(os.path.join(TOP, "tools/deploy/Dockerfile"), encoding="utf-8") as file:
+        packages = set(file.read().rpartition("FROM ")[2].split())
+    for program in ("narud", "naru-proxy", "naructl"):
+        for path in re.findall(r"=> (/\S+)", run(["ldd", built(program)]).stdout):
+            owners = run(["dpkg", "-S", os.path.basename(path)]).stdout.splitlines()
+            names = {line.split(":")[0] for line in owners}
+            assert names & (packages | {"libc6", "libgcc-s1", "libasan8", "libubsan1"}), path

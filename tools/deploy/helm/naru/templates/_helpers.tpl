@@ -1,0 +1,49 @@
+{{- /* SPDX-License-Identifier: Apache-2.0 */ -}}
+{{- define "naru.labels" -}}
+app.kubernetes.io/name: naru
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end }}
+
+{{- define "naru.selector" -}}
+app.kubernetes.io/name: naru
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "naru.image" -}}
+{{- $v := .Values.AsMap -}}
+{{- $digest := dig "image" "digest" "" $v -}}
+{{- $repository := dig "image" "repository" "naru" $v -}}
+{{- if $digest }}{{ $repository }}@{{ $digest }}
+{{- else }}{{ $repository }}:{{ dig "image" "tag" "" $v | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{- /* Options of narud; one without a value is left to narud's default. */ -}}
+{{- define "naru.narud" -}}
+{{- $v := .Values.AsMap -}}
+{{- $args := list
+      "--bpffs=/host/bpf"
+      "--cgroup=/host/cgroup"
+      "--run-dir=/run/naru"
+      (printf "--proxy-uid=%d" (int64 (dig "proxy" "uid" 10101 $v)))
+      (printf "--healthz=[::]:%d" (int (dig "ports" "healthz" 10256 $v)))
+      (printf "--drain-time=%d" (int (dig "drainTime" 25 $v)))
+      (printf "--l7-threads=%d" (int (dig "proxy" "threads" 0 $v))) -}}
+{{- $options := dict
+      "l4" (dig "narud" "l4" "on" $v)
+      "admin" (dig "ports" "metrics" "127.0.0.1:10249" $v)
+      "xdp" (dig "narud" "xdp" "auto" $v)
+      "nodeport-addresses" (dig "narud" "nodeportAddresses" "" $v)
+      "external-ip-cidrs" (dig "narud" "externalIPCIDRs" "" $v)
+      "gateway-cidrs" (dig "gateway" "cidrs" "" $v)
+      "gateway-node-ports" (dig "gateway" "nodePorts" "80,443" $v)
+      "access-log" (dig "proxy" "accessLog" "-" $v)
+      "log-level" (dig "narud" "logLevel" "info" $v) -}}
+{{- range $name, $value := $options -}}
+{{- if $value -}}{{- $args = append $args (printf "--%s=%s" $name $value) -}}{{- end -}}
+{{- end -}}
+{{- range dig "narud" "devices" list $v -}}{{- $args = append $args (printf "--device=%s" .) -}}{{- end -}}
+{{- if dig "narud" "bypassNetfilter" false $v -}}{{- $args = append $args "--bypass-netfilter" -}}{{- end -}}
+{{- toYaml (concat $args (dig "narud" "extraArgs" list $v)) -}}
+{{- end }}
