@@ -158,6 +158,11 @@ void object_freep(struct object **object)
 	object_free(*object);
 }
 
+const struct member *object_members(enum object_kind kind)
+{
+	return kinds[kind].members;
+}
+
 const char *object_kind_name(enum object_kind kind)
 {
 	return kinds[kind].name;

@@ -12,6 +12,8 @@
 
 #include "base/cidr.h"
 
+struct member;
+
 enum object_kind {
 	OBJECT_SERVICE,
 	OBJECT_ENDPOINT_SLICE,
@@ -189,6 +191,8 @@ void object_free(struct object *object);
 /* For _cleanup_. */
 void object_freep(struct object **object);
 
+/* The table of its struct's members, besides those of struct object. */
+const struct member *object_members(enum object_kind kind);
 /* "Service". */
 const char *object_kind_name(enum object_kind kind);
 /* By kind, namespace, name. */
