@@ -14,6 +14,16 @@
 
 #define TEXT_MAX 240
 
+bool answer_is_for_later(int status)
+{
+	return status == 429 || status >= 500 || status < 400;
+}
+
+bool answer_is_refusal(int status)
+{
+	return status == 401 || status == 403 || status == 404;
+}
+
 /* Newer servers have a cause for it, older ones only words. */
 static bool is_too_large(struct json_object *status)
 {

@@ -19,6 +19,11 @@ struct answer {
 	char *text; /* "403 Forbidden: services is forbidden: …": for people, one line, bounded */
 };
 
+/* The server may well answer when it is asked again. */
+bool answer_is_for_later(int status);
+/* No right to ask, or nobody to ask: whoever says so may not be the one who knows. */
+bool answer_is_refusal(int status);
+
 /* Body as it came, whatever it is. */
 void answer_parse(int status, const char *body, size_t len, struct answer *ret_answer);
 /* The Status that an event of a watch carries; value may be anything. */

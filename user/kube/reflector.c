@@ -34,6 +34,8 @@
 #define OLDER_MAX	 5     /* newest sets that all are older: the cluster was set back */
 #define ERRORS_MAX	 5     /* of a watch, one after the other */
 
+#define METADATA(list) "application/json;as=PartialObjectMetadata" list ";g=meta.k8s.io;v=v1"
+
 enum phase {
 	PHASE_WAIT,
 	PHASE_LIST,
@@ -83,6 +85,7 @@ struct reflector {
 
 	char *problem;
 	int problem_status;
+	uint64_t problem_ms;
 	uint64_t heard_ms;
 	uint64_t rereads[REFLECTOR_REASON_MAX];
 };
@@ -138,6 +141,8 @@ static void reread(struct reflector *r, enum reflector_reason reason)
 
 static void complain(struct reflector *r, int status, const char *text)
 {
+	if (!r->problem)
+		r->problem_ms = now(r);
 	replace(&r->problem, text);
 	r->problem_status = status;
 }
@@ -220,17 +225,6 @@ static void on_expired(struct reflector *r)
 	reread(r, REFLECTOR_EXPIRED);
 }
 
-static bool is_for_later(int status)
-{
-	return status == 429 || status >= 500 || status < 400;
-}
-
-/* No right to ask, or nobody to ask: whoever says so may not be the one who knows. */
-static bool is_refusal(int status)
-{
-	return status == 401 || status == 403 || status == 404;
-}
-
 static void on_answer(struct reflector *r, const struct answer *answer)
 {
 	int status = answer->status;
@@ -238,18 +232,20 @@ static void on_answer(struct reflector *r, const struct answer *answer)
 		answer->retry_after_s > r->retry_after_s ? answer->retry_after_s : r->retry_after_s;
 
 	complain(r, status, answer->text);
+	r->by_pages &= !answer_is_refusal(status);
 	if (answer->too_large)
 		reread(r, REFLECTOR_TOO_LARGE);
 	else if (status == 410)
 		on_expired(r);
-	else if (r->phase == PHASE_INITIAL && !is_for_later(status)) {
+	else if (r->phase == PHASE_INITIAL && !answer_is_for_later(status)) {
 		r->by_pages = true;
 		again(r, STEP_READ, 0);
-	} else if (r->phase == PHASE_WATCH && !is_for_later(status) && !is_refusal(status))
+	} else if (r->phase == PHASE_WATCH && !answer_is_for_later(status) &&
+		   !answer_is_refusal(status))
 		reread(r, REFLECTOR_ERRORS);
 	else if (r->phase == PHASE_WATCH)
 		again_later(r, STEP_WATCH, wait_s);
-	else if (r->page && !is_for_later(status) && !is_refusal(status)) {
+	else if (r->page && !answer_is_for_later(status) && !answer_is_refusal(status)) {
 		replace(&r->page, NULL);
 		again_later(r, STEP_READ, 0);
 	} else
@@ -386,10 +382,10 @@ static void on_head(void *arg, int status, unsigned retry_after_s)
 	r->status = status;
 	r->retry_after_s = retry_after_s;
 	/* It goes on where we are: so we are where it is. */
-	if (status == 200 && r->phase == PHASE_WATCH) {
-		r->heard_ms = now(r);
+	if (status == 200 && r->phase == PHASE_WATCH)
 		complain(r, 0, NULL);
-	}
+	if (status == 200)
+		r->heard_ms = now(r);
 	if (status == 200)
 		r->stream = jsonstream_new(r->phase == PHASE_LIST ? JSONSTREAM_LIST
 								  : JSONSTREAM_OBJECTS,
@@ -479,7 +475,9 @@ static void start(struct reflector *r, enum phase phase, const struct listquery 
 		.lane = CLIENT_WATCH,
 		.method = "GET",
 		.path = path,
-		.accept = r->config.accept,
+		.accept = !r->config.metadata	? NULL
+			  : phase == PHASE_LIST ? METADATA("List")
+						: METADATA(""),
 		.timeout_s = phase == PHASE_LIST ? LIST_S : 0,
 	};
 
@@ -590,6 +588,7 @@ void reflector_status(const struct reflector *reflector, struct reflector_status
 		.synced = reflector->synced,
 		.http_status = reflector->problem_status,
 		.problem = reflector->problem,
+		.problem_ms = reflector->problem_ms,
 		.watch_ms = reflector->phase == PHASE_WATCH ? reflector->begun_ms : 0,
 		.heard_ms = reflector->heard_ms,
 	};

@@ -34,7 +34,7 @@ struct reflector_config {
 	struct client *client;
 	const char *path;      /* "/api/v1/services" */
 	const char *selectors; /* "labelSelector=…", percent-encoded, or "" */
-	const char *accept;    /* NULL: objects as they are */
+	bool metadata;	       /* nothing of the objects but that is wanted */
 	const struct reflector_sink *sink;
 	void *sink_arg;
 	const struct timing *timing;
@@ -60,6 +60,7 @@ struct reflector_status {
 	int http_status;     /* of the last answer that had nothing, 0: no such answer since */
 	const char *problem; /* what keeps it from knowing the newest, or NULL; borrowed */
 	uint64_t watch_ms;   /* when the watch that is open began, 0: none is */
+	uint64_t problem_ms; /* since when */
 	uint64_t heard_ms;   /* when the server said anything of the set for the last time */
 	uint64_t rereads[REFLECTOR_REASON_MAX];
 };

@@ -94,6 +94,13 @@ struct store *store_new(const struct kind *kind, const char *file)
 	return store;
 }
 
+void store_set_kind(struct store *store, const struct kind *kind, const char *file)
+{
+	mem_freep(&store->file);
+	store->file = mem_strdup(file);
+	store->kind = kind;
+}
+
 void store_free(struct store *store)
 {
 	if (!store)

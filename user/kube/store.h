@@ -14,6 +14,8 @@ struct store;
 
 /* file is the list's path, for diagnostics. */
 struct store *store_new(const struct kind *kind, const char *file);
+/* What comes from here on is of this kind, and from there. What is known stays. */
+void store_set_kind(struct store *store, const struct kind *kind, const char *file);
 /* Leaves the model as it is. NULL is legal. */
 void store_free(struct store *store);
 

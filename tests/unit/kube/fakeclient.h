@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct client_call {
 	void *arg;
 	char *path;
 	char *accept;
+	bool answered; /* for who answers by himself */
 };
 
 struct client {

@@ -237,7 +237,7 @@ static void selectors_and_a_late_start(void **state)
 		.client = &fake,
 		.path = "/api/v1/pods",
 		.selectors = "fieldSelector=spec.nodeName%3Dn1",
-		.accept = "application/json;as=X",
+		.metadata = true,
 		.sink = &sink,
 		.sink_arg = rig,
 		.timing = &fake_timing,
@@ -252,7 +252,8 @@ static void selectors_and_a_late_start(void **state)
 		   "/api/v1/pods?fieldSelector=spec.nodeName%3Dn1&watch=true&allowWatchBookmarks="
 		   "true&timeoutSeconds=300&sendInitialEvents=true&resourceVersionMatch="
 		   "NotOlderThan");
-	assert_string_equal(fake.calls[0]->accept, "application/json;as=X");
+	assert_string_equal(fake.calls[0]->accept,
+			    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 }
 
 int main(void)

@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * All lists together, for narud. One timer does everything: tick() runs what is due, then looks at
+ * what came of it. Invariants: the model never has half a cluster: it is empty, or what the file
+ * had, or what all lists have; changed() is told when the Secrets that a change needs are there,
+ * too, or have kept it waiting for too long; a kind ends only when both the server's discovery and
+ * its CustomResourceDefinitions say that it has gone.
+ */
+#include "kube/apisource.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "kube/answer.h"
+#include "kube/crds.h"
+#include "kube/discovery.h"
+#include "kube/feed.h"
+#include "kube/laststate.h"
+#include "kube/secrets.h"
+
+#define GATHER_MIN_MS 10 /* between two calls of changed() */
+#define GATHER_MAX_MS 1000
+#define SECRETS_MS    5000  /* a change waits at most for its Secrets */
+#define SILENT_MS     5000  /* without a word from any server, the file is read */
+#define UNSYNCED_MS   60000 /* the same when some said something */
+#define ASK_MS	      1000  /* a server needs a moment to serve what it has just got */
+#define ODD_MS	      2000
+#define ODD_MAX	      5 /* answers that do not agree with the definitions */
+
+struct apisource {
+	struct apisource_config config;
+	struct feed_ground ground;
+	struct feed *feeds[RESOURCES_N]; /* NULL: not there, or not known yet */
+	struct secrets *secrets;
+
+	struct discovery *discovery;
+	struct discovery_found found[RESOURCES_N];
+	bool discovered;
+	unsigned odd[RESOURCES_N];
+	bool asked[RESOURCES_N]; /* whether it is there at all, since it cannot be read */
+	struct crds crds;
+	struct reflector *crds_reflector;
+	unsigned crds_events;
+	bool crds_settled;
+
+	bool synced, stale;
+	struct laststate *laststate;
+	bool tried_file;
+	struct object **last; /* of the file, as long as the model has them */
+	size_t n_last;
+	int64_t last_us;
+
+	struct diag_list diags;
+	uint64_t opened_ms;
+	uint64_t poked_ms; /* when the first thing changed since the last look, 0: nothing did */
+	uint64_t next_ms;  /* no look before */
+	bool dirty;	   /* changed() is due */
+	bool ticking;
+	uint64_t waits_ms; /* for Secrets, since when; 0: not */
+	uint64_t armed_ms;
+	struct loop_timer *timer;
+};
+
+static uint64_t now(const struct apisource *s)
+{
+	return s->config.timing->now_ms(s->config.timing->arg);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static uint64_t look_ms(const struct apisource *s)
+{
+	if (!s->poked_ms)
+		return UINT64_MAX;
+	return s->poked_ms + GATHER_MIN_MS > s->next_ms ? s->poked_ms + GATHER_MIN_MS : s->next_ms;
+}
+
+/* Of two times after the start the one that comes next. */
+static uint64_t next_of(const struct apisource *s, uint64_t first_ms, uint64_t second_ms)
+{
+	return s->opened_ms + (now(s) < s->opened_ms + first_ms ? first_ms : second_ms);
+}
+
+uint64_t apisource_due_ms(const struct apisource *source)
+{
+	uint64_t due_ms = earlier(look_ms(source), reflector_due_ms(source->crds_reflector));
+
+	due_ms = earlier(due_ms, discovery_due_ms(source->discovery));
+	due_ms = earlier(due_ms, secrets_due_ms(source->secrets));
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		if (source->feeds[i])
+			due_ms = earlier(due_ms, feed_due_ms(source->feeds[i]));
+	if (source->laststate && source->synced)
+		due_ms = earlier(due_ms, laststate_due_ms(source->laststate));
+	if (source->laststate && !source->synced && !source->tried_file)
+		due_ms = earlier(due_ms, next_of(source, SILENT_MS, UNSYNCED_MS));
+	if (source->waits_ms && now(source) < source->waits_ms + SECRETS_MS)
+		due_ms = earlier(due_ms, source->waits_ms + SECRETS_MS);
+	return due_ms;
+}
+
+static void on_timer(void *arg);
+
+static void arm(struct apisource *s)
+{
+	uint64_t due_ms = apisource_due_ms(s), now_ms = now(s);
+
+	if (!s->config.loop || s->ticking || due_ms == s->armed_ms)
+		return;
+	loop_timer_remove(TAKE_PTR(s->timer));
+	s->armed_ms = due_ms;
+	if (due_ms != UINT64_MAX)
+		s->timer = loop_timer_add(s->config.loop, due_ms > now_ms ? due_ms - now_ms : 0, 0,
+					  on_timer, s);
+}
+
+static void on_timer(void *arg)
+{
+	struct apisource *s = arg;
+
+	loop_timer_remove(TAKE_PTR(s->timer));
+	s->armed_ms = 0;
+	apisource_tick(s);
+}
+
+static void poke(void *arg)
+{
+	struct apisource *s = arg;
+
+	if (!s->poked_ms)
+		s->poked_ms = now(s);
+	arm(s);
+}
+
+/* ---- which kinds there are ----------------------------------------------------------------- */
+
+static void start_feed(struct apisource *s, size_t i, const char *version)
+{
+	if (s->feeds[i] && feed_version(s->feeds[i]) != version)
+		feed_set_version(s->feeds[i], version);
+	if (s->feeds[i])
+		return;
+	s->feeds[i] = feed_new(&s->ground, &resources_table[i], version, s->config.node_name);
+	if (s->synced)
+		store_publish(feed_store(s->feeds[i]), s->config.model);
+}
+
+static void stop_feed(struct apisource *s, size_t i)
+{
+	if (!s->feeds[i])
+		return;
+	store_clear(feed_store(s->feeds[i]));
+	feed_free(TAKE_PTR(s->feeds[i]));
+	s->dirty = true;
+}
+
+static bool is_absent(const struct apisource *s, size_t i)
+{
+	if (!s->discovered)
+		return false;
+	if (s->found[i].state == DISCOVERY_OTHER)
+		return true;
+	return s->found[i].state == DISCOVERY_ABSENT && s->crds_settled &&
+	       (!s->crds.present[i] || s->odd[i] >= ODD_MAX);
+}
+
+/* Definition and discovery take a moment to agree, after which they are left alone. */
+static bool is_odd(const struct apisource *s, size_t i)
+{
+	enum discovery_state state = s->found[i].state;
+
+	return s->crds_settled && !resources_table[i].built_in &&
+	       state == (s->crds.present[i] ? DISCOVERY_ABSENT : DISCOVERY_SERVED);
+}
+
+static void on_found(void *arg, const struct discovery_found *found)
+{
+	struct apisource *s = arg;
+
+	memcpy(s->found, found, sizeof(s->found));
+	s->discovered = true;
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		s->odd[i] = is_odd(s, i) ? s->odd[i] + 1 : 0;
+		if (s->odd[i] && s->odd[i] < ODD_MAX)
+			discovery_ask(s->discovery, ODD_MS);
+	}
+}
+
+/* Who may not read the definitions goes by discovery alone. */
+static void look_at_crds(struct apisource *s)
+{
+	struct reflector_status status;
+
+	reflector_status(s->crds_reflector, &status);
+	if (!s->crds_settled && (status.synced || answer_is_refusal(status.http_status))) {
+		s->crds_settled = true;
+		discovery_ask(s->discovery, 0);
+	} else if (s->crds.events != s->crds_events) {
+		discovery_ask(s->discovery, ASK_MS);
+	}
+	s->crds_events = s->crds.events;
+}
+
+/* What is not found any more may have lost its definition. */
+static void look_at_refusals(struct apisource *s)
+{
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		struct reflector_status status;
+
+		if (!s->feeds[i] || resources_table[i].built_in)
+			continue;
+		feed_status(s->feeds[i], &status);
+		if (status.http_status == 404 && !s->asked[i])
+			discovery_ask(s->discovery, ASK_MS);
+		s->asked[i] = status.http_status == 404;
+	}
+}
+
+static void settle_kinds(struct apisource *s)
+{
+	look_at_crds(s);
+	look_at_refusals(s);
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		if (resources_table[i].built_in)
+			continue;
+		if (s->discovered && s->found[i].state == DISCOVERY_SERVED)
+			start_feed(s, i, s->found[i].version);
+		else if (is_absent(s, i))
+			stop_feed(s, i);
+	}
+}
+
+/* ---- from nothing to all ------------------------------------------------------------------- */
+
+static bool is_kind_known(const struct apisource *s, size_t i)
+{
+	struct reflector_status status;
+
+	if (resources_table[i].referenced || (!resources_table[i].built_in && is_absent(s, i)))
+		return true;
+	if (!s->feeds[i])
+		return false;
+	feed_status(s->feeds[i], &status);
+	return status.synced;
+}
+
+static bool are_all_known(const struct apisource *s)
+{
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		if (!is_kind_known(s, i))
+			return false;
+	return secrets_settled(s->secrets);
+}
+
+static void drop_last(struct apisource *s)
+{
+	for (size_t i = 0; i < s->n_last; i++)
+		object_free(s->last[i]);
+	mem_freep(&s->last);
+	s->last = NULL;
+	s->n_last = 0;
+}
+
+/* Objects of the file that no list has go. */
+static void become_synced(struct apisource *s)
+{
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		if (!s->feeds[i])
+			continue;
+		store_publish(feed_store(s->feeds[i]), s->config.model);
+		store_take_changed(feed_store(s->feeds[i]));
+	}
+	secrets_publish(s->secrets, s->config.model);
+	secrets_take_changed(s->secrets);
+	for (size_t i = 0; i < s->n_last; i++) {
+		const struct object *last = s->last[i];
+
+		if (model_get(s->config.model, last->kind, last->namespace, last->name) == last)
+			model_remove(s->config.model, last->kind, last->namespace, last->name);
+	}
+	drop_last(s);
+	s->synced = true;
+	s->stale = false;
+	s->dirty = true;
+	log_info("all objects of the API server were read");
+}
+
+static bool has_heard(const struct apisource *s)
+{
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		struct reflector_status status;
+
+		if (!s->feeds[i])
+			continue;
+		feed_status(s->feeds[i], &status);
+		if (status.heard_ms)
+			return true;
+	}
+	return false;
+}
+
+static bool is_time_for_file(const struct apisource *s)
+{
+	uint64_t waited_ms = now(s) - s->opened_ms;
+
+	if (!s->laststate || s->synced || s->tried_file)
+		return false;
+	return waited_ms >= UNSYNCED_MS || (waited_ms >= SILENT_MS && !has_heard(s));
+}
+
+static void read_file(struct apisource *s)
+{
+	int r = laststate_load(s->laststate, &s->last, &s->n_last, &s->last_us);
+
+	s->tried_file = true;
+	if (r) {
+		log_warn("no API server answers, and the last known objects cannot be read: %s",
+			 strerror(-r));
+		return;
+	}
+	for (size_t i = 0; i < s->n_last; i++)
+		model_put(s->config.model, object_ref(s->last[i]));
+	s->stale = true;
+	s->dirty = true;
+	log_warn("no API server answers: the %zu objects that were known last are served",
+		 s->n_last);
+}
+
+/* ---- what came of it ----------------------------------------------------------------------- */
+
+static void gather_diags(struct apisource *s)
+{
+	struct diag_list diags = { 0 };
+
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		const struct resource *resource = &resources_table[i];
+
+		if (s->feeds[i])
+			feed_report(s->feeds[i], &diags);
+		else if (s->discovered && s->found[i].state == DISCOVERY_OTHER)
+			diag_add(&diags, DIAG_WARNING, resource->group, 0, "", resource->name,
+				 "the server has no version of it that naru reads");
+	}
+	secrets_report(s->secrets, &diags);
+	if (discovery_problem(s->discovery) && !s->discovered)
+		diag_add(&diags, DIAG_ERROR, "/apis", 0, "", "", "cannot be read: %s",
+			 discovery_problem(s->discovery));
+	diag_sort(&diags);
+	s->dirty |= !diag_equal(&s->diags, &diags);
+	diag_fini(&s->diags);
+	s->diags = diags;
+}
+
+static struct store *store_of(const struct apisource *s, enum object_kind kind)
+{
+	return s->feeds[kind] ? feed_store(s->feeds[kind]) : NULL;
+}
+
+static void gather(struct apisource *s)
+{
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		if (s->feeds[i] && store_take_changed(feed_store(s->feeds[i])))
+			s->dirty = true;
+	secrets_update(s->secrets, store_of(s, OBJECT_GATEWAY), store_of(s, OBJECT_GATEWAY_CLASS));
+	s->dirty |= secrets_take_changed(s->secrets);
+	gather_diags(s);
+	if (!s->synced && are_all_known(s))
+		become_synced(s);
+}
+
+/* Without its Secret a listener would go that only got another one. */
+static bool waits_for_secrets(struct apisource *s)
+{
+	if (!s->synced || secrets_settled(s->secrets)) {
+		s->waits_ms = 0;
+		return false;
+	}
+	if (!s->waits_ms)
+		s->waits_ms = now(s);
+	return now(s) - s->waits_ms < SECRETS_MS;
+}
+
+/* The next time is as far away as this one took, so that half the time is left for other things. */
+static void tell(struct apisource *s)
+{
+	uint64_t begun_ms = now(s), took_ms;
+
+	if (!s->dirty || waits_for_secrets(s))
+		return;
+	s->dirty = false;
+	if (s->laststate && s->synced)
+		laststate_note(s->laststate);
+	s->config.changed(s->config.arg);
+	took_ms = now(s) - begun_ms;
+	s->next_ms = now(s) + (took_ms < GATHER_MIN_MS	 ? GATHER_MIN_MS
+			       : took_ms > GATHER_MAX_MS ? GATHER_MAX_MS
+							 : took_ms);
+}
+
+static void run(struct apisource *s)
+{
+	reflector_run(s->crds_reflector);
+	discovery_run(s->discovery);
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		if (s->feeds[i])
+			feed_run(s->feeds[i]);
+	secrets_run(s->secrets);
+}
+
+void apisource_tick(struct apisource *source)
+{
+	source->ticking = true;
+	run(source);
+	if (is_time_for_file(source))
+		read_file(source);
+	if (look_ms(source) <= now(source)) {
+		source->poked_ms = 0;
+		settle_kinds(source);
+		gather(source);
+	}
+	tell(source);
+	if (source->laststate && source->synced)
+		laststate_run(source->laststate, source->config.model);
+	source->ticking = false;
+	arm(source);
+}
+
+/* ---- from outside -------------------------------------------------------------------------- */
+
+static void open_crds(struct apisource *s)
+{
+	const struct reflector_config config = {
+		.client = s->config.client,
+		.path = RESOURCES_CRDS,
+		.selectors = "",
+		.metadata = true,
+		.sink = &crds_sink,
+		.sink_arg = &s->crds,
+		.timing = s->config.timing,
+		.delay_ms = s->ground.delay_ms,
+		.changed = poke,
+		.arg = s,
+	};
+
+	s->crds_reflector = reflector_new(&config);
+}
+
+static void open_discovery(struct apisource *s)
+{
+	const struct discovery_config config = {
+		.client = s->config.client,
+		.timing = s->config.timing,
+		.delay_ms = s->ground.delay_ms + SILENT_MS,
+		.found = on_found,
+		.changed = poke,
+		.arg = s,
+	};
+
+	s->discovery = discovery_new(&config);
+}
+
+struct apisource *apisource_open(const struct apisource_config *config)
+{
+	struct apisource *s = mem_new(sizeof(*s));
+	const struct timing *timing;
+
+	s->config = *config;
+	if (!s->config.timing)
+		s->config.timing = &backoff_timing;
+	timing = s->config.timing;
+	s->opened_ms = now(s);
+	s->ground = (struct feed_ground){
+		.client = config->client,
+		.timing = timing,
+		.changed = poke,
+		.arg = s,
+	};
+	if (config->spread_ms)
+		s->ground.delay_ms = timing->random(timing->arg) % config->spread_ms;
+	if (config->state_file)
+		s->laststate = laststate_new(config->state_file, timing);
+	s->secrets = secrets_new(&s->ground, config->controller);
+	open_crds(s);
+	open_discovery(s);
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		if (resources_table[i].built_in && !resources_table[i].referenced)
+			start_feed(s, i, resources_table[i].versions[0]);
+	/* Later ones are few. */
+	s->ground.delay_ms = 0;
+	arm(s);
+	return s;
+}
+
+void apisource_close(struct apisource *source)
+{
+	if (!source)
+		return;
+	if (source->laststate && source->synced)
+		laststate_flush(source->laststate, source->config.model);
+	loop_timer_remove(source->timer);
+	reflector_free(source->crds_reflector);
+	discovery_free(source->discovery);
+	secrets_free(source->secrets);
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		feed_free(source->feeds[i]);
+	laststate_free(source->laststate);
+	drop_last(source);
+	diag_fini(&source->diags);
+	free(source);
+}
+
+bool apisource_is_ready(const struct apisource *source)
+{
+	return source->synced || source->stale;
+}
+
+const struct diag_list *apisource_diags(const struct apisource *source)
+{
+	return &source->diags;
+}
+
+static uint64_t age(const struct apisource *s, uint64_t since_ms)
+{
+	return since_ms ? now(s) - since_ms : UINT64_MAX;
+}
+
+static void describe(const struct apisource *s, size_t i, struct apisource_kind *ret_kind)
+{
+	struct reflector_status status;
+
+	*ret_kind =
+		(struct apisource_kind){ .watch_age_ms = UINT64_MAX, .heard_age_ms = UINT64_MAX };
+	if (resources_table[i].referenced)
+		return;
+	ret_kind->name = object_kind_name(resources_table[i].kind);
+	if (!s->feeds[i])
+		return;
+	feed_status(s->feeds[i], &status);
+	ret_kind->version = feed_version(s->feeds[i]);
+	ret_kind->synced = status.synced;
+	ret_kind->watch_age_ms = age(s, status.watch_ms);
+	ret_kind->heard_age_ms = age(s, status.heard_ms);
+	memcpy(ret_kind->rereads, status.rereads, sizeof(status.rereads));
+}
+
+/* What is watched is as new as can be. */
+void apisource_status(const struct apisource *source, struct apisource_status *ret_status)
+{
+	struct apisource_status status = { .synced = source->synced, .stale = source->stale };
+
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		struct apisource_kind *kind = &status.kinds[i];
+
+		describe(source, i, kind);
+		if (kind->version && kind->watch_age_ms == UINT64_MAX &&
+		    kind->heard_age_ms > status.age_ms)
+			status.age_ms = kind->heard_age_ms;
+	}
+	if (source->stale)
+		status.age_ms = (uint64_t)(clock_wall_us() - source->last_us) / 1000;
+	*ret_status = status;
+}
