@@ -79,7 +79,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch)
 # Entry points of BPF programs have no caller in C, hence no prototype.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 $(WARN) -Wno-missing-prototypes \
 	      -Iinclude -Ibpf -I/usr/include/$(MULTIARCH)
-LIBS := -luv -lmnl -ljson-c -lyaml -lbpf -lelf -lz -lcap-ng -lseccomp -lssl -lcrypto -lpcre2-8 -lxxhash -pthread
+LIBS := -luv -lmnl -ljson-c -lyaml -lbpf -lelf -lz -lnghttp2 -lcap-ng -lseccomp -lssl -lcrypto -lpcre2-8 -lxxhash -pthread
 LDFLAGS_ALL := -Wl,--as-needed $(LDFLAGS)
 
 # A variant is a build of all C files with flags and a directory of its own.

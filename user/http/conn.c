@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -160,6 +161,28 @@ void conn_handshake(struct conn *conn, struct tls_server *server, conn_fn fn, vo
 	conn->done_fn = fn;
 	conn->done_arg = arg;
 	conn_tls_start(conn, server);
+}
+
+void conn_connect_tls(struct conn *conn, struct tls_client *client, const char *name, conn_fn fn,
+		      void *arg)
+{
+	assert(!conn->tls && !conn->recv_fn && !conn->done_fn && !conn->receiving);
+	conn->done_fn = fn;
+	conn->done_arg = arg;
+	conn_tls_connect(conn, client, name);
+}
+
+bool conn_has_alpn(const struct conn *conn, const char *protocol)
+{
+	size_t len = 0;
+	const char *agreed = conn->tls ? conn_tls_alpn(conn, &len) : NULL;
+
+	return agreed && len == strlen(protocol) && !memcmp(agreed, protocol, len);
+}
+
+const char *conn_tls_failure(const struct conn *conn)
+{
+	return conn->tls ? conn_tls_reason(conn) : NULL;
 }
 
 const char *conn_sni(const struct conn *conn)

@@ -9,6 +9,7 @@
 #include "base/io.h"
 
 struct conn;
+struct tls_client;
 struct tls_server;
 
 /* error: 0 or -errno. */
@@ -24,6 +25,13 @@ int conn_connect(struct io *io, const struct addr *addr, uint16_t port, conn_fn 
 
 /* The server's side of TLS. The context stays alive as long as the connection. */
 void conn_handshake(struct conn *conn, struct tls_server *server, conn_fn fn, void *arg);
+/* The client's side, towards a peer whose certificate has this host name or address. */
+void conn_connect_tls(struct conn *conn, struct tls_client *client, const char *name, conn_fn fn,
+		      void *arg);
+/* Was this protocol agreed on? */
+bool conn_has_alpn(const struct conn *conn, const char *protocol);
+/* What was wrong with a handshake that failed, if it is known: static or NULL. */
+const char *conn_tls_failure(const struct conn *conn);
 /* The name the client asked for, lower case; "" if none or plain. */
 const char *conn_sni(const struct conn *conn);
 /* "TLSv1.3"; "" when plain. */

@@ -33,11 +33,12 @@ struct chain {
 
 struct conn_tls {
 	SSL *ssl;
-	struct tls_server *server;
-	bool handshaking; /* until its end is told */
-	bool agreed;	  /* or failed: its end is to be told */
-	bool sending;	  /* the operation out is under way, with flight */
-	bool shut;	  /* FIN is to follow what is in out */
+	struct tls_server *server; /* NULL: the client's side */
+	const char *reason;	   /* OpenSSL's, for the last failure, or NULL */
+	bool handshaking;	   /* until its end is told */
+	bool agreed;		   /* or failed: its end is to be told */
+	bool sending;		   /* the operation out is under way, with flight */
+	bool shut;		   /* FIN is to follow what is in out */
 	/* Received ciphertext, and how far it was read. */
 	struct io_buf *in;
 	size_t in_at;
@@ -313,6 +314,8 @@ static int why(struct conn_tls *tls, int result)
 {
 	int error = SSL_get_error(tls->ssl, result);
 
+	if (error == SSL_ERROR_SSL)
+		tls->reason = ERR_reason_error_string(ERR_peek_last_error());
 	ERR_clear_error();
 	if (error == SSL_ERROR_WANT_READ)
 		return tls->raw_end == 1 ? -ECONNRESET : tls->raw_end;
@@ -436,6 +439,18 @@ static void tls_free(struct conn *conn)
 
 static const struct conn_layer layer = { tls_recv, tls_send, tls_shutdown, tls_free };
 
+/* The client begins. */
+static void on_first(struct io_op *op, ssize_t result)
+{
+	struct conn *conn = op->arg;
+
+	(void)result;
+	if (!conn_end_in(conn))
+		return;
+	handshake_on(conn);
+	conn_unref(conn);
+}
+
 static void on_no_memory(struct io_op *op, ssize_t result)
 {
 	struct conn *conn = op->arg;
@@ -447,17 +462,20 @@ static void on_no_memory(struct io_op *op, ssize_t result)
 	conn_unref(conn);
 }
 
-void conn_tls_start(struct conn *conn, struct tls_server *server)
+static struct conn_tls *make_tls(struct conn *conn)
 {
 	struct conn_tls *tls = mem_new(sizeof(*tls));
-	BIO *bio;
 
 	conn->tls = tls;
 	conn->layer = &layer;
-	tls->server = tls_server_ref(server);
 	tls->handshaking = true;
-	tls->ssl = tls_ssl_new(server);
-	bio = tls->ssl ? make_bio(conn) : NULL;
+	return tls;
+}
+
+static void start(struct conn *conn, bool speak_first)
+{
+	struct conn_tls *tls = conn->tls;
+	BIO *bio = tls->ssl ? make_bio(conn) : NULL;
 	if (!bio) {
 		tls->handshaking = false;
 		tls->recv_end = tls->send_fail = -ENOMEM;
@@ -465,7 +483,42 @@ void conn_tls_start(struct conn *conn, struct tls_server *server)
 		return;
 	}
 	SSL_set_bio(tls->ssl, bio, bio);
-	conn_start_in(conn, on_in, true);
+	conn_start_in(conn, speak_first ? on_first : on_in, !speak_first);
+}
+
+void conn_tls_start(struct conn *conn, struct tls_server *server)
+{
+	struct conn_tls *tls = make_tls(conn);
+
+	tls->server = tls_server_ref(server);
+	tls->ssl = tls_ssl_new(server);
+	start(conn, false);
+}
+
+void conn_tls_connect(struct conn *conn, struct tls_client *client, const char *name)
+{
+	/* OpenSSL's own reference keeps the context. */
+	make_tls(conn)->ssl = tls_client_ssl(client, name);
+	start(conn, true);
+}
+
+const char *conn_tls_alpn(const struct conn *conn, size_t *ret_len)
+{
+	const unsigned char *name = NULL;
+	unsigned len = 0;
+
+	if (conn->tls->ssl)
+		SSL_get0_alpn_selected(conn->tls->ssl, &name, &len);
+	*ret_len = len;
+	return (const char *)name;
+}
+
+const char *conn_tls_reason(const struct conn *conn)
+{
+	const struct conn_tls *tls = conn->tls;
+	long result = tls->ssl ? SSL_get_verify_result(tls->ssl) : X509_V_OK;
+
+	return result == X509_V_OK ? tls->reason : X509_verify_cert_error_string(result);
 }
 
 const char *conn_tls_name(const struct conn *conn)
