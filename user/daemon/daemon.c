@@ -8,7 +8,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +27,10 @@
 #include "daemon/privileges.h"
 #include "daemon/probes.h"
 #include "daemon/seen.h"
+#include "daemon/source.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
 #include "http/regex.h"
-#include "kube/manifests.h"
 #include "model/model.h"
 #include "plan/plan.h"
 
@@ -46,7 +45,7 @@ static void take_diags(struct daemon *daemon)
 	struct feed_status status;
 
 	edge_status(daemon->edge, &status);
-	diag_append(&now, manifests_diags(daemon->manifests));
+	diag_append(&now, source_diags(daemon->source));
 	diag_append(&now, &daemon->plan->diags);
 	diag_append(&now, &daemon->of_kernel);
 	diag_append(&now, status.diags);
@@ -65,6 +64,9 @@ static void apply_to_kernel(struct daemon *daemon)
 {
 	uint64_t begun_us = clock_us();
 
+	/* Asked for by devices, perhaps, while nobody knows what is to be served. */
+	if (!source_is_ready(daemon->source))
+		return;
 	loop_timer_remove(TAKE_PTR(daemon->retry));
 	loop_timer_remove(TAKE_PTR(daemon->waiting));
 	diag_fini(&daemon->of_kernel);
@@ -127,13 +129,13 @@ struct compile_config daemon_config(const struct options *options, const char *n
 		.gateway_node_ports = options->gateway_node_ports.items,
 		.n_gateway_node_ports = options->gateway_node_ports.n,
 		.l4 = l4,
-		/* A folder is written by who owns the machine. An API server's tenants shall not
-		 * reach the node's own services: such a source would have to say false. */
-		.loopback_endpoints = true,
+		/* The tenants of an API server shall not reach the node's own services. */
+		.loopback_endpoints = source_may_use_loopback(options),
 		.check_regex = regex_check,
 	};
 }
 
+/* While the source knows nothing, there is an empty plan to look at, and none is put in force. */
 static void recompile(struct daemon *daemon)
 {
 	const struct compile_config config =
@@ -141,6 +143,11 @@ static void recompile(struct daemon *daemon)
 
 	plan_free(daemon->plan);
 	daemon->plan = compile(daemon->model, &config);
+	if (!source_is_ready(daemon->source)) {
+		diag_fini(&daemon->plan->diags);
+		take_diags(daemon);
+		return;
+	}
 	progress_queue(&daemon->progress, daemon->model);
 	if (daemon->health)
 		health_apply(daemon->health, daemon->plan);
@@ -152,16 +159,9 @@ static void recompile(struct daemon *daemon)
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-static void on_manifests(void *arg, unsigned events)
+static void on_source_changed(void *arg)
 {
-	struct daemon *daemon = arg;
-	int r = manifests_process(daemon->manifests);
-
-	(void)events;
-	if (r < 0)
-		log_err(r, "folder %s", daemon->options->manifests);
-	if (r > 0)
-		recompile(daemon);
+	recompile(arg);
 }
 
 static void on_dataplane(void *arg, unsigned events)
@@ -274,30 +274,18 @@ static int open_dataplane(struct daemon *daemon, bool steered)
 	return r;
 }
 
-static int refuse_folder(const char *dir, int r)
+static int open_source(struct daemon *daemon)
 {
-	if (r == -EACCES)
-		return log_err(r,
-			       "--manifests %s: narud reads without root's right to read "
-			       "everything; let its user read the folder",
-			       dir);
-	return log_err(r, "--manifests %s", dir);
-}
+	const struct source_config config = {
+		.loop = daemon->loop,
+		.options = daemon->options,
+		.node_name = daemon->node_name,
+		.model = daemon->model,
+		.changed = on_source_changed,
+		.arg = daemon,
+	};
 
-/* A wrong name is told before the kernel is touched; the objects are read later. */
-static int check_folder(const char *dir)
-{
-	_cleanup_(mem_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? refuse_folder(dir, -errno) : 0;
-}
-
-static int open_manifests(struct daemon *daemon)
-{
-	const char *dir = daemon->options->manifests;
-	int r = manifests_open(dir, daemon->model, &daemon->manifests);
-
-	return r < 0 ? refuse_folder(dir, r) : 0;
+	return source_open(&config, &daemon->source);
 }
 
 static int open_admin(struct daemon *daemon)
@@ -319,10 +307,6 @@ static int open_admin(struct daemon *daemon)
 
 static int watch(struct daemon *daemon)
 {
-	daemon->manifests_handle = loop_fd_add(daemon->loop, manifests_fd(daemon->manifests),
-					       LOOP_READ, on_manifests, daemon);
-	if (!daemon->manifests_handle)
-		return log_err(-EIO, "the manifest folder cannot be watched");
 	if (daemon->dataplane) {
 		daemon->dataplane_handle =
 			loop_fd_add(daemon->loop, dataplane_fd(daemon->dataplane), LOOP_READ,
@@ -394,7 +378,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (!r)
 		r = choose_l4(daemon, &have);
 	if (!r)
-		r = check_folder(options->manifests);
+		r = source_check(options);
 	if (r < 0)
 		return r;
 	daemon->loop = loop_new();
@@ -407,7 +391,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (!r)
 		r = open_edge(daemon);
 	if (!r)
-		r = open_manifests(daemon);
+		r = open_source(daemon);
 	if (r < 0)
 		return r;
 	probes_open(daemon, on_health_changed);
@@ -430,7 +414,6 @@ void daemon_close(struct daemon *daemon)
 	probes_close(daemon);
 	progress_fini(&daemon->progress);
 	seen_free(daemon->seen);
-	loop_fd_remove(daemon->manifests_handle);
 	loop_fd_remove(daemon->dataplane_handle);
 	loop_timer_remove(daemon->tick);
 	loop_timer_remove(daemon->retry);
@@ -438,8 +421,7 @@ void daemon_close(struct daemon *daemon)
 	loop_timer_remove(daemon->hurry);
 	edge_close(daemon->edge);
 	launcher_close(daemon->launcher);
-	if (daemon->manifests)
-		manifests_close(daemon->manifests);
+	source_close(daemon->source);
 	if (daemon->dataplane)
 		dataplane_close(daemon->dataplane);
 	plan_free(daemon->plan);

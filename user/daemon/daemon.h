@@ -16,10 +16,10 @@ struct edge;
 struct health;
 struct healthz;
 struct launcher;
-struct manifests;
 struct model;
 struct plan;
 struct seen;
+struct source;
 
 struct daemon {
 	const struct options *options;
@@ -27,7 +27,7 @@ struct daemon {
 	bool l4; /* Services are served */
 	struct loop *loop;
 	struct model *model;
-	struct manifests *manifests;
+	struct source *source;
 	struct dataplane *dataplane; /* NULL without privileges */
 	struct launcher *launcher;   /* NULL: there is no proxy beside narud */
 	struct edge *edge;
@@ -42,7 +42,7 @@ struct daemon {
 	bool stopping;
 	int applied; /* 0, or why the kernel is not equal to the plan */
 
-	struct loop_fd *manifests_handle, *dataplane_handle;
+	struct loop_fd *dataplane_handle;
 	struct loop_timer *tick, *retry, *waiting, *hurry;
 };
 

@@ -13,9 +13,9 @@
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
 #include "daemon/kubemetrics.h"
+#include "daemon/source.h"
 #include "daemon/traffic.h"
 #include "dataplane/dataplane.h"
-#include "kube/manifests.h"
 #include "plan/plan.h"
 
 static void head(struct str *out, const char *name, const char *type, const char *help)
@@ -148,7 +148,7 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	str_addf(ret_body, "naru_diagnostics{level=\"error\"} %zu\n", errors);
 	str_addf(ret_body, "naru_diagnostics{level=\"warning\"} %zu\n", daemon->diags.n - errors);
 	gauge(ret_body, "naru_objects_skipped", "objects of kinds that naru does not read",
-	      manifests_skipped(daemon->manifests));
+	      source_skipped(daemon->source));
 	kubemetrics_write(daemon, ret_body);
 	add_l7(ret_body, daemon);
 	if (daemon->dataplane)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The rules: a node serves while nothing waits for too long; a Service that routes are served on
- * needs the proxy, too. */
+/*
+ * The rules: a node serves while it knows what, and nothing waits for too long; a Service that
+ * routes are served on needs the proxy, too.
+ */
 #include "daemon/probes.h"
 
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "daemon/edge.h"
 #include "daemon/health.h"
 #include "daemon/healthz.h"
+#include "daemon/source.h"
 #include "dataplane/dataplane.h"
 #include "plan/plan.h"
 
@@ -53,7 +56,7 @@ static void look(void *arg, struct healthz_state *ret_state)
 	const struct daemon *daemon = arg;
 
 	*ret_state = (struct healthz_state){
-		.healthy = !progress_is_late(&daemon->progress),
+		.healthy = source_is_ready(daemon->source) && !progress_is_late(&daemon->progress),
 		.eligible = !daemon->plan->node_leaving,
 		.updated_us = daemon->progress.last_synced_us,
 	};

@@ -15,9 +15,9 @@
 #include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/healthz.h"
+#include "daemon/source.h"
 #include "daemon/status_l7.h"
 #include "dataplane/dataplane.h"
-#include "kube/manifests.h"
 #include "model/model.h"
 #include "plan/plan.h"
 
@@ -41,12 +41,12 @@ static void add_source(struct json *json, const struct daemon *daemon)
 
 	json_array_begin(json, "sources");
 	json_object_begin(json, NULL);
-	json_string(json, "manifests", daemon->options->manifests);
+	source_write(daemon->source, json);
 	json_object_begin(json, "objects");
 	for (enum object_kind kind = 0; kind < OBJECT_KIND_MAX; kind++)
 		json_uint(json, object_kind_name(kind), model_list(daemon->model, kind, &objects));
 	json_object_end(json);
-	json_uint(json, "skipped", manifests_skipped(daemon->manifests));
+	json_uint(json, "skipped", source_skipped(daemon->source));
 	json_object_end(json);
 	json_array_end(json);
 }
@@ -140,6 +140,8 @@ static void add_problems(struct json *json, const struct daemon *daemon,
 	size_t errors = diag_errors(&daemon->diags) - status_l7_told(daemon);
 
 	json_array_begin(json, "problems");
+	if (!source_is_ready(daemon->source))
+		add_problem(json, "the objects of the cluster are not known yet");
 	if (errors)
 		add_problem(json, "%zu error%s in the objects", errors, errors == 1 ? "" : "s");
 	if (daemon->applied < 0)

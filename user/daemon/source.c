@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Hands every call to the body that the options ask for. */
+#include "daemon/source.h"
+
+#include "base/mem.h"
+#include "daemon/source_body.h"
+
+struct source {
+	const struct source_body *body;
+	struct source_config config;
+	void *state;
+};
+
+static const struct source_body *choose(const struct options *options)
+{
+	(void)options;
+	return &source_folder;
+}
+
+int source_check(const struct options *options)
+{
+	return choose(options)->check(options);
+}
+
+int source_open(const struct source_config *config, struct source **ret_source)
+{
+	struct source *source = mem_new(sizeof(*source));
+	int r;
+
+	source->body = choose(config->options);
+	source->config = *config;
+	r = source->body->open(&source->config, &source->state);
+	if (r < 0)
+		mem_freep(&source);
+	else
+		*ret_source = source;
+	return r;
+}
+
+void source_close(struct source *source)
+{
+	if (!source)
+		return;
+	source->body->close(source->state);
+	free(source);
+}
+
+bool source_is_ready(const struct source *source)
+{
+	return source->body->is_ready(source->state);
+}
+
+const struct diag_list *source_diags(const struct source *source)
+{
+	return source->body->diags(source->state);
+}
+
+size_t source_skipped(const struct source *source)
+{
+	return source->body->skipped(source->state);
+}
+
+void source_write(const struct source *source, struct json *json)
+{
+	source->body->write(source->state, json);
+}
+
+bool source_may_use_loopback(const struct options *options)
+{
+	return choose(options)->may_use_loopback;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where objects come from, for daemon.c and the views: one interface, one body a kind of source.
+ * Which body it is follows from the options.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/diag.h"
+
+struct json;
+struct loop;
+struct model;
+struct options;
+struct source;
+
+struct source_config {
+	struct loop *loop;
+	const struct options *options;
+	const char *node_name;
+	struct model *model; /* which it fills; outlives the source */
+	/* Objects or diagnostics are others than before; not from inside a call. */
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+/* Is what the options name of the right kind? Reads no object. Logs the reason if it is not. */
+int source_check(const struct options *options);
+
+/* Logs why it fails. What can be read at once is in the model when it returns. */
+int source_open(const struct source_config *config, struct source **ret_source);
+/* NULL is legal. */
+void source_close(struct source *source);
+
+/* Until then the model has nothing that may be served: what an earlier narud left stays. */
+bool source_is_ready(const struct source *source);
+/* Borrowed until the loop runs again. */
+const struct diag_list *source_diags(const struct source *source);
+/* Objects of kinds that naru does not read. */
+size_t source_skipped(const struct source *source);
+/* Adds what the source is to an object of the status. */
+void source_write(const struct source *source, struct json *json);
+
+/* May its objects lead clients to the node's own loopback addresses? */
+bool source_may_use_loopback(const struct options *options);

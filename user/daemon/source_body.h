@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a kind of source does: source.c chooses among these. The functions are those of source.h. */
+#pragma once
+#include "daemon/source.h"
+
+struct source_body {
+	int (*check)(const struct options *options);
+	/* config is borrowed for as long as the source is open. */
+	int (*open)(const struct source_config *config, void **ret_state);
+	void (*close)(void *state);
+	bool (*is_ready)(const void *state);
+	const struct diag_list *(*diags)(const void *state);
+	size_t (*skipped)(const void *state);
+	void (*write)(const void *state, struct json *json);
+	bool may_use_loopback;
+};
+
+extern const struct source_body source_folder;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A folder of manifests as a source. Who may write it owns the machine. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "daemon/options.h"
+#include "daemon/source_body.h"
+#include "kube/manifests.h"
+
+struct state {
+	const struct source_config *config;
+	struct manifests *manifests;
+	struct loop_fd *handle;
+};
+
+static int refuse(const char *dir, int r)
+{
+	if (r == -EACCES)
+		return log_err(r,
+			       "--manifests %s: narud reads without root's right to read "
+			       "everything; let its user read the folder",
+			       dir);
+	return log_err(r, "--manifests %s", dir);
+}
+
+/* A wrong name is told before the kernel is touched; the objects are read later. */
+static int check(const struct options *options)
+{
+	const char *dir = options->manifests;
+	_cleanup_(mem_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? refuse(dir, -errno) : 0;
+}
+
+static void on_readable(void *arg, unsigned events)
+{
+	struct state *state = arg;
+	int r = manifests_process(state->manifests);
+
+	(void)events;
+	if (r < 0)
+		log_err(r, "folder %s", state->config->options->manifests);
+	if (r > 0)
+		state->config->changed(state->config->arg);
+}
+
+static void close_state(void *arg)
+{
+	struct state *state = arg;
+
+	loop_fd_remove(state->handle);
+	manifests_close(state->manifests);
+	free(state);
+}
+
+static int open_state(const struct source_config *config, void **ret_state)
+{
+	struct state *state = mem_new(sizeof(*state));
+	const char *dir = config->options->manifests;
+	int r = manifests_open(dir, config->model, &state->manifests);
+
+	state->config = config;
+	if (r < 0)
+		r = refuse(dir, r);
+	else
+		state->handle = loop_fd_add(config->loop, manifests_fd(state->manifests), LOOP_READ,
+					    on_readable, state);
+	if (!r && !state->handle)
+		r = log_err(-EIO, "the manifest folder cannot be watched");
+	if (r < 0)
+		close_state(state);
+	else
+		*ret_state = state;
+	return r;
+}
+
+static bool is_ready(const void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static const struct diag_list *diags(const void *arg)
+{
+	const struct state *state = arg;
+
+	return manifests_diags(state->manifests);
+}
+
+static size_t skipped(const void *arg)
+{
+	const struct state *state = arg;
+
+	return manifests_skipped(state->manifests);
+}
+
+static void write_state(const void *arg, struct json *json)
+{
+	const struct state *state = arg;
+
+	json_string(json, "manifests", state->config->options->manifests);
+}
+
+const struct source_body source_folder = {
+	.check = check,
+	.open = open_state,
+	.close = close_state,
+	.is_ready = is_ready,
+	.diags = diags,
+	.skipped = skipped,
+	.write = write_state,
+	.may_use_loopback = true,
+};
