@@ -2,8 +2,8 @@
 /*
  * Completions over libuv's readiness. The proxy's connections, its feed and its timers stand on it.
  * Invariants: an operation sits in its file's slot from its start until its callback, so that
- * closing finds it; the queue of completions is empty whenever libuv has control, so that nothing
- * that is done waits for the kernel; memory of a handle goes in libuv's close callback.
+ * closing finds it; the queue of completions is empty whenever libuv waits, so that nothing that is
+ * done waits for the kernel; memory of a handle goes in libuv's close callback.
  *
  * Changing what is polled costs system calls (libuv 1.44 takes the descriptor out of the epoll set
  * and puts it back), hence interest is given up only when an event came that nobody waits for: a
@@ -158,8 +158,16 @@ static void arm(struct io_file *file)
 
 /* ---- completions ---------------------------------------------------------------------------- */
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+	io_drain(prepare->data);
+}
+
+/* Callbacks of a loop that is shared do not drain the queue: it is done before libuv waits. */
 static void enqueue(struct io *io, struct io_op *op, ssize_t result)
 {
+	if (io->shared)
+		uv_prepare_start(&io->prepare, on_prepare);
 	op->result = result;
 	op->queued = true;
 	op->next = NULL;
@@ -203,6 +211,8 @@ void io_drain(struct io *io)
 			io->last = NULL;
 		deliver(op);
 	}
+	if (io->shared)
+		uv_prepare_stop(&io->prepare);
 }
 
 /*
@@ -244,50 +254,83 @@ struct io *io_new(void)
 {
 	struct io *io = mem_new(sizeof(*io));
 
-	if (uv_loop_init(&io->uv)) {
+	io->uv = &io->own;
+	if (uv_loop_init(io->uv)) {
 		free(io);
 		return NULL;
 	}
 	return io;
 }
 
-void io_free(struct io *io)
+struct io *io_new_on(struct loop *loop)
 {
-	int r;
+	struct io *io = mem_new(sizeof(*io));
 
-	if (!io)
-		return;
-	io_drain(io);
-	assert(!io->n_handles && !io->n_lent);
-	/* A loop that was stopped runs one turn less: go on until every close callback has run. */
-	while (uv_run(&io->uv, UV_RUN_DEFAULT))
-		;
-	r = uv_loop_close(&io->uv);
-	assert(r == 0);
-	(void)r;
+	io->uv = loop_uv(loop);
+	io->shared = true;
+	uv_prepare_init(io->uv, &io->prepare);
+	io->prepare.data = io;
+	return io;
+}
+
+static void free_bufs(struct io *io)
+{
 	while (io->bufs) {
 		struct io_buf *buf = io->bufs;
 
 		io->bufs = buf->next;
 		free(buf);
 	}
+}
+
+static void close_own(struct io *io)
+{
+	int r;
+
+	/* A loop that was stopped runs one turn less: go on until every close callback has run. */
+	while (uv_run(io->uv, UV_RUN_DEFAULT))
+		;
+	r = uv_loop_close(io->uv);
+	assert(r == 0);
+	(void)r;
 	free(io);
+}
+
+static void on_prepare_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* With a loop that is shared the other close callbacks are to come, none of which needs io. */
+void io_free(struct io *io)
+{
+	if (!io)
+		return;
+	io_drain(io);
+	assert(!io->n_handles && !io->n_lent);
+	free_bufs(io);
+	if (io->shared)
+		uv_close((uv_handle_t *)&io->prepare, on_prepare_closed);
+	else
+		close_own(io);
 }
 
 void io_run(struct io *io)
 {
+	assert(!io->shared);
 	io_drain(io);
-	uv_run(&io->uv, UV_RUN_DEFAULT);
+	uv_run(io->uv, UV_RUN_DEFAULT);
 }
 
 void io_stop(struct io *io)
 {
-	uv_stop(&io->uv);
+	assert(!io->shared);
+	uv_stop(io->uv);
 }
 
 uint64_t io_now(const struct io *io)
 {
-	return uv_now(&io->uv);
+	return uv_now(io->uv);
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -296,7 +339,7 @@ struct io_file *io_open(struct io *io, int fd)
 {
 	struct io_file *file = mem_new(sizeof(*file));
 
-	if (uv_poll_init(&io->uv, &file->poll, fd)) {
+	if (uv_poll_init(io->uv, &file->poll, fd)) {
 		free(file);
 		return NULL;
 	}

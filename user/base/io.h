@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 struct io;
+struct loop;
 struct io_file; /* a descriptor in a loop */
 struct io_op;
 struct io_timer;
@@ -53,6 +54,9 @@ struct io_op {
 
 /* NULL when the kernel gives no descriptor for it. */
 struct io *io_new(void);
+/* Rides on a loop, which runs it and outlives it: io_run(), io_stop() are not for this one. NULL as
+ * above. */
+struct io *io_new_on(struct loop *loop);
 /* No file, timer, wake or buffer may be left but in operations that were cancelled: the last
  * completions are delivered here. NULL is legal. */
 void io_free(struct io *io);

@@ -28,7 +28,7 @@ struct io_timer *io_timer_new(struct io *io, void (*fn)(void *arg), void *arg)
 {
 	struct io_timer *timer = mem_new(sizeof(*timer));
 
-	uv_timer_init(&io->uv, &timer->timer);
+	uv_timer_init(io->uv, &timer->timer);
 	timer->timer.data = timer;
 	timer->io = io;
 	timer->fn = fn;

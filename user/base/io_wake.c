@@ -28,7 +28,7 @@ struct io_wake *io_wake_new(struct io *io, void (*fn)(void *arg), void *arg)
 {
 	struct io_wake *wake = mem_new(sizeof(*wake));
 
-	if (uv_async_init(&io->uv, &wake->async, on_wake)) {
+	if (uv_async_init(io->uv, &wake->async, on_wake)) {
 		free(wake);
 		return NULL;
 	}

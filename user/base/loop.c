@@ -8,8 +8,8 @@
 
 #include <assert.h>
 #include <signal.h>
-#include <uv.h>
 
+#include "base/io_loop.h"
 #include "base/mem.h"
 
 _Static_assert(LOOP_READ == UV_READABLE && LOOP_WRITE == UV_WRITABLE, "masks are libuv's");
@@ -80,6 +80,11 @@ void loop_free(struct loop *loop)
 	assert(r == 0);
 	(void)r;
 	free(loop);
+}
+
+uv_loop_t *loop_uv(struct loop *loop)
+{
+	return &loop->uv;
 }
 
 void loop_run(struct loop *loop)
