@@ -179,7 +179,7 @@ $(patsubst %.c,$(1)/obj/%.o,$(wildcard user/dataplane/*.c tests/unit/dataplane/*
 	tests/bench/*.c)): | $(SKEL)
 
 $(1)/obj/user/narud.o $(1)/obj/user/naru-proxy.o $(1)/obj/user/daemon/options.o \
-	$(1)/obj/tools/naructl/naructl.o: \
+	$(1)/obj/tools/naructl/naructl.o $(1)/obj/tools/naructl/bundle.o: \
 	private DEFINES := -DNARU_VERSION='"$(VERSION)"'
 
 -include $(patsubst %.c,$(1)/obj/%.d,$(wildcard user/*.c user/*/*.c tools/naructl/*.c \

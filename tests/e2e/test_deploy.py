@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators install: the chart with every value, the manifest rendered from it, and the image's
-packages. tools/dev/check-deploy has what needs no helm."""
+"""What operators install: the chart with every value, the manifest rendered from it, and the
+image's packages. tools/dev/check-deploy has what needs no helm."""
 import copy
 import os
 import re

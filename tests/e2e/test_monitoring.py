@@ -29,7 +29,8 @@ def fixture_series():
     with edge_made(nodes=1, narud_options=("--admin", "[::]:10249")) as edge:
         shut = edge.rig.service("shut", edge.caller, kind="LoadBalancer",
                                 loadBalancerSourceRanges=["192.0.2.0/24"])
-        eventually(lambda: edge.rig.client.ask(*shut.front("LoadBalancer", 4), "-t", 100)["ok"] == 0 and
+        refused = shut.front("LoadBalancer", 4)
+        eventually(lambda: edge.rig.client.ask(*refused, "-t", 100)["ok"] == 0 and
                    "naru_service_drops_total{" in metrics(edge))
         addr, port = edge.v1.front("ClusterIP", 4)
         eventually(lambda: edge.caller.outside.ask_web(addr, port, "-t", 1)["ok"])

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/rundir.h"
 #include "base/str.h"
+#include "bundle.h"
 #include "cleanup.h"
 #include "client.h"
 #include "kubeproxy.h"
@@ -36,6 +37,8 @@ struct settings {
 	struct top_options top;
 	bool kube_proxy, apply;
 	struct why_options why;
+	char **words; /* behind the command */
+	int n_words;
 };
 
 struct command {
@@ -45,9 +48,11 @@ struct command {
 	int (*show)(struct json_object *root);
 	const char *text_path; /* instead of show: narud has the text */
 	const char *help;
+	int least_words, most_words; /* behind its name */
 };
 
 static int ask(const struct command *command, const struct settings *settings);
+static int bundle(const struct command *command, const struct settings *settings);
 static int cleanup(const struct command *command, const struct settings *settings);
 static int flows(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
@@ -57,29 +62,34 @@ static int why(const struct command *command, const struct settings *settings);
 
 static const struct command commands[] = {
 	{ "status", ask, "/v1/status", show_status, NULL,
-	  "is everything fine; sources, devices, maps, drops, what is wrong with objects" },
+	  "is everything fine; sources, devices, maps, drops, what is wrong with objects", 0, 0 },
 	{ "services", ask, "/v1/services", show_services, NULL,
-	  "addresses that are served, with their policies" },
-	{ "endpoints", ask, "/v1/endpoints", show_endpoints, NULL, "where their traffic goes" },
+	  "addresses that are served, with their policies", 0, 0 },
+	{ "endpoints", ask, "/v1/endpoints", show_endpoints, NULL, "where their traffic goes", 0,
+	  0 },
 	{ "listeners", ask, "/v1/listeners", show_l7_listeners, NULL,
-	  "where Gateways listen, and why not" },
+	  "where Gateways listen, and why not", 0, 0 },
 	{ "routes", ask, "/v1/routes", show_l7_routes, NULL,
-	  "which requests go where, with their shares" },
+	  "which requests go where, with their shares", 0, 0 },
 	{ "backends", ask, "/v1/backends", show_l7_backends, NULL,
-	  "connections, limits, ejections and failures behind routes" },
-	{ "flows", flows, NULL, NULL, NULL, "connections and conversations now" },
-	{ "observe", observe, NULL, NULL, NULL,
-	  "flows that begin and packets dropped from now on" },
-	{ "top", top, NULL, NULL, NULL, "which services are busy: rates over an interval" },
-	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node" },
-	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events" },
+	  "connections, limits, ejections and failures behind routes", 0, 0 },
+	{ "flows", flows, NULL, NULL, NULL, "connections and conversations now", 0, 0 },
+	{ "observe", observe, NULL, NULL, NULL, "flows that begin and packets dropped from now on",
+	  0, 0 },
+	{ "top", top, NULL, NULL, NULL, "which services are busy: rates over an interval", 0, 0 },
+	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node", 0, 0 },
+	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events", 0,
+	  0 },
 	{ "why", why, NULL, NULL, NULL,
-	  "SRC DST:PORT[/PROTO]: where a packet would go, and each decision on its way" },
+	  "SRC DST:PORT[/PROTO]: where a packet would go, and each decision on its way", 2, 2 },
 	{ "preflight", preflight, NULL, NULL, NULL,
-	  "what stands in naru's way on this node, and what to do" },
+	  "what stands in naru's way on this node, and what to do", 0, 0 },
+	{ "bundle", bundle, NULL, NULL, NULL,
+	  "[FILE]: an archive for a report, of state, maps and node, without secrets", 0, 1 },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
 	  "with narud stopped: remove its programs, links and maps from the kernel; with "
-	  "--kube-proxy: what kube-proxy has left" },
+	  "--kube-proxy: what kube-proxy has left",
+	  0, 0 },
 };
 
 static int print_shown(const struct command *command, const struct str *body)
@@ -127,6 +137,13 @@ static int ask(const struct command *command, const struct settings *settings)
 	return settings->json ? print_raw(command, &body) : print_shown(command, &body);
 }
 
+static int bundle(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	return bundle_run(settings->socket, settings->bpffs,
+			  settings->n_words ? settings->words[0] : NULL);
+}
+
 static int cleanup(const struct command *command, const struct settings *settings)
 {
 	(void)command;
@@ -161,8 +178,14 @@ static int top(const struct command *command, const struct settings *settings)
 
 static int why(const struct command *command, const struct settings *settings)
 {
+	struct why_options options = settings->why;
+
 	(void)command;
-	return why_run(&settings->why);
+	options.bpffs = settings->bpffs;
+	options.json = settings->json;
+	options.source = settings->words[0];
+	options.target = settings->words[1];
+	return why_run(&options);
 }
 
 static void print_help(FILE *out)
@@ -176,8 +199,8 @@ static void print_help(FILE *out)
 	      "                      users $XDG_RUNTIME_DIR/naru or /tmp/naru-UID; environment\n"
 	      "                      NARU_RUN_DIR]\n"
 	      "  --socket PATH       the socket itself\n"
-	      "  --bpffs DIR         for why, cleanup, preflight: of narud [default " NARU_BPFFS_DIR
-	      "; environment NARU_BPFFS]\n"
+	      "  --bpffs DIR         for why, cleanup, preflight, bundle: of narud\n"
+	      "                      [default " NARU_BPFFS_DIR "; environment NARU_BPFFS]\n"
 	      "  --service NAME      for flows, observe: [NAMESPACE/]NAME[:PORT]\n"
 	      "  --client, --backend ADDR[/LEN] or ADDR:PORT, [ADDR]:PORT, :PORT\n"
 	      "  --proto P           tcp, udp or sctp\n"
@@ -342,13 +365,28 @@ static int take_option(int option, struct settings *settings)
 	}
 }
 
-static int run_command(const char *name, const struct settings *settings)
+static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, name))
-			return commands[i].fn(&commands[i], settings);
-	client_complain("\"%s\": no such command (--help lists them)", name);
-	return EXIT_USAGE;
+			return &commands[i];
+	return NULL;
+}
+
+static int run_command(const char *name, const struct settings *settings)
+{
+	const struct command *command = find_command(name);
+
+	if (!command) {
+		client_complain("\"%s\": no such command (--help lists them)", name);
+		return EXIT_USAGE;
+	}
+	if (settings->n_words < command->least_words || settings->n_words > command->most_words) {
+		client_complain("%s takes %s (--help)", name,
+				command->most_words ? "other arguments" : "no arguments");
+		return EXIT_USAGE;
+	}
+	return command->fn(command, settings);
 }
 
 static int run(int argc, char **argv, struct settings *settings)
@@ -359,19 +397,16 @@ static int run(int argc, char **argv, struct settings *settings)
 		status = take_option(option, settings);
 	if (status >= 0)
 		return status;
-	if (optind == argc || argc - optind != (strcmp(argv[optind], "why") ? 1 : 3)) {
-		client_complain("one command is needed (--help lists them), and for why a source "
-				"and a destination");
+	if (optind == argc) {
+		client_complain("a command is needed (--help lists them)");
 		return EXIT_USAGE;
 	}
 	if (!settings->socket)
 		settings->socket = mem_printf("%s/%s", settings->run_dir, NARU_SOCKET);
 	settings->seen.socket = settings->top.socket = settings->socket;
 	settings->seen.json = settings->top.json = settings->json;
-	settings->why.bpffs = settings->bpffs;
-	settings->why.json = settings->json;
-	settings->why.source = argv[optind + 1];
-	settings->why.target = settings->why.source ? argv[optind + 2] : NULL;
+	settings->words = argv + optind + 1;
+	settings->n_words = argc - optind - 1;
 	return run_command(argv[optind], settings);
 }
 
