@@ -26,6 +26,7 @@
 #define SECRETS_MS    5000  /* a change waits at most for its Secrets */
 #define SILENT_MS     5000  /* without a word from any server, the file is read */
 #define UNSYNCED_MS   60000 /* the same when some said something */
+#define HURRY_MS      10000 /* once in so long */
 #define ASK_MS	      1000  /* a server needs a moment to serve what it has just got */
 #define ODD_MS	      2000
 #define ODD_MAX	      5 /* answers that do not agree with the definitions */
@@ -52,6 +53,9 @@ struct apisource {
 	struct object **last; /* of the file, as long as the model has them */
 	size_t n_last;
 	int64_t last_us;
+
+	unsigned watched; /* lists, at the last look */
+	uint64_t hurried_ms;
 
 	struct diag_list diags;
 	uint64_t opened_ms;
@@ -359,6 +363,28 @@ static void gather_diags(struct apisource *s)
 	s->diags = diags;
 }
 
+/* After an outage each list waits for its own time: the first one that gets through calls the
+ * others. */
+static void hurry(struct apisource *s)
+{
+	struct reflector_status status;
+	unsigned watched = 0;
+
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		if (!s->feeds[i])
+			continue;
+		feed_status(s->feeds[i], &status);
+		watched += status.watch_ms && !status.problem;
+	}
+	if (watched > s->watched && now(s) - s->hurried_ms >= HURRY_MS) {
+		s->hurried_ms = now(s);
+		for (size_t i = 0; i < RESOURCES_N; i++)
+			if (s->feeds[i])
+				feed_hurry(s->feeds[i]);
+	}
+	s->watched = watched;
+}
+
 static struct store *store_of(const struct apisource *s, enum object_kind kind)
 {
 	return s->feeds[kind] ? feed_store(s->feeds[kind]) : NULL;
@@ -372,6 +398,7 @@ static void gather(struct apisource *s)
 	secrets_update(s->secrets, store_of(s, OBJECT_GATEWAY), store_of(s, OBJECT_GATEWAY_CLASS));
 	s->dirty |= secrets_take_changed(s->secrets);
 	gather_diags(s);
+	hurry(s);
 	if (!s->synced && are_all_known(s))
 		become_synced(s);
 }

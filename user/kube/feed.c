@@ -122,6 +122,15 @@ void feed_run(struct feed *feed)
 	feed->shown = shown;
 }
 
+void feed_hurry(struct feed *feed)
+{
+	struct reflector_status status;
+
+	reflector_status(feed->reflector, &status);
+	if (status.problem && !status.http_status)
+		reflector_hurry(feed->reflector);
+}
+
 struct store *feed_store(const struct feed *feed)
 {
 	return feed->store;

@@ -32,6 +32,9 @@ const char *feed_version(const struct feed *feed);
 uint64_t feed_due_ms(const struct feed *feed);
 void feed_run(struct feed *feed);
 
+/* Some server answers again: asks it at once if it was the connection that failed. */
+void feed_hurry(struct feed *feed);
+
 struct store *feed_store(const struct feed *feed);
 void feed_status(const struct feed *feed, struct reflector_status *ret_status);
 /* Adds what is wrong with the list, once that has lasted, and with its objects. */

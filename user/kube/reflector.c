@@ -64,18 +64,18 @@ struct reflector {
 	uint64_t version_max; /* the same as a number, the highest so far */
 
 	/* Of the reading. */
-	bool newest;   /* no version is given: what the server has must be the newest */
-	bool by_pages; /* not by a watch */
-	bool whole;    /* in one page */
-	bool weighed;  /* this reading is the one that decides whether so many are gone */
+	bool newest;	/* no version is given: what the server has must be the newest */
+	bool by_pages;	/* not by a watch */
+	bool whole;	/* in one page */
+	bool rereading; /* and not the first reading */
+	bool weighed;	/* this reading is the one that decides whether so many are gone */
 	unsigned older;
 	char *page; /* where the next page begins, or NULL */
 
 	/* Of the call. */
 	int status;
 	unsigned retry_after_s;
-	uint64_t begun_ms;
-	uint64_t lasts_ms; /* a watch, at most */
+	uint64_t begun_ms, lasts_ms; /* lasts: a watch, at most */
 	struct jsonstream *stream;
 	struct json_tokener *tokener;
 	struct str body; /* of an error */
@@ -85,8 +85,7 @@ struct reflector {
 
 	char *problem;
 	int problem_status;
-	uint64_t problem_ms;
-	uint64_t heard_ms;
+	uint64_t problem_ms, heard_ms;
 	uint64_t rereads[REFLECTOR_REASON_MAX];
 };
 
@@ -127,12 +126,17 @@ static void again(struct reflector *r, enum step next, uint64_t delay_ms)
 static void again_later(struct reflector *r, enum step next, unsigned at_least_s)
 {
 	uint64_t delay_ms = backoff_next(&r->backoff, r->config.timing);
+	uint64_t least_ms = at_least_s * 1000ull;
 
-	again(r, next, delay_ms > at_least_s * 1000ull ? delay_ms : at_least_s * 1000ull);
+	again(r, next, delay_ms > least_ms ? delay_ms : least_ms);
 }
 
+/* The server has answered: what it took to get there does not count, but for one time only. */
 static void reread(struct reflector *r, enum reflector_reason reason)
 {
+	if (!r->rereading)
+		r->backoff = (struct backoff){ 0 };
+	r->rereading = true;
 	r->rereads[reason]++;
 	r->newest = reason != REFLECTOR_ERRORS;
 	replace(&r->page, NULL);
@@ -206,7 +210,7 @@ static bool complete(struct reflector *r, const char *version)
 	r->config.sink->commit(r->config.sink_arg);
 	advance(r, version);
 	r->synced = true;
-	r->newest = r->by_pages = r->whole = r->weighed = false;
+	r->newest = r->by_pages = r->whole = r->weighed = r->rereading = false;
 	r->older = r->errors = 0;
 	return true;
 }

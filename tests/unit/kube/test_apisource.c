@@ -129,6 +129,30 @@ static void an_outage_is_reported_when_it_lasts(void **state)
 		assert_int_equal(status.kinds[OBJECT_SERVICE].rereads[i], 0);
 }
 
+static void the_first_list_that_gets_through_calls_the_others(void **state)
+{
+	static const char *const paths[] = { "/api/v1/services", "/api/v1/pods",
+					     "/api/v1/namespaces", "/api/v1/nodes",
+					     "/apis/discovery.k8s.io/v1/endpointslices" };
+	struct rig *rig = *state;
+
+	small_cluster(rig);
+	open_rig(rig);
+	pass(rig, 1000);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		answers(rig, paths[i], -1, NULL);
+	/* All but one have waited for long when it loses its connection. */
+	for (size_t i = 1; i < ARRAY_SIZE(paths); i++)
+		fake_end(fake_find(paths[i]), -ECONNRESET);
+	pass(rig, 120000);
+	fake_end(fake_find(paths[0]), -ECONNRESET);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		answers(rig, paths[i], 200, mem_strdup(""));
+	pass(rig, 1000);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		assert_non_null(fake_find(paths[i]));
+}
+
 static void a_kind_comes_with_its_definition(void **state)
 {
 	struct rig *rig = *state;
@@ -301,6 +325,7 @@ int main(void)
 		TEST(selectors_leave_out_what_is_not_ours),
 		TEST(many_changes_are_told_once),
 		TEST(an_outage_is_reported_when_it_lasts),
+		TEST(the_first_list_that_gets_through_calls_the_others),
 		TEST(a_kind_comes_with_its_definition),
 		TEST(a_kind_goes_when_definition_and_discovery_say_so),
 		TEST(what_a_stale_group_has_not_is_not_gone),

@@ -226,7 +226,7 @@ static void the_version_that_is_too_large_is_not_asked_for_again(void **state)
 	fake_answer(call, 504,
 		    "{\"kind\":\"Status\",\"code\":504,\"message\":\"Timeout: Too large resource "
 		    "version: 9, current: 5\"}");
-	asks_after(rig, 1600, INITIAL);
+	asks_after(rig, 800, INITIAL);
 	assert_int_equal(rereads(rig, REFLECTOR_TOO_LARGE), 1);
 }
 
