@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""naructl bundle: an archive that other programs read, whole with and without narud, with no byte of
-a key in it."""
+"""naructl bundle: an archive that other programs read, whole with and without narud, with no byte
+of a key in it."""
 import base64
 import io
 import json
