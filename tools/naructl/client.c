@@ -271,25 +271,36 @@ void client_add_query(struct str *path, const char *name, const char *value)
 
 /* ---- answers as a whole ---- */
 
-int client_get(const char *socket_path, const char *path, struct str *ret_body)
+static int get(const char *socket_path, const char *path, int *ret_status, struct str *ret_body)
 {
 	_cleanup_(str_fini) struct str answer = { 0 };
 	_cleanup_(mem_closep) int fd = -1;
-	int status = 0, r = connect_to(socket_path, &fd);
+	int r = connect_to(socket_path, &fd);
 
-	if (r < 0) {
-		client_complain("no narud answers at %s: %s", socket_path, strerror(-r));
-		return r;
-	}
-	r = exchange(fd, path, &answer);
-	if (!r)
-		r = take_body(&answer, &status, ret_body);
 	if (r < 0)
-		client_complain("narud at %s: %s", socket_path,
-				r == -EPROTO ? "the answer is not whole" : strerror(-r));
+		return r;
+	r = exchange(fd, path, &answer);
+	return r ? r : take_body(&answer, ret_status, ret_body);
+}
+
+int client_get(const char *socket_path, const char *path, struct str *ret_body)
+{
+	int status, r = get(socket_path, path, &status, ret_body);
+
+	if (r == -EPROTO)
+		client_complain("narud at %s: the answer is not whole", socket_path);
+	else if (r < 0)
+		client_complain("no narud answers at %s: %s", socket_path, strerror(-r));
 	else if (status != 200)
 		client_complain("narud at %s: status %d for %s", socket_path, status, path);
 	return r < 0 ? r : status == 200 ? 0 : -EPROTO;
+}
+
+bool client_try(const char *socket_path, const char *path, struct str *ret_body)
+{
+	int status;
+
+	return !get(socket_path, path, &status, ret_body) && status == 200;
 }
 
 void client_remove_dead(const char *socket_path)

@@ -9,6 +9,9 @@
  * reason has been printed. */
 int client_get(const char *socket_path, const char *path, struct str *ret_body);
 
+/* The same without a word; false: no answer, or not that one. */
+bool client_try(const char *socket_path, const char *path, struct str *ret_body);
+
 /* One line of an answer, without its end. False: enough. */
 typedef bool (*client_line_fn)(void *arg, const char *line);
 /* The same for an answer of any length, line by line as it comes. Without `patient`, narud has to

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <naru/paths.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rundir.h"
 #include "base/str.h"
@@ -27,6 +29,8 @@
 #include "why.h"
 
 #define EXIT_USAGE 2
+#define WAIT_US	   200000 /* between two looks */
+#define WAIT_S	   60	  /* when --wait has no number */
 
 struct settings {
 	char *run_dir;
@@ -36,6 +40,7 @@ struct settings {
 	struct seen_options seen; /* filters */
 	struct top_options top;
 	bool kube_proxy, apply;
+	double wait_s; /* for status: to be fine; 0: not at all */
 	struct why_options why;
 	char **words; /* behind the command */
 	int n_words;
@@ -57,11 +62,12 @@ static int cleanup(const struct command *command, const struct settings *setting
 static int flows(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
 static int preflight(const struct command *command, const struct settings *settings);
+static int status(const struct command *command, const struct settings *settings);
 static int top(const struct command *command, const struct settings *settings);
 static int why(const struct command *command, const struct settings *settings);
 
 static const struct command commands[] = {
-	{ "status", ask, "/v1/status", show_status, NULL,
+	{ "status", status, "/v1/status", show_status, NULL,
 	  "is everything fine; sources, devices, maps, drops, what is wrong with objects", 0, 0 },
 	{ "services", ask, "/v1/services", show_services, NULL,
 	  "addresses that are served, with their policies", 0, 0 },
@@ -106,18 +112,25 @@ static int print_shown(const struct command *command, const struct str *body)
 	return status;
 }
 
+static bool is_fine(struct json_object *status)
+{
+	struct json_object *problems = NULL;
+
+	return json_object_object_get_ex(status, "problems", &problems) &&
+	       !json_object_array_length(problems);
+}
+
 /* Scripts want the exit status of status, too. */
 static int print_raw(const struct command *command, const struct str *body)
 {
-	struct json_object *root, *problems = NULL;
+	struct json_object *root;
 	int status = EXIT_SUCCESS;
 
 	printf("%s\n", body->len ? body->buf : "");
 	if (command->show != show_status)
 		return status;
 	root = json_tokener_parse(body->len ? body->buf : "");
-	if (json_object_object_get_ex(root, "problems", &problems) &&
-	    json_object_array_length(problems))
+	if (!is_fine(root))
 		status = EXIT_FAILURE;
 	json_object_put(root);
 	return status;
@@ -142,6 +155,34 @@ static int bundle(const struct command *command, const struct settings *settings
 	(void)command;
 	return bundle_run(settings->socket, settings->bpffs,
 			  settings->n_words ? settings->words[0] : NULL);
+}
+
+/* Until there is a narud and it has no problem, or for that long. */
+static void wait_until_fine(const struct settings *settings)
+{
+	const uint64_t deadline = clock_ms() + (uint64_t)(settings->wait_s * 1000);
+	bool fine = false;
+
+	while (!fine) {
+		_cleanup_(str_fini) struct str body = { 0 };
+		struct json_object *root = NULL;
+
+		if (client_try(settings->socket, "/v1/status", &body) && body.len)
+			root = json_tokener_parse(body.buf);
+		fine = is_fine(root);
+		json_object_put(root);
+		if (clock_ms() >= deadline)
+			break;
+		if (!fine)
+			usleep(WAIT_US);
+	}
+}
+
+static int status(const struct command *command, const struct settings *settings)
+{
+	if (settings->wait_s > 0)
+		wait_until_fine(settings);
+	return ask(command, settings);
 }
 
 static int cleanup(const struct command *command, const struct settings *settings)
@@ -210,6 +251,8 @@ static void print_help(FILE *out)
 	      "                      device where SRC comes in [default: by the route to SRC]\n"
 	      "  --interval S        for top [default 2]\n"
 	      "  --rounds N          for top: as often, 0 until interrupted [default 1]\n"
+	      "  --wait[=S]          for status: until everything is fine, at most so many\n"
+	      "                      seconds [default 60]\n"
 	      "  --kube-proxy        for cleanup: list the rules that kube-proxy has left\n"
 	      "  --apply, --yes      and remove them\n"
 	      "  --version, --help\n"
@@ -244,6 +287,7 @@ enum {
 	OPTION_FROM,
 	OPTION_INTERVAL,
 	OPTION_ROUNDS,
+	OPTION_WAIT,
 	OPTION_KUBE_PROXY,
 	OPTION_APPLY,
 	OPTION_VERSION,
@@ -264,6 +308,7 @@ static const struct option long_options[] = {
 	{ "from", required_argument, NULL, OPTION_FROM },
 	{ "interval", required_argument, NULL, OPTION_INTERVAL },
 	{ "rounds", required_argument, NULL, OPTION_ROUNDS },
+	{ "wait", optional_argument, NULL, OPTION_WAIT },
 	{ "kube-proxy", no_argument, NULL, OPTION_KUBE_PROXY },
 	{ "apply", no_argument, NULL, OPTION_APPLY },
 	{ "yes", no_argument, NULL, OPTION_APPLY },
@@ -312,6 +357,11 @@ static int take_view_option(int option, struct settings *settings)
 		break;
 	case OPTION_FROM:
 		settings->why.from = optarg;
+		break;
+	case OPTION_WAIT:
+		settings->wait_s = WAIT_S;
+		if (optarg)
+			status = take_number("wait", 0, 86400, &settings->wait_s);
 		break;
 	case OPTION_INTERVAL:
 		status = take_number("interval", 0.1, 3600, &number);
