@@ -84,6 +84,8 @@ static const struct command commands[] = {
 	  0, 0 },
 	{ "top", top, NULL, NULL, NULL, "which services are busy: rates over an interval", 0, 0 },
 	{ "plan", ask, "/v1/plan", NULL, "/v1/plan.txt", "the desired state of this node", 0, 0 },
+	{ "diff", ask, "/v1/diff", show_diff, NULL,
+	  "where the maps are not as the plan wants them: nothing when they are", 0, 0 },
 	{ "drops", ask, "/v1/drops", show_drops, NULL, "dropped packets by reason, and events", 0,
 	  0 },
 	{ "why", why, NULL, NULL, NULL,
@@ -112,25 +114,25 @@ static int print_shown(const struct command *command, const struct str *body)
 	return status;
 }
 
-static bool is_fine(struct json_object *status)
+/* An answer that has that list, and nothing in it. */
+static bool is_empty(struct json_object *root, const char *list)
 {
-	struct json_object *problems = NULL;
+	struct json_object *found = NULL;
 
-	return json_object_object_get_ex(status, "problems", &problems) &&
-	       !json_object_array_length(problems);
+	return json_object_object_get_ex(root, list, &found) && !json_object_array_length(found);
 }
 
-/* Scripts want the exit status of status, too. */
+/* Scripts want the exit status of status and diff, too. */
 static int print_raw(const struct command *command, const struct str *body)
 {
 	struct json_object *root;
 	int status = EXIT_SUCCESS;
 
 	printf("%s\n", body->len ? body->buf : "");
-	if (command->show != show_status)
+	if (command->show != show_status && command->show != show_diff)
 		return status;
 	root = json_tokener_parse(body->len ? body->buf : "");
-	if (!is_fine(root))
+	if (!is_empty(root, command->show == show_status ? "problems" : "differences"))
 		status = EXIT_FAILURE;
 	json_object_put(root);
 	return status;
@@ -169,7 +171,7 @@ static void wait_until_fine(const struct settings *settings)
 
 		if (client_try(settings->socket, "/v1/status", &body) && body.len)
 			root = json_tokener_parse(body.buf);
-		fine = is_fine(root);
+		fine = is_empty(root, "problems");
 		json_object_put(root);
 		if (clock_ms() >= deadline)
 			break;

@@ -84,6 +84,23 @@ int show_endpoints(struct json_object *root)
 	return EXIT_SUCCESS;
 }
 
+int show_diff(struct json_object *root)
+{
+	size_t n = field_count(root, "differences");
+
+	TABLE(table, "WHERE", "SERVICE", "DIFFERENCE");
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *difference = field_at(root, "differences", i);
+
+		table_cell(&table, "%s", field_text(difference, "where"));
+		table_cell(&table, "%s", field_text(difference, "service"));
+		table_cell(&table, "%s", field_text(difference, "what"));
+	}
+	if (n)
+		table_print(&table, "");
+	return n ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int show_drops(struct json_object *root)
 {
 	TABLE(drops, "REASON", "PACKETS", "MEANING");

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -189,6 +190,41 @@ static int show_status(void *arg, struct str *ret_body)
 	return 200;
 }
 
+static void add_difference(void *arg, const char *map, const char *service, const char *text)
+{
+	struct json *json = arg;
+
+	json_object_begin(json, NULL);
+	json_string(json, "where", map);
+	json_string(json, "service", service);
+	json_string(json, "what", text);
+	json_object_end(json);
+}
+
+/* Between the newest plan, what is in force of it, and what lies in the maps. */
+static int show_diff(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	struct json json = { .out = ret_body };
+	struct feed_status proxy;
+	int r = 0;
+
+	edge_status(daemon->edge, &proxy);
+	json_object_begin(&json, NULL);
+	json_uint(&json, "generation", daemon->plan->generation);
+	json_array_begin(&json, "differences");
+	if (daemon->applied < 0)
+		add_difference(&json, "plan", "", strerror(-daemon->applied));
+	if (proxy.pid && !proxy.current)
+		add_difference(&json, "naru-proxy", "",
+			       *proxy.refusal ? proxy.refusal : "does not have the newest plan");
+	if (daemon->dataplane)
+		r = dataplane_audit(daemon->dataplane, add_difference, &json);
+	json_array_end(&json);
+	json_object_end(&json);
+	return r < 0 ? 503 : 200;
+}
+
 static int show_drops(void *arg, struct str *ret_body)
 {
 	return status_write_drops(arg, ret_body) < 0 ? 503 : 200;
@@ -247,6 +283,7 @@ const struct admin_route views_routes[] = {
 	{ "/v1/backends", JSON, views_l7_backends },
 	{ "/v1/plan", JSON, show_plan },
 	{ "/v1/plan.txt", TEXT, show_plan_text },
+	{ "/v1/diff", JSON, show_diff },
 	{ "/v1/drops", JSON, show_drops },
 	{ NULL, NULL, NULL },
 };

@@ -8,6 +8,7 @@
  * somebody who answers.
  */
 #include "dataplane/dataplane.h"
+#include "dataplane/audit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -530,6 +531,11 @@ int dataplane_traffic(const struct dataplane *d, traffic_fn fn, void *arg)
 int dataplane_losses(const struct dataplane *d, loss_fn fn, void *arg)
 {
 	return d->config.l4 ? stats_losses(d->l4.in, fn, arg) : 0;
+}
+
+int dataplane_audit(const struct dataplane *d, audit_fn fn, void *arg)
+{
+	return d->config.l4 ? audit_run(d->l4.in, fn, arg) : 0;
 }
 
 int dataplane_watch(struct dataplane *d, bool on)

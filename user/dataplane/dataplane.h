@@ -195,6 +195,10 @@ int dataplane_traffic(const struct dataplane *dataplane, traffic_fn fn, void *ar
 typedef void (*loss_fn)(void *arg, const struct service_loss *loss);
 int dataplane_losses(const struct dataplane *dataplane, loss_fn fn, void *arg);
 
+/* Where a map is not as narud has written it. service: "" when it is none's. 0 or -errno. */
+typedef void (*audit_fn)(void *arg, const char *map, const char *service, const char *text);
+int dataplane_audit(const struct dataplane *dataplane, audit_fn fn, void *arg);
+
 /* A flow that began, a socket that was translated, or one of them refused. */
 struct event_info {
 	const char *kind; /* "flow", "socket", "drop", "refused" */
