@@ -285,7 +285,7 @@ static int get(const char *socket_path, const char *path, int *ret_status, struc
 
 int client_get(const char *socket_path, const char *path, struct str *ret_body)
 {
-	int status, r = get(socket_path, path, &status, ret_body);
+	int status = 0, r = get(socket_path, path, &status, ret_body);
 
 	if (r == -EPROTO)
 		client_complain("narud at %s: the answer is not whole", socket_path);
@@ -298,7 +298,7 @@ int client_get(const char *socket_path, const char *path, struct str *ret_body)
 
 bool client_try(const char *socket_path, const char *path, struct str *ret_body)
 {
-	int status;
+	int status = 0;
 
 	return !get(socket_path, path, &status, ret_body) && status == 200;
 }

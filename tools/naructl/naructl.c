@@ -22,6 +22,7 @@
 #include "cleanup.h"
 #include "client.h"
 #include "kubeproxy.h"
+#include "migrate.h"
 #include "preflight.h"
 #include "seen.h"
 #include "show.h"
@@ -39,7 +40,7 @@ struct settings {
 	bool json;
 	struct seen_options seen; /* filters */
 	struct top_options top;
-	bool kube_proxy, apply;
+	bool kube_proxy, apply, dry_run;
 	double wait_s; /* for status: to be fine; 0: not at all */
 	struct why_options why;
 	char **words; /* behind the command */
@@ -60,6 +61,7 @@ static int ask(const struct command *command, const struct settings *settings);
 static int bundle(const struct command *command, const struct settings *settings);
 static int cleanup(const struct command *command, const struct settings *settings);
 static int flows(const struct command *command, const struct settings *settings);
+static int migrate(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
 static int preflight(const struct command *command, const struct settings *settings);
 static int status(const struct command *command, const struct settings *settings);
@@ -92,6 +94,8 @@ static const struct command commands[] = {
 	  "SRC DST:PORT[/PROTO]: where a packet would go, and each decision on its way", 2, 2 },
 	{ "preflight", preflight, NULL, NULL, NULL,
 	  "what stands in naru's way on this node, and what to do", 0, 0 },
+	{ "migrate", migrate, NULL, NULL, NULL,
+	  "kube-proxy [FILE], with --dry-run: what its configuration becomes", 1, 2 },
 	{ "bundle", bundle, NULL, NULL, NULL,
 	  "[FILE]: an archive for a report, of state, maps and node, without secrets", 0, 1 },
 	{ "cleanup", cleanup, NULL, NULL, NULL,
@@ -201,6 +205,17 @@ static int flows(const struct command *command, const struct settings *settings)
 	return seen_flows(&settings->seen);
 }
 
+static int migrate(const struct command *command, const struct settings *settings)
+{
+	(void)command;
+	if (strcmp(settings->words[0], "kube-proxy") != 0 || !settings->dry_run) {
+		client_complain("migrate knows kube-proxy only, and only tells: with --dry-run");
+		return EXIT_USAGE;
+	}
+	return migrate_kube_proxy(settings->n_words > 1 ? settings->words[1] : NULL,
+				  settings->json);
+}
+
 static int observe(const struct command *command, const struct settings *settings)
 {
 	(void)command;
@@ -257,6 +272,7 @@ static void print_help(FILE *out)
 	      "                      seconds [default 60]\n"
 	      "  --kube-proxy        for cleanup: list the rules that kube-proxy has left\n"
 	      "  --apply, --yes      and remove them\n"
+	      "  --dry-run           for migrate: tell, change nothing\n"
 	      "  --version, --help\n"
 	      "\nExit status: 0 fine, 1 problem found, 2 usage.\n",
 	      out);
@@ -292,6 +308,7 @@ enum {
 	OPTION_WAIT,
 	OPTION_KUBE_PROXY,
 	OPTION_APPLY,
+	OPTION_DRY_RUN,
 	OPTION_VERSION,
 	OPTION_HELP,
 };
@@ -313,6 +330,7 @@ static const struct option long_options[] = {
 	{ "wait", optional_argument, NULL, OPTION_WAIT },
 	{ "kube-proxy", no_argument, NULL, OPTION_KUBE_PROXY },
 	{ "apply", no_argument, NULL, OPTION_APPLY },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "yes", no_argument, NULL, OPTION_APPLY },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -402,6 +420,9 @@ static int take_option(int option, struct settings *settings)
 		return -1;
 	case OPTION_KUBE_PROXY:
 		settings->kube_proxy = true;
+		return -1;
+	case OPTION_DRY_RUN:
+		settings->dry_run = true;
 		return -1;
 	case OPTION_APPLY:
 		settings->apply = true;
