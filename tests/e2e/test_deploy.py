@@ -191,6 +191,23 @@ def test_privileges(helm, tmp_path):
     assert found[("", "secrets")] == [READS, [("Role", ["tls"])]]
 
 
+def test_reads(helm, tmp_path):
+    """Whatever narud's table of resources has may be listed and watched in all namespaces; Secrets,
+    which it asks for by name, are the exception."""
+    with open(os.path.join(TOP, "user/kube/resources.c"), encoding="utf-8") as file:
+        text = file.read()
+    table = re.findall(r'\.group = ("[^"]*"|GATEWAY_API),.*?\.name = "([^"]*)"', text, re.DOTALL)
+    wanted = {("gateway.networking.k8s.io" if group == "GATEWAY_API" else group[1:-1], name)
+              for group, name in table} - {("", "secrets")}
+    assert len(wanted) >= 10
+    wanted.add(("apiextensions.k8s.io", "customresourcedefinitions"))
+    found = rules(render(helm, tmp_path, {}).stdout)
+    for key in wanted:
+        assert READS <= found[key][0] and found[key][1] == [("ClusterRole", None)], key
+    extra = {key for key, (verbs, _) in found.items() if verbs & {"list", "watch"}} - wanted
+    assert extra <= {("naru.io", "addresspools")}
+
+
 def test_pod(helm, tmp_path):
     """Capabilities, users and mounts of the two containers."""
     objects = yaml.safe_load_all(render(helm, tmp_path, {}).stdout)
