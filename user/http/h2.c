@@ -18,6 +18,14 @@
 
 /* Sent in one go; nghttp2 makes frames of 16 KB. */
 #define OUT_MAX 65536
+/*
+ * Frames that bring no data cost one each of a budget, to which requests, data and time add. An
+ * honest peer comes nowhere near its end.
+ */
+#define BUDGET_MAX	  2000
+#define BUDGET_REQUEST	  8
+#define BUDGET_MS	  10 /* for one more */
+#define CONTINUATIONS_MAX 8
 
 struct h2_stream {
 	struct h2 *h2;
@@ -50,6 +58,8 @@ struct h2 {
 	bool freed;    /* as soon as nothing is under way */
 	struct io_op flush_op;
 	struct str out;
+	unsigned budget;
+	uint64_t budget_ms; /* when time has added to it */
 	h2_ended_fn fn;
 	void *arg;
 };
@@ -206,6 +216,49 @@ static int on_closed(nghttp2_session *session, int32_t id, uint32_t code, void *
 	return 0;
 }
 
+/* A request that GOAWAY or h2_cancel() was faster than: nghttp2 tells it so. */
+static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *arg)
+{
+	struct h2 *h2 = arg;
+	struct h2_stream *stream = h2->streams;
+
+	(void)session;
+	(void)error;
+	while (stream && stream->id != frame->hd.stream_id)
+		stream = stream->next;
+	if (!stream || frame->hd.type != NGHTTP2_HEADERS)
+		return 0;
+	/* Or its end, of a stream that never was. */
+	(void)nghttp2_session_set_stream_user_data(session, stream->id, NULL);
+	end_stream(stream, -EAGAIN);
+	return 0;
+}
+
+static void earn(struct h2 *h2, uint64_t n)
+{
+	uint64_t budget = h2->budget + n;
+
+	h2->budget = budget < BUDGET_MAX ? (unsigned)budget : BUDGET_MAX;
+}
+
+static int on_begin(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+	struct h2 *h2 = arg;
+	uint64_t passed = (io_now(h2->io) - h2->budget_ms) / BUDGET_MS;
+
+	(void)session;
+	if (hd->type == NGHTTP2_DATA && hd->length) {
+		earn(h2, 1);
+		return 0;
+	}
+	earn(h2, passed);
+	h2->budget_ms += passed * BUDGET_MS;
+	if (!h2->budget)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	h2->budget--;
+	return 0;
+}
+
 static nghttp2_session *make_session(struct h2 *h2)
 {
 	const nghttp2_settings_entry settings[] = {
@@ -215,14 +268,22 @@ static nghttp2_session *make_session(struct h2 *h2)
 	};
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_session *session = NULL;
+	nghttp2_option *option;
 
-	if (nghttp2_session_callbacks_new(&callbacks))
+	if (nghttp2_option_new(&option))
 		return NULL;
+	if (nghttp2_session_callbacks_new(&callbacks)) {
+		nghttp2_option_del(option);
+		return NULL;
+	}
+	nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin);
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_closed);
-	if (!nghttp2_session_client_new(&session, callbacks, h2) &&
+	if (!nghttp2_session_client_new2(&session, callbacks, h2, option) &&
 	    (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings)) ||
 	     nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
 						   4 * (int32_t)H2_WINDOW))) {
@@ -230,6 +291,7 @@ static nghttp2_session *make_session(struct h2 *h2)
 		session = NULL;
 	}
 	nghttp2_session_callbacks_del(callbacks);
+	nghttp2_option_del(option);
 	return session;
 }
 
@@ -415,6 +477,8 @@ struct h2 *h2_new(struct io *io, struct conn *conn, const struct h2_config *conf
 	h2->fn = fn;
 	h2->arg = arg;
 	h2->flush_op.arg = h2;
+	h2->budget = BUDGET_MAX;
+	h2->budget_ms = io_now(io);
 	h2->timer = io_timer_new(io, on_silence, h2);
 	io_timer_start(h2->timer, config->silence_ms);
 	conn_recv(conn, on_received, h2);
@@ -422,17 +486,25 @@ struct h2 *h2_new(struct io *io, struct conn *conn, const struct h2_config *conf
 	return h2;
 }
 
+bool h2_is_leaving(const struct h2 *h2)
+{
+	return !h2->conn || h2->leaving || !nghttp2_session_check_request_allowed(h2->session);
+}
+
 bool h2_is_open(const struct h2 *h2)
 {
-	return h2->conn && !h2->leaving && nghttp2_session_check_request_allowed(h2->session) &&
+	return !h2_is_leaving(h2) &&
 	       h2->n < nghttp2_session_get_remote_settings(h2->session,
 							   NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
+/* What is secret has no place in tables that last as long as the connection. */
 static nghttp2_nv field(const char *name, const char *value)
 {
+	bool secret = !strcmp(name, "authorization") || !strcmp(name, "cookie");
+
 	return (nghttp2_nv){ (uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value),
-			     NGHTTP2_NV_FLAG_NONE };
+			     secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE };
 }
 
 static int32_t submit(struct h2_stream *stream, const struct h2_request *request)
@@ -478,6 +550,7 @@ struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 		h2->streams->prev = stream;
 	h2->streams = stream;
 	h2->n++;
+	earn(h2, BUDGET_REQUEST);
 	flush_later(h2);
 	return stream;
 }

@@ -4,7 +4,8 @@
  * The peer is asked for a sign of life when it has been silent for a while, and given up when it
  * gives none. Callbacks come from the loop, never from inside a call.
  *
- * The body of an answer is handed over as it comes, and its window is given back when data()
+ * What a peer can cost is bounded: fields, bytes under way, and frames that bring nothing, of which
+ * there is a budget. The body of an answer is handed over as it comes, and its window is given back when data()
  * returns: who cannot take it has to cancel.
  */
 #pragma once
@@ -71,6 +72,8 @@ void h2_free(struct h2 *h2);
 
 /* Takes no more requests when the peer has said that it goes away, or has reached its limit. */
 bool h2_is_open(const struct h2 *h2);
+/* The first of both: no request is ever taken any more. */
+bool h2_is_leaving(const struct h2 *h2);
 /* ops and arg are borrowed until end(). NULL: see h2_is_open(). */
 struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 			   const struct h2_ops *ops, void *arg);

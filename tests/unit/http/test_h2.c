@@ -203,6 +203,7 @@ struct ask {
 	unsigned ends, fields;
 	size_t bytes;
 	bool cancel_at_head, free_at_end, stop_at_end;
+	struct ask *next; /* asked at the head of this one */
 };
 
 static struct peer peer;
@@ -219,6 +220,8 @@ static void on_field(void *arg, const char *name, const char *value)
 	assert_true(*value);
 }
 
+static void ask(struct ask *a, const char *path);
+
 static void on_head(void *arg, int status)
 {
 	struct ask *a = arg;
@@ -229,6 +232,8 @@ static void on_head(void *arg, int status)
 		h2_cancel(a->stream);
 		io_stop(io);
 	}
+	if (a->next)
+		ask(a->next, "/");
 }
 
 static void on_data(void *arg, const char *data, size_t len)
@@ -499,6 +504,43 @@ static void test_nonsense(void **state)
 	check_nonsense(zeros, sizeof(zeros));
 }
 
+/* Each is as it should be; all of them are nothing but work. */
+static void test_flood(void **state)
+{
+	static const char settings[9] = { 0, 0, 0, 4 };
+	static const char update[13] = { 0, 0, 4, 8, [12] = 1 };
+	static char bytes[sizeof(settings) + 5000 * sizeof(update)];
+
+	(void)state;
+	memcpy(bytes, settings, sizeof(settings));
+	for (size_t i = sizeof(settings); i < sizeof(bytes); i += sizeof(update))
+		memcpy(bytes + i, update, sizeof(update));
+	check_nonsense(bytes, sizeof(bytes));
+}
+
+/* What is asked for in the moment in which GOAWAY comes was never sent. */
+static void test_goaway_before_a_request_was_sent(void **state)
+{
+	static const char bytes[] = "\0\0\0\4\0\0\0\0\0"     /* SETTINGS */
+				    "\0\0\1\1\5\0\0\0\1\x88" /* HEADERS, the last ones: 200 */
+				    "\0\0\10\7\0\0\0\0\0\0\0\0\1\0\0\0\0";
+	struct ask second = { 0 }, first = { .next = &second };
+
+	(void)state;
+	open_with((struct peer){ .instead = bytes, .len = sizeof(bytes) - 1 },
+		  (struct h2_config){ 2000, 2000 });
+	ask(&first, "/");
+	io_run(io);
+	assert_int_equal(over, 0);
+	assert_true(h2_is_leaving(h2));
+	assert_int_equal(first.ends, 1);
+	assert_int_equal(first.status, 200);
+	assert_int_equal(first.error, 0);
+	assert_int_equal(second.ends, 1);
+	assert_int_equal(second.error, -EAGAIN);
+	close_peer();
+}
+
 /* The peer's end before an answer. */
 static void test_end_of_stream(void **state)
 {
@@ -517,12 +559,19 @@ static void test_end_of_stream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),	      cmocka_unit_test(test_more_than_the_windows),
-		cmocka_unit_test(test_request_body),  cmocka_unit_test(test_streams_that_fail),
-		cmocka_unit_test(test_cancel),	      cmocka_unit_test(test_goaway),
-		cmocka_unit_test(test_free_inside),   cmocka_unit_test(test_silent_peer),
-		cmocka_unit_test(test_idle_peer),     cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_more_than_the_windows),
+		cmocka_unit_test(test_request_body),
+		cmocka_unit_test(test_streams_that_fail),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_goaway),
+		cmocka_unit_test(test_free_inside),
+		cmocka_unit_test(test_silent_peer),
+		cmocka_unit_test(test_idle_peer),
+		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_end_of_stream),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_goaway_before_a_request_was_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
