@@ -58,6 +58,7 @@ struct h2 {
 	bool freed;    /* as soon as nothing is under way */
 	struct io_op flush_op;
 	struct str out;
+	const char *failure; /* or NULL */
 	unsigned budget;
 	uint64_t budget_ms; /* when time has added to it */
 	h2_ended_fn fn;
@@ -68,7 +69,7 @@ static void flush(struct h2 *h2);
 
 /* ---- streams -------------------------------------------------------------------------------- */
 
-static void unlink_stream(struct h2_stream *stream)
+static void drop_stream(struct h2_stream *stream)
 {
 	struct h2 *h2 = stream->h2;
 
@@ -88,7 +89,7 @@ static void end_stream(struct h2_stream *stream, int error)
 	const struct h2_ops *ops = stream->ops;
 	void *arg = stream->arg;
 
-	unlink_stream(stream);
+	drop_stream(stream);
 	if (ops)
 		ops->end(arg, error);
 }
@@ -150,7 +151,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	}
 	/* nghttp2 ends both with a NUL, and lets none pass inside. */
 	if (name_len == 7 && !memcmp(name, ":status", 7))
-		stream->status = atoi((const char *)value);
+		stream->status = (int)strtoul((const char *)value, NULL, 10);
 	else if (stream->status >= 200 && stream->ops->field)
 		stream->ops->field(stream->arg, (const char *)name, (const char *)value);
 	return 0;
@@ -253,8 +254,10 @@ static int on_begin(nghttp2_session *session, const nghttp2_frame_hd *hd, void *
 	}
 	earn(h2, passed);
 	h2->budget_ms += passed * BUDGET_MS;
-	if (!h2->budget)
+	if (!h2->budget) {
+		h2->failure = "too many frames that bring nothing";
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
 	h2->budget--;
 	return 0;
 }
@@ -301,7 +304,7 @@ static void free_now(struct h2 *h2)
 {
 	nghttp2_session_del(h2->session);
 	while (h2->streams)
-		unlink_stream(h2->streams);
+		drop_stream(h2->streams);
 	str_fini(&h2->out);
 	free(h2);
 }
@@ -349,6 +352,11 @@ static void on_sent(void *arg, int error)
 {
 	struct h2 *h2 = arg;
 
+	/* A peer that does not listen any more may have said why: that is still to be received. */
+	if (error == -EPIPE || error == -ECONNRESET) {
+		h2->leaving = true;
+		return;
+	}
 	h2->sending = false;
 	if (error)
 		fail(h2, error);
@@ -430,6 +438,7 @@ static void on_received(void *arg, struct io_buf *buf, int error)
 	ssize_t n;
 
 	if (!buf) {
+		h2->failure = conn_tls_failure(h2->conn);
 		/* Who goes away without GOAWAY and leaves nothing undone does no harm. */
 		fail(h2, error ? error : h2->streams ? -ECONNRESET : 0);
 		return;
@@ -450,6 +459,7 @@ static void on_silence(void *arg)
 	struct h2 *h2 = arg;
 
 	if (h2->asked) {
+		h2->failure = "no answer to a PING";
 		fail(h2, -ETIMEDOUT);
 		return;
 	}
@@ -468,7 +478,7 @@ struct h2 *h2_new(struct io *io, struct conn *conn, const struct h2_config *conf
 
 	h2->session = make_session(h2);
 	if (!h2->session) {
-		free(h2);
+		free_now(h2);
 		return NULL;
 	}
 	h2->io = io;
@@ -540,16 +550,15 @@ struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 		memcpy(stream->body, request->body, request->len);
 	}
 	stream->id = submit(stream, request);
-	if (stream->id < 0) {
-		free(stream->body);
-		free(stream);
-		return NULL;
-	}
 	stream->next = h2->streams;
 	if (h2->streams)
 		h2->streams->prev = stream;
 	h2->streams = stream;
 	h2->n++;
+	if (stream->id < 0) {
+		drop_stream(stream);
+		return NULL;
+	}
 	earn(h2, BUDGET_REQUEST);
 	flush_later(h2);
 	return stream;
@@ -563,6 +572,11 @@ void h2_cancel(struct h2_stream *stream)
 	if (stream->h2->conn)
 		give_up(stream, -ECANCELED);
 	flush_later(stream->h2);
+}
+
+const char *h2_failure(const struct h2 *h2)
+{
+	return h2->failure;
 }
 
 size_t h2_streams(const struct h2 *h2)

@@ -5,8 +5,8 @@
  * gives none. Callbacks come from the loop, never from inside a call.
  *
  * What a peer can cost is bounded: fields, bytes under way, and frames that bring nothing, of which
- * there is a budget. The body of an answer is handed over as it comes, and its window is given back when data()
- * returns: who cannot take it has to cancel.
+ * there is a budget. The body of an answer is handed over as it comes, and its window is given back
+ * when data() returns: who cannot take it has to cancel.
  */
 #pragma once
 #include <stdbool.h>
@@ -79,5 +79,7 @@ struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 			   const struct h2_ops *ops, void *arg);
 /* No callback of it comes any more. NULL is legal. */
 void h2_cancel(struct h2_stream *stream);
+/* Why the connection ended, in words (static); NULL if there is no more to it than the error. */
+const char *h2_failure(const struct h2 *h2);
 /* Streams under way. */
 size_t h2_streams(const struct h2 *h2);

@@ -105,12 +105,16 @@ struct tls_client *tls_client_ref(struct tls_client *client)
 	return client;
 }
 
-void tls_client_unref(struct tls_client *client)
+static void free_client(struct tls_client *client)
 {
-	if (!client || --client->refs)
-		return;
 	SSL_CTX_free(client->ctx);
 	free(client);
+}
+
+void tls_client_unref(struct tls_client *client)
+{
+	if (client && !--client->refs)
+		free_client(client);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
