@@ -4,10 +4,45 @@
  * narud's loop, never from inside a call.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+struct addr;
 struct client;
 struct client_call;
+struct kubeconfig;
+struct loop;
+struct timing;
+
+/* 0 stands for what it should be. */
+struct client_times {
+	unsigned silence_ms; /* without a byte of a server: 30 s, then a PING */
+	unsigned answer_ms;  /* for an answer to it: 15 s */
+	unsigned connect_ms; /* for one address, with TLS: 5 s */
+};
+
+struct client_config {
+	struct loop *loop;
+	const struct kubeconfig *access; /* outlives the client */
+	bool exec;			 /* its program may be run: not in daemons */
+	const char *const *servers;	 /* "https://HOST:PORT" of more servers of the cluster */
+	size_t n_servers;
+	const char *agent; /* "narud/0.1.0" */
+	struct client_times times;
+	const struct timing *timing; /* NULL: the clock */
+};
+
+/* Connects when there is something to ask. -EINVAL: *ret_error, a new string, says why. */
+int client_open(const struct client_config *config, struct client **ret_client, char **ret_error);
+/* No callback after; not from inside one. NULL is legal. */
+void client_close(struct client *client);
+/* Other ways to the same cluster, for when one fails: the endpoints of the Service `kubernetes`.
+ * Their certificates must have the same name as the first server's. They take the place of those
+ * that were learned before. */
+void client_learn(struct client *client, const struct addr *addrs, size_t n, uint16_t port);
+/* Why there is no connection, for people; "" while there is one, or nobody asks. */
+const char *client_problem(const struct client *client);
 
 enum client_lane { /* two connections: a stuck watch must not starve writes */
 	CLIENT_WATCH,

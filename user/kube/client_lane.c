@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Which call starts when, and on which link. client.c and client_link.c call it. Invariants: a
+ * round over all servers that all failed ends the calls that wait, and the next one comes after a
+ * wait; a link in which nothing was ever answered counts as one that failed.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "kube/client_inner.h"
+
+/* 5 calls a second, 10 at once. */
+#define CALL_MS	  200u
+#define CREDIT_MS 2000u
+
+static void pump(struct lane *lane);
+
+static uint64_t now_ms(const struct lane *lane)
+{
+	return io_now(lane->client->io);
+}
+
+/* ---- rates ---------------------------------------------------------------------------------- */
+
+/* Returns 0 when the call may start now (it has paid then), else how long it waits. */
+static uint64_t pay(struct client_call *call)
+{
+	struct client *client = call->lane->client;
+	bool read = !strcmp(call->method, "GET");
+	struct bucket *bucket = read ? &client->reads : &client->writes;
+	uint64_t now = now_ms(call->lane);
+
+	if (call->paid || call->lane->kind == CLIENT_WATCH)
+		return 0;
+	bucket->credit_ms += now - bucket->last_ms;
+	bucket->last_ms = now;
+	if (bucket->credit_ms > CREDIT_MS)
+		bucket->credit_ms = CREDIT_MS;
+	if (bucket->credit_ms < CALL_MS)
+		return CALL_MS - bucket->credit_ms;
+	bucket->credit_ms -= CALL_MS;
+	call->paid = true;
+	return 0;
+}
+
+/* ---- failure -------------------------------------------------------------------------------- */
+
+/* Those that wait now: their owners may start others. */
+static void fail_waiting(struct lane *lane, int error)
+{
+	struct client_call *calls = lane->waiting;
+
+	if (!calls)
+		return;
+	calls->place = &calls;
+	lane->waiting = NULL;
+	lane->waiting_end = &lane->waiting;
+	while (calls)
+		client_end(calls, error);
+}
+
+/* Takes text over; told once. */
+static void set_problem(struct client *client, char *text)
+{
+	if (*text && strcmp(text, client->problem) != 0)
+		log_warn("API server %s", text);
+	free(client->problem);
+	client->problem = text;
+}
+
+void client_lane_deny(struct lane *lane)
+{
+	struct client *client = lane->client;
+
+	free(client->problem);
+	client->problem = mem_strdup(credential_problem(client->credential));
+}
+
+static void wait_for_retry(struct lane *lane)
+{
+	lane->failed = 0;
+	lane->retry_ms = now_ms(lane) + backoff_next(&lane->backoff, lane->client->timing);
+}
+
+/* ---- links ---------------------------------------------------------------------------------- */
+
+/* Those that are given up end with their last streams. */
+static void sweep(struct lane *lane)
+{
+	struct link *next;
+
+	for (struct link *link = lane->client->links; link; link = next) {
+		next = link->next;
+		if (link->lane == lane && link != lane->link && !h2_streams(link->h2))
+			client_link_close(link);
+	}
+}
+
+static void open_link(struct lane *lane, struct tls_client *tls)
+{
+	struct client *client = lane->client;
+
+	if (now_ms(lane) < lane->retry_ms) {
+		io_timer_start(lane->timer, lane->retry_ms - now_ms(lane));
+		return;
+	}
+	lane->link =
+		client_link_open(lane, &client->servers[lane->server % client->n_servers], tls);
+}
+
+void client_lane_ready(struct link *link)
+{
+	struct lane *lane = link->lane;
+
+	if (*lane->client->problem)
+		log_info("API server %s: connected", link->authority);
+	set_problem(lane->client, mem_strdup(""));
+	pump(lane);
+}
+
+static bool count_failure(struct lane *lane)
+{
+	lane->server = (lane->server + 1) % lane->client->n_servers;
+	return ++lane->failed >= lane->client->n_servers;
+}
+
+void client_lane_lost(struct link *link, int error)
+{
+	struct lane *lane = link->lane;
+	bool current = lane->link == link, useful = link->useful;
+
+	if (current)
+		lane->link = NULL;
+	if (current && !useful)
+		set_problem(lane->client, mem_printf("%s: %s", link->authority,
+						     link->reason ? link->reason : "went away"));
+	client_link_close(link);
+	if (current && !useful && count_failure(lane)) {
+		wait_for_retry(lane);
+		fail_waiting(lane, error ? error : -ECONNRESET);
+	}
+	client_lane_wake(lane);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+/* False: they wait, or were told why they will not be sent. */
+static bool is_ready(struct lane *lane)
+{
+	struct tls_client *tls;
+
+	if (credential_tls(lane->client->credential, &tls)) {
+		client_lane_deny(lane);
+		fail_waiting(lane, -EACCES);
+		return false;
+	}
+	/* Connecting goes on with what it began with. */
+	if (lane->link && lane->link->h2 &&
+	    (h2_is_leaving(lane->link->h2) || lane->link->tls != tls))
+		lane->link = NULL;
+	sweep(lane);
+	if (!lane->link)
+		open_link(lane, tls);
+	return lane->link && lane->link->h2;
+}
+
+static void pump(struct lane *lane)
+{
+	struct client_call *call;
+	uint64_t wait_ms;
+
+	sweep(lane);
+	if (!lane->waiting || !is_ready(lane))
+		return;
+	while ((call = lane->waiting) && lane->link && lane->link->h2 &&
+	       h2_is_open(lane->link->h2)) {
+		wait_ms = pay(call);
+		if (wait_ms) {
+			io_timer_start(lane->timer, wait_ms);
+			return;
+		}
+		client_send(call);
+	}
+}
+
+static void on_pump(struct io_op *op, ssize_t result)
+{
+	if (!result)
+		pump(op->arg);
+}
+
+static void on_timer(void *arg)
+{
+	pump(arg);
+}
+
+void client_lane_wake(struct lane *lane)
+{
+	if (!lane->pump.pending)
+		io_defer(lane->client->io, &lane->pump, on_pump);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+void client_lane_init(struct lane *lane, struct client *client, enum client_lane kind)
+{
+	lane->client = client;
+	lane->kind = kind;
+	lane->waiting_end = &lane->waiting;
+	lane->pump.arg = lane;
+	lane->timer = io_timer_new(client->io, on_timer, lane);
+}
+
+void client_lane_fini(struct lane *lane)
+{
+	while (lane->waiting)
+		client_cancel(lane->waiting);
+	while (lane->running)
+		client_cancel(lane->running);
+	io_timer_free(lane->timer);
+	io_cancel(&lane->pump);
+}
