@@ -17,8 +17,8 @@
 #include "kube/answer.h"
 #include "kube/crds.h"
 #include "kube/discovery.h"
-#include "kube/feed.h"
 #include "kube/laststate.h"
+#include "kube/lister.h"
 #include "kube/secrets.h"
 
 #define GATHER_MIN_MS 10 /* between two calls of changed() */
@@ -33,8 +33,8 @@
 
 struct apisource {
 	struct apisource_config config;
-	struct feed_ground ground;
-	struct feed *feeds[RESOURCES_N]; /* NULL: not there, or not known yet */
+	struct lister_ground ground;
+	struct lister *listers[RESOURCES_N]; /* NULL: not there, or not known yet */
 	struct secrets *secrets;
 
 	struct discovery *discovery;
@@ -100,8 +100,8 @@ uint64_t apisource_due_ms(const struct apisource *source)
 	due_ms = earlier(due_ms, discovery_due_ms(source->discovery));
 	due_ms = earlier(due_ms, secrets_due_ms(source->secrets));
 	for (size_t i = 0; i < RESOURCES_N; i++)
-		if (source->feeds[i])
-			due_ms = earlier(due_ms, feed_due_ms(source->feeds[i]));
+		if (source->listers[i])
+			due_ms = earlier(due_ms, lister_due_ms(source->listers[i]));
 	if (source->laststate && source->synced)
 		due_ms = earlier(due_ms, laststate_due_ms(source->laststate));
 	if (source->laststate && !source->synced && !source->tried_file)
@@ -146,23 +146,23 @@ static void poke(void *arg)
 
 /* ---- which kinds there are ----------------------------------------------------------------- */
 
-static void start_feed(struct apisource *s, size_t i, const char *version)
+static void start_lister(struct apisource *s, size_t i, const char *version)
 {
-	if (s->feeds[i] && feed_version(s->feeds[i]) != version)
-		feed_set_version(s->feeds[i], version);
-	if (s->feeds[i])
+	if (s->listers[i] && lister_version(s->listers[i]) != version)
+		lister_set_version(s->listers[i], version);
+	if (s->listers[i])
 		return;
-	s->feeds[i] = feed_new(&s->ground, &resources_table[i], version, s->config.node_name);
+	s->listers[i] = lister_new(&s->ground, &resources_table[i], version, s->config.node_name);
 	if (s->synced)
-		store_publish(feed_store(s->feeds[i]), s->config.model);
+		store_publish(lister_store(s->listers[i]), s->config.model);
 }
 
-static void stop_feed(struct apisource *s, size_t i)
+static void stop_lister(struct apisource *s, size_t i)
 {
-	if (!s->feeds[i])
+	if (!s->listers[i])
 		return;
-	store_clear(feed_store(s->feeds[i]));
-	feed_free(TAKE_PTR(s->feeds[i]));
+	store_clear(lister_store(s->listers[i]));
+	lister_free(TAKE_PTR(s->listers[i]));
 	s->dirty = true;
 }
 
@@ -219,9 +219,9 @@ static void look_at_refusals(struct apisource *s)
 	for (size_t i = 0; i < RESOURCES_N; i++) {
 		struct reflector_status status;
 
-		if (!s->feeds[i] || resources_table[i].built_in)
+		if (!s->listers[i] || resources_table[i].built_in)
 			continue;
-		feed_status(s->feeds[i], &status);
+		lister_status(s->listers[i], &status);
 		if (status.http_status == 404 && !s->asked[i])
 			discovery_ask(s->discovery, ASK_MS);
 		s->asked[i] = status.http_status == 404;
@@ -236,9 +236,9 @@ static void settle_kinds(struct apisource *s)
 		if (resources_table[i].built_in)
 			continue;
 		if (s->discovered && s->found[i].state == DISCOVERY_SERVED)
-			start_feed(s, i, s->found[i].version);
+			start_lister(s, i, s->found[i].version);
 		else if (is_absent(s, i))
-			stop_feed(s, i);
+			stop_lister(s, i);
 	}
 }
 
@@ -250,9 +250,9 @@ static bool is_kind_known(const struct apisource *s, size_t i)
 
 	if (resources_table[i].referenced || (!resources_table[i].built_in && is_absent(s, i)))
 		return true;
-	if (!s->feeds[i])
+	if (!s->listers[i])
 		return false;
-	feed_status(s->feeds[i], &status);
+	lister_status(s->listers[i], &status);
 	return status.synced;
 }
 
@@ -277,10 +277,10 @@ static void drop_last(struct apisource *s)
 static void become_synced(struct apisource *s)
 {
 	for (size_t i = 0; i < RESOURCES_N; i++) {
-		if (!s->feeds[i])
+		if (!s->listers[i])
 			continue;
-		store_publish(feed_store(s->feeds[i]), s->config.model);
-		store_take_changed(feed_store(s->feeds[i]));
+		store_publish(lister_store(s->listers[i]), s->config.model);
+		store_take_changed(lister_store(s->listers[i]));
 	}
 	secrets_publish(s->secrets, s->config.model);
 	secrets_take_changed(s->secrets);
@@ -302,9 +302,9 @@ static bool has_heard(const struct apisource *s)
 	for (size_t i = 0; i < RESOURCES_N; i++) {
 		struct reflector_status status;
 
-		if (!s->feeds[i])
+		if (!s->listers[i])
 			continue;
-		feed_status(s->feeds[i], &status);
+		lister_status(s->listers[i], &status);
 		if (status.heard_ms)
 			return true;
 	}
@@ -347,8 +347,8 @@ static void gather_diags(struct apisource *s)
 	for (size_t i = 0; i < RESOURCES_N; i++) {
 		const struct resource *resource = &resources_table[i];
 
-		if (s->feeds[i])
-			feed_report(s->feeds[i], &diags);
+		if (s->listers[i])
+			lister_report(s->listers[i], &diags);
 		else if (s->discovered && s->found[i].state == DISCOVERY_OTHER)
 			diag_add(&diags, DIAG_WARNING, resource->group, 0, "", resource->name,
 				 "the server has no version of it that naru reads");
@@ -371,29 +371,29 @@ static void hurry(struct apisource *s)
 	unsigned watched = 0;
 
 	for (size_t i = 0; i < RESOURCES_N; i++) {
-		if (!s->feeds[i])
+		if (!s->listers[i])
 			continue;
-		feed_status(s->feeds[i], &status);
+		lister_status(s->listers[i], &status);
 		watched += status.watch_ms && !status.problem;
 	}
 	if (watched > s->watched && now(s) - s->hurried_ms >= HURRY_MS) {
 		s->hurried_ms = now(s);
 		for (size_t i = 0; i < RESOURCES_N; i++)
-			if (s->feeds[i])
-				feed_hurry(s->feeds[i]);
+			if (s->listers[i])
+				lister_hurry(s->listers[i]);
 	}
 	s->watched = watched;
 }
 
 static struct store *store_of(const struct apisource *s, enum object_kind kind)
 {
-	return s->feeds[kind] ? feed_store(s->feeds[kind]) : NULL;
+	return s->listers[kind] ? lister_store(s->listers[kind]) : NULL;
 }
 
 static void gather(struct apisource *s)
 {
 	for (size_t i = 0; i < RESOURCES_N; i++)
-		if (s->feeds[i] && store_take_changed(feed_store(s->feeds[i])))
+		if (s->listers[i] && store_take_changed(lister_store(s->listers[i])))
 			s->dirty = true;
 	secrets_update(s->secrets, store_of(s, OBJECT_GATEWAY), store_of(s, OBJECT_GATEWAY_CLASS));
 	s->dirty |= secrets_take_changed(s->secrets);
@@ -437,8 +437,8 @@ static void run(struct apisource *s)
 	reflector_run(s->crds_reflector);
 	discovery_run(s->discovery);
 	for (size_t i = 0; i < RESOURCES_N; i++)
-		if (s->feeds[i])
-			feed_run(s->feeds[i]);
+		if (s->listers[i])
+			lister_run(s->listers[i]);
 	secrets_run(s->secrets);
 }
 
@@ -504,7 +504,7 @@ struct apisource *apisource_open(const struct apisource_config *config)
 		s->config.timing = &backoff_timing;
 	timing = s->config.timing;
 	s->opened_ms = now(s);
-	s->ground = (struct feed_ground){
+	s->ground = (struct lister_ground){
 		.client = config->client,
 		.timing = timing,
 		.changed = poke,
@@ -519,7 +519,7 @@ struct apisource *apisource_open(const struct apisource_config *config)
 	open_discovery(s);
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		if (resources_table[i].built_in && !resources_table[i].referenced)
-			start_feed(s, i, resources_table[i].versions[0]);
+			start_lister(s, i, resources_table[i].versions[0]);
 	/* Later ones are few. */
 	s->ground.delay_ms = 0;
 	arm(s);
@@ -537,7 +537,7 @@ void apisource_close(struct apisource *source)
 	discovery_free(source->discovery);
 	secrets_free(source->secrets);
 	for (size_t i = 0; i < RESOURCES_N; i++)
-		feed_free(source->feeds[i]);
+		lister_free(source->listers[i]);
 	laststate_free(source->laststate);
 	drop_last(source);
 	diag_fini(&source->diags);
@@ -568,10 +568,10 @@ static void describe(const struct apisource *s, size_t i, struct apisource_kind 
 	if (resources_table[i].referenced)
 		return;
 	ret_kind->name = object_kind_name(resources_table[i].kind);
-	if (!s->feeds[i])
+	if (!s->listers[i])
 		return;
-	feed_status(s->feeds[i], &status);
-	ret_kind->version = feed_version(s->feeds[i]);
+	lister_status(s->listers[i], &status);
+	ret_kind->version = lister_version(s->listers[i]);
 	ret_kind->synced = status.synced;
 	ret_kind->watch_age_ms = age(s, status.watch_ms);
 	ret_kind->heard_age_ms = age(s, status.heard_ms);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * References to Secrets and their feeds, for apisource.c. Invariant: there is one feed for each
+ * References to Secrets and their listers, for apisource.c. Invariant: there is one lister for each
  * Secret that is named, sorted by namespace and name, and none for another.
  */
 #include "kube/secrets.h"
@@ -16,12 +16,12 @@
 
 struct named {
 	struct object key;
-	struct feed *feed; /* NULL: just found */
+	struct lister *lister; /* NULL: just found */
 	bool wanted;
 };
 
 struct secrets {
-	const struct feed_ground *ground;
+	const struct lister_ground *ground;
 	const char *controller;
 	struct model *model; /* NULL before they are published */
 	struct named *items;
@@ -30,7 +30,7 @@ struct secrets {
 	bool changed;
 };
 
-struct secrets *secrets_new(const struct feed_ground *ground, const char *controller)
+struct secrets *secrets_new(const struct lister_ground *ground, const char *controller)
 {
 	struct secrets *secrets = mem_new(sizeof(*secrets));
 
@@ -41,7 +41,7 @@ struct secrets *secrets_new(const struct feed_ground *ground, const char *contro
 
 static void free_named(struct named *named)
 {
-	feed_free(named->feed);
+	lister_free(named->lister);
 	free(named->key.namespace);
 	free(named->key.name);
 }
@@ -139,16 +139,17 @@ static void sweep(struct secrets *secrets)
 		struct named *named = &secrets->items[i];
 
 		if (!named->wanted) {
-			store_clear(feed_store(named->feed));
+			store_clear(lister_store(named->lister));
 			free_named(named);
 			secrets->changed = true;
 			continue;
 		}
-		if (!named->feed) {
-			named->feed = feed_new_of(secrets->ground, &resources_table[OBJECT_SECRET],
-						  named->key.namespace, named->key.name);
+		if (!named->lister) {
+			named->lister =
+				lister_new_of(secrets->ground, &resources_table[OBJECT_SECRET],
+					      named->key.namespace, named->key.name);
 			if (secrets->model)
-				store_publish(feed_store(named->feed), secrets->model);
+				store_publish(lister_store(named->lister), secrets->model);
 		}
 		secrets->items[n++] = *named;
 	}
@@ -172,7 +173,7 @@ void secrets_publish(struct secrets *secrets, struct model *model)
 {
 	secrets->model = model;
 	for (size_t i = 0; i < secrets->n; i++)
-		store_publish(feed_store(secrets->items[i].feed), model);
+		store_publish(lister_store(secrets->items[i].lister), model);
 }
 
 uint64_t secrets_due_ms(const struct secrets *secrets)
@@ -180,7 +181,7 @@ uint64_t secrets_due_ms(const struct secrets *secrets)
 	uint64_t due_ms = UINT64_MAX;
 
 	for (size_t i = 0; i < secrets->n; i++) {
-		uint64_t one_ms = feed_due_ms(secrets->items[i].feed);
+		uint64_t one_ms = lister_due_ms(secrets->items[i].lister);
 
 		due_ms = one_ms < due_ms ? one_ms : due_ms;
 	}
@@ -190,7 +191,7 @@ uint64_t secrets_due_ms(const struct secrets *secrets)
 void secrets_run(struct secrets *secrets)
 {
 	for (size_t i = 0; i < secrets->n; i++)
-		feed_run(secrets->items[i].feed);
+		lister_run(secrets->items[i].lister);
 }
 
 bool secrets_settled(const struct secrets *secrets)
@@ -198,7 +199,7 @@ bool secrets_settled(const struct secrets *secrets)
 	for (size_t i = 0; i < secrets->n; i++) {
 		struct reflector_status status;
 
-		feed_status(secrets->items[i].feed, &status);
+		lister_status(secrets->items[i].lister, &status);
 		if (!status.synced && !answer_is_refusal(status.http_status))
 			return false;
 	}
@@ -210,7 +211,7 @@ bool secrets_take_changed(struct secrets *secrets)
 	bool changed = secrets->changed;
 
 	for (size_t i = 0; i < secrets->n; i++)
-		changed |= store_take_changed(feed_store(secrets->items[i].feed));
+		changed |= store_take_changed(lister_store(secrets->items[i].lister));
 	secrets->changed = false;
 	return changed;
 }
@@ -218,5 +219,5 @@ bool secrets_take_changed(struct secrets *secrets)
 void secrets_report(const struct secrets *secrets, struct diag_list *diags)
 {
 	for (size_t i = 0; i < secrets->n; i++)
-		feed_report(secrets->items[i].feed, diags);
+		lister_report(secrets->items[i].lister, diags);
 }

@@ -4,12 +4,12 @@
  * no right to list Secrets.
  */
 #pragma once
-#include "kube/feed.h"
+#include "kube/lister.h"
 
 struct secrets;
 
 /* controller: whose GatewayClasses count. Both are borrowed. */
-struct secrets *secrets_new(const struct feed_ground *ground, const char *controller);
+struct secrets *secrets_new(const struct lister_ground *ground, const char *controller);
 /* The model keeps them; NULL is legal. */
 void secrets_free(struct secrets *secrets);
 
