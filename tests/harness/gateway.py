@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects of the Gateway API and what goes with them, as dictionaries for Manifests.put()."""
 import base64
+import re
 
 from objects import NAMESPACE
 from proc import run
@@ -73,9 +74,10 @@ def make_certificate(directory, name, *hosts, key="ec"):
     chain, secret = f"{directory}/{name}.crt", f"{directory}/{name}.key"
     kind = (["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key == "ec"
             else ["-newkey", "rsa:2048"])
+    names = (f"{'IP' if re.fullmatch('[0-9.]+', h) else 'DNS'}:{h}" for h in hosts)
     run(["openssl", "req", "-x509", *kind, "-nodes", "-days", "30", "-keyout", secret,
          "-out", chain, "-subj", f"/CN={hosts[0]}",
-         "-addext", "subjectAltName=" + ",".join(f"DNS:{h}" for h in hosts)])
+         "-addext", "subjectAltName=" + ",".join(names)])
     return chain, secret
 
 

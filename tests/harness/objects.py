@@ -35,6 +35,10 @@ class Manifests:
         """Takes a file away."""
         os.unlink(self.path(name))
 
+    def has(self, name):
+        """Is there a file of that name?"""
+        return os.path.exists(self.path(name))
+
 
 def namespace(name=NAMESPACE):
     """A Namespace."""
@@ -145,5 +149,5 @@ class Service:
     def remove(self):
         """Takes the Service and its slices away."""
         for name in (f"{self.name}.yaml", f"{self.name}-slices.yaml"):
-            if os.path.exists(self.manifests.path(name)):
+            if self.manifests.has(name):
                 self.manifests.remove(name)

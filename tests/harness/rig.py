@@ -24,6 +24,7 @@ import sys
 import tempfile
 
 import objects
+from fakeapi import FakeAPI
 from proc import Place, RigError, built, entered, eventually, kill_all, run, start_time
 
 BPFFS = "/sys/fs/bpf"
@@ -142,7 +143,7 @@ class Node:
             devices += ["--device", "flannel.1"]
         return ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon,+setuid,+setgid,+kill",
                 built("narud"),
-                "--manifests", self.rig.manifests.directory, "--node-name", self.name,
+                *self.rig.source(), "--node-name", self.name,
                 "--bpffs", self.bpffs, "--cgroup", self.cgroup, "--run-dir", self.run_dir,
                 "--xdp", self.rig.xdp, *devices, *self.rig.narud_options, *extra]
 
@@ -213,13 +214,15 @@ class Node:
 class Rig:
     """The whole of it. Use it in a with statement, or call remove()."""
 
-    def __init__(self, nodes=2, pods="ptp", overlay=False, xdp="off", narud_options=(), keep=False):
+    def __init__(self, nodes=2, pods="ptp", overlay=False, xdp="off", narud_options=(), keep=False,
+                 api=False):
         self.id = f"naru-{os.getpid()}-{secrets.token_hex(2)}"
         self.pods = pods
         self.overlay = overlay
         self.xdp = xdp
         self.narud_options = narud_options
         self.keep = keep
+        self.api = api  # objects come from an API server, which stands where the client does
         self.processes = []
         self.children = []
         self.namespaces = []
@@ -276,10 +279,13 @@ class Rig:
         os.mkdir(self.bpffs)
         os.mkdir(self.directory, mode=0o755)
         os.mkdir(f"{self.directory}/manifests")
-        self.manifests = objects.Manifests(f"{self.directory}/manifests")
+        self.manifests = (FakeAPI(self.directory, CLIENT[4]) if self.api else
+                          objects.Manifests(f"{self.directory}/manifests"))
         switch = self.make_netns("segment")
         ip(switch, "link add br0 type bridge mcast_snooping 0", "link set br0 up")
         self._build_client(switch)
+        if self.api:
+            self.start_api()
         for index in range(1, n + 1):
             self.nodes.append(self._build_node(switch, index))
         for node in self.nodes:
@@ -358,6 +364,17 @@ class Rig:
 
     # ---- using ----
 
+    def start_api(self):
+        """Lets the API server listen."""
+        with entered(self.client.netns):
+            self.manifests.start()
+
+    def source(self):
+        """The options of narud that say where objects come from."""
+        if self.api:
+            return ["--kubeconfig", self.manifests.kubeconfig()]
+        return ["--manifests", self.manifests.directory]
+
     def service(self, name, *endpoints, kind="ClusterIP", **policy):
         """Makes a Service with its own addresses and these pods or endpoints."""
         service = objects.Service(self.manifests, name, len(self.services) + 1, kind, **policy)
@@ -389,6 +406,8 @@ class Rig:
     def remove(self):
         """Takes everything away. May be called twice."""
         atexit.unregister(self.remove)
+        if self.api and hasattr(self, "manifests"):
+            self.manifests.stop()
         remove(self.id, self.directory, self.processes, self.namespaces, self.cgroups)
         for child in self.children:
             child.wait()

@@ -36,6 +36,24 @@ static void print_problems(struct json_object *root)
 	}
 }
 
+/* A folder, or an API server and how well it is known. */
+static void print_origin(struct json_object *source)
+{
+	if (*field_text(source, "manifests")) {
+		print_clean(field_text(source, "manifests"));
+		return;
+	}
+	printf("API server by ");
+	print_clean(field_text(source, "api"));
+	if (field_is(source, "stale"))
+		printf(", which does not answer: objects of %" PRIu64 " s ago",
+		       field_number(source, "age_ms") / 1000);
+	else if (!field_is(source, "synced"))
+		printf(", not read yet");
+	else if (field_number(source, "age_ms"))
+		printf(", not heard for %" PRIu64 " s", field_number(source, "age_ms") / 1000);
+}
+
 static void print_sources(struct json_object *root)
 {
 	for (size_t i = 0; i < field_count(root, "sources"); i++) {
@@ -43,7 +61,7 @@ static void print_sources(struct json_object *root)
 		struct json_object *objects = field_of(source, "objects");
 
 		printf("source:   ");
-		print_clean(field_text(source, "manifests"));
+		print_origin(source);
 		if (objects) {
 			json_object_object_foreach (objects, kind, count)
 				printf(", %s %" PRIu64, kind, json_object_get_uint64(count));

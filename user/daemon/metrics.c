@@ -149,6 +149,7 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	str_addf(ret_body, "naru_diagnostics{level=\"warning\"} %zu\n", daemon->diags.n - errors);
 	gauge(ret_body, "naru_objects_skipped", "objects of kinds that naru does not read",
 	      source_skipped(daemon->source));
+	source_write_metrics(daemon->source, ret_body);
 	kubemetrics_write(daemon, ret_body);
 	add_l7(ret_body, daemon);
 	if (daemon->dataplane)

@@ -3,6 +3,7 @@
 #include "daemon/options.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <naru/paths.h>
 
@@ -13,7 +14,13 @@
 
 static const struct option table[] = {
 	{ "manifests", OPTION_STRING, AT(manifests), "DIR", NULL, "NARU_MANIFESTS",
-	  "folder of Kubernetes objects in YAML and JSON, read and followed; required" },
+	  "folder of Kubernetes objects in YAML and JSON, read and followed, instead of an API "
+	  "server" },
+	{ "kubeconfig", OPTION_STRING, AT(kubeconfig), "FILE", NULL, "NARU_KUBECONFIG",
+	  "how to reach the API server; without it and --manifests: as a pod of the cluster does" },
+	{ "last-state", OPTION_STRING, AT(last_state), "FILE", NULL, "NARU_LAST_STATE",
+	  "file for the objects that the API server had last, but no Secrets: served when no API "
+	  "server answers at the start" },
 	{ "node-name", OPTION_STRING, AT(node_name), "NAME", NULL, "NARU_NODE_NAME",
 	  "name of this node's Node object; without it the host's name" },
 	{ "device", OPTION_LIST, AT(devices), "IF", NULL, "NARU_DEVICE",
@@ -75,6 +82,14 @@ static const struct option table[] = {
 	{ 0 },
 };
 
+/* The kubelet tells every pod where the API server is. */
+static bool is_in_cluster(void)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+
+	return host && *host;
+}
+
 int options_parse(int argc, char *const *argv, struct options *ret_options, char **ret_error)
 {
 	int r;
@@ -89,8 +104,14 @@ int options_parse(int argc, char *const *argv, struct options *ret_options, char
 	}
 	if (ret_options->help || ret_options->version)
 		return 0;
-	if (!*ret_options->manifests)
-		return option_refuse("manifests", "is required", ret_error);
+	if (*ret_options->manifests && *ret_options->kubeconfig)
+		return option_refuse("kubeconfig", "cannot be used with --manifests", ret_error);
+	if (*ret_options->manifests && *ret_options->last_state)
+		return option_refuse("last-state", "cannot be used with --manifests", ret_error);
+	if (!*ret_options->manifests && ret_options->check)
+		return option_refuse("check", "needs --manifests", ret_error);
+	if (!*ret_options->manifests && !*ret_options->kubeconfig && !is_in_cluster())
+		return option_refuse("manifests", "or --kubeconfig is required", ret_error);
 	if (ret_options->print_plan && !ret_options->check)
 		return option_refuse("print-plan", "needs --check", ret_error);
 	return 0;
@@ -108,7 +129,7 @@ const char *options_version(void)
 
 void options_help(FILE *out)
 {
-	fputs("usage: narud --manifests DIR [OPTION]...\n"
+	fputs("usage: narud [OPTION]...\n"
 	      "Serves the Services and Gateways of a Kubernetes cluster on this node.\n\n",
 	      out);
 	option_help(table, out);

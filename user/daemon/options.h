@@ -21,7 +21,9 @@ enum options_l4 {
 
 /* Strings are never NULL: "" is "not given". Choices are indices in the order that --help names. */
 struct options {
-	char *manifests;
+	char *manifests;  /* "": an API server, by */
+	char *kubeconfig; /* "": what a pod of the cluster has */
+	char *last_state;
 	char *node_name;
 	struct option_list devices;
 	struct option_list pod_devices;

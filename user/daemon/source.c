@@ -3,6 +3,7 @@
 #include "daemon/source.h"
 
 #include "base/mem.h"
+#include "daemon/options.h"
 #include "daemon/source_body.h"
 
 struct source {
@@ -13,8 +14,7 @@ struct source {
 
 static const struct source_body *choose(const struct options *options)
 {
-	(void)options;
-	return &source_folder;
+	return *options->manifests ? &source_folder : &source_api;
 }
 
 int source_check(const struct options *options)
@@ -63,6 +63,12 @@ size_t source_skipped(const struct source *source)
 void source_write(const struct source *source, struct json *json)
 {
 	source->body->write(source->state, json);
+}
+
+void source_write_metrics(const struct source *source, struct str *out)
+{
+	if (source->body->metrics)
+		source->body->metrics(source->state, out);
 }
 
 bool source_may_use_loopback(const struct options *options)

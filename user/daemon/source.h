@@ -14,6 +14,7 @@ struct loop;
 struct model;
 struct options;
 struct source;
+struct str;
 
 struct source_config {
 	struct loop *loop;
@@ -41,6 +42,8 @@ const struct diag_list *source_diags(const struct source *source);
 size_t source_skipped(const struct source *source);
 /* Adds what the source is to an object of the status. */
 void source_write(const struct source *source, struct json *json);
+/* Adds what it can be measured by. */
+void source_write_metrics(const struct source *source, struct str *out);
 
 /* May its objects lead clients to the node's own loopback addresses? */
 bool source_may_use_loopback(const struct options *options);

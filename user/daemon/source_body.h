@@ -12,7 +12,10 @@ struct source_body {
 	const struct diag_list *(*diags)(const void *state);
 	size_t (*skipped)(const void *state);
 	void (*write)(const void *state, struct json *json);
+	/* Adds metrics of its own; NULL: it has none. */
+	void (*metrics)(const void *state, struct str *out);
 	bool may_use_loopback;
 };
 
 extern const struct source_body source_folder;
+extern const struct source_body source_api;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* narud's options: defaults, both sources and who wins, and errors that say what is wrong. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -151,12 +152,37 @@ static void test_environment(void **state)
 	unsetenv("NARU_GATEWAY_NODE_PORTS");
 }
 
+static void test_api_server(void **state)
+{
+	struct result got = parse("--kubeconfig /etc/f --last-state /var/s");
+
+	(void)state;
+	assert_int_equal(got.r, 0);
+	assert_string_equal(got.options.kubeconfig, "/etc/f");
+	assert_string_equal(got.options.last_state, "/var/s");
+	finish(&got);
+	/* A pod of the cluster needs to be told nothing. */
+	setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1", 1);
+	got = parse("");
+	assert_int_equal(got.r, 0);
+	assert_string_equal(got.options.manifests, "");
+	finish(&got);
+	setenv("KUBERNETES_SERVICE_HOST", "", 1);
+	got = parse("");
+	assert_int_equal(got.r, -EINVAL);
+	finish(&got);
+	unsetenv("KUBERNETES_SERVICE_HOST");
+}
+
 static void test_errors(void **state)
 {
 	static const struct {
 		const char *line, *error;
 	} rows[] = {
-		{ "", "--manifests: is required" },
+		{ "", "--manifests: or --kubeconfig is required" },
+		{ "--manifests d --kubeconfig f", "--kubeconfig: cannot be used with --manifests" },
+		{ "--manifests d --last-state f", "--last-state: cannot be used with --manifests" },
+		{ "--kubeconfig f --check", "--check: needs --manifests" },
 		{ "--manifests", "--manifests: needs a value" },
 		{ "--manifests=", "--manifests: needs a value" },
 		{ "--manifests d --print-plan", "--print-plan: needs --check" },
@@ -268,9 +294,10 @@ static void test_help_lists_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_command_line),
-		cmocka_unit_test(test_environment), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_actions),	    cmocka_unit_test(test_help_lists_all),
+		cmocka_unit_test(test_defaults),       cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_environment),    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_actions),	       cmocka_unit_test(test_api_server),
+		cmocka_unit_test(test_help_lists_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An API server as the source of objects: what it says is served, what it does not say changes
+nothing, whatever happens to it.
+"""
+import itertools
+import os
+import signal
+
+import gateway as gw
+import pytest
+from conftest import answers, made, settled
+from proc import eventually
+
+FAMILIES = (4, 6)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Three pods behind one service on two nodes, whose objects an API server has."""
+    with made(api=True, narud=False) as rig:
+        first, second = rig.nodes
+        rig.pods_of_web = [first.pod("web1"), second.pod("web2"), second.pod("web3")]
+        for pod in rig.pods_of_web:
+            pod.serve(8080)
+        rig.web = rig.service("web", *rig.pods_of_web, kind="LoadBalancer")
+        rig.manifests.put("class", gw.CLASS)
+        for node in rig.nodes:
+            start(node)
+        settled(rig, rig.web)
+        yield rig
+
+
+def last_state(node):
+    """Where the node keeps what it knew last."""
+    return f"{node.rig.directory}/last-{node.name}"
+
+
+def start(node):
+    """Starts narud."""
+    node.start_narud("--last-state", last_state(node))
+
+
+def problems(node):
+    """What the node says is wrong."""
+    return node.naructl_json("status")["problems"]
+
+
+def source(node):
+    """What the node says of the API server."""
+    return node.naructl_json("status")["sources"][0]
+
+
+def rereads(node):
+    """How often the node read a kind anew."""
+    return sum(sum(kind["rereads"].values()) for kind in source(node)["kinds"])
+
+
+def names(cluster, family):
+    """Who answers for the service, to a client outside."""
+    front = cluster.web.front("LoadBalancer", family)
+    return set(cluster.client.ask(*front, n=30)["by"])
+
+
+def heard(cluster, *expected):
+    """Waits until these answer for the service, and nobody else."""
+    for family in FAMILIES:
+        eventually(lambda f=family: names(cluster, f) == set(expected), seconds=90)
+
+
+def all_three(cluster):
+    """Makes the service whole."""
+    cluster.web.set(*(cluster.endpoint(pod) for pod in cluster.pods_of_web))
+    heard(cluster, "web1", "web2", "web3")
+
+
+def test_changes_of_objects_arrive_under_load(cluster, family):
+    """A pod leaves and comes back: not one request fails."""
+    front = cluster.web.front("LoadBalancer", family)
+    load = cluster.client.start("who", *front, "-c", 2, "-i", 1000).wait_up()
+    cluster.web.set(*(cluster.endpoint(pod) for pod in cluster.pods_of_web[:2]))
+    heard(cluster, "web1", "web2")
+    all_three(cluster)
+    counts = load.stop()
+    assert counts["failed"] == 0, counts
+    assert set(counts["by"]) == {"web1", "web2", "web3"}
+    assert not problems(cluster.nodes[0])
+
+
+def test_a_service_that_is_deleted_is_gone(cluster, family):
+    """And one of the same name is another one."""
+    extra = cluster.service("extra", cluster.pods_of_web[0])
+    host = cluster.nodes[0].host
+    eventually(lambda: answers(host, extra, family))
+    extra.remove()
+    eventually(lambda: not answers(host, extra, family))
+    extra.set(cluster.endpoint(cluster.pods_of_web[1]))
+    extra.write()
+    eventually(lambda: answers(host, extra, family))
+    extra.remove()
+
+
+def test_an_outage_is_not_noticed(cluster):
+    """The server is killed, objects change meanwhile, it comes back: nothing is lost, and nothing
+    is read anew."""
+    api = cluster.manifests
+    before = rereads(cluster.nodes[0])
+    front = cluster.web.front("LoadBalancer", 4)
+    load = cluster.client.start("who", *front, "-c", 2, "-i", 1000).wait_up()
+    api.stop()
+    cluster.web.set(*(cluster.endpoint(pod) for pod in cluster.pods_of_web[1:]))
+    eventually(lambda: any(k.get("watch_age_ms") is None for k in source(cluster.nodes[0])["kinds"]
+                           if k["version"]))
+    assert names(cluster, 4) == {"web1", "web2", "web3"}
+    cluster.start_api()
+    heard(cluster, "web2", "web3")
+    all_three(cluster)
+    assert load.stop()["failed"] == 0
+    assert rereads(cluster.nodes[0]) == before
+
+
+def test_forgotten_changes_are_read_anew(cluster):
+    """The server comes back without its history."""
+    api = cluster.manifests
+    before = rereads(cluster.nodes[0])
+    api.stop()
+    cluster.web.set(*(cluster.endpoint(pod) for pod in cluster.pods_of_web[1:]))
+    api.compact()
+    cluster.start_api()
+    heard(cluster, "web2", "web3")
+    assert rereads(cluster.nodes[0]) > before
+    all_three(cluster)
+
+
+def html(stream):
+    """What a proxy in between may say."""
+    stream.answer(200, b"<html><body>Please log in</body></html>", content_type="text/html")
+
+
+def nothing(stream):
+    """A whole list of no objects, but for that it does not say of when it is."""
+    stream.answer(200, b'{"kind":"ServiceList","metadata":{},"items":[]}',
+                  content_type="application/json")
+
+
+def half(stream):
+    """A list whose end does not come."""
+    stream.start(200, content_type="application/json")
+    stream.write(b'{"kind":"ServiceList","metadata":{"resourceVersion":"99999"},"items":[')
+    stream.connection.close()
+
+
+SICK = (401, 403, 404, 410, 429, 500, 503, html, nothing, half)
+
+
+def test_what_a_sick_server_says_takes_nothing_away(cluster):
+    """Every list of every node is answered wrongly several times, each time in another way."""
+    api = cluster.manifests
+    turns = itertools.cycle(SICK)
+    given = []
+
+    def answer(stream):
+        given.append(next(turns))
+        if callable(given[-1]):
+            given[-1](stream)
+        else:
+            api.refuse(stream, given[-1])
+
+    api.fail("/api", answer)
+    eventually(lambda: len(given) >= 8 * len(SICK), seconds=90)
+    for family in FAMILIES:
+        assert names(cluster, family) == {"web1", "web2", "web3"}
+    api.heal()
+    cluster.web.set(cluster.endpoint(cluster.pods_of_web[0]))
+    heard(cluster, "web1")
+    all_three(cluster)
+
+
+def test_secrets_are_asked_for_by_name(cluster):
+    """Never all of them, and none that nobody names."""
+    api = cluster.manifests
+    chain, key = gw.make_certificate(cluster.directory, "shop", "shop.example.com")
+    api.put("tls", gw.secret_of("shop-tls", chain, key), gw.secret_of("other", chain, key))
+    listener = gw.listener("https", 443, "HTTPS", secret="shop-tls")
+    api.put("edge", gw.gateway("edge", [listener]))
+    eventually(lambda: api.asked("/secrets?fieldSelector=metadata.name%3Dshop-tls"))
+    assert api.asked("secrets") == api.asked("/secrets?fieldSelector=metadata.name%3Dshop-tls")
+    api.remove("edge")
+    api.remove("tls")
+
+
+def test_a_restart_without_a_server_keeps_what_is_pinned(cluster):
+    """And what was known last is served after a while, also to who comes new."""
+    api = cluster.manifests
+    node = cluster.nodes[0]
+    # The file is written a while after the last change, or at the end.
+    node.stop_narud()
+    api.stop()
+    assert os.path.exists(last_state(node))
+    start(node)
+    assert names(cluster, 4) == {"web1", "web2", "web3"}
+    assert "the objects of the cluster are not known yet" in problems(node)
+    eventually(lambda: source(node)["stale"], seconds=30)
+    assert names(cluster, 4) == {"web1", "web2", "web3"}
+    cluster.start_api()
+    eventually(lambda: source(node)["synced"] and not source(node)["stale"], seconds=90)
+    all_three(cluster)
+    assert not any("not known" in problem for problem in problems(node))
+
+
+def test_no_key_is_on_the_disk(cluster):
+    """In the file of what was known last."""
+    node = cluster.nodes[0]
+    api = cluster.manifests
+    chain, key = gw.make_certificate(cluster.directory, "hidden", "hidden.example.com")
+    api.put("tls", gw.secret_of("hidden-tls", chain, key))
+    api.put("edge", gw.gateway("edge", [gw.listener("https", 443, "HTTPS", secret="hidden-tls")]))
+    eventually(lambda: node.naructl_json("status")["sources"][0]["objects"]["Secret"] == 1)
+    node.stop_narud(signal.SIGTERM)
+    with open(last_state(node), "rb") as file:
+        last = file.read()
+    with open(key, "rb") as file:
+        secret = file.read().splitlines()[1]
+    assert b"edge" in last and secret not in last and b"PRIVATE" not in last
+    start(node)
+    api.remove("edge")
+    api.remove("tls")
+    settled(cluster, cluster.web)

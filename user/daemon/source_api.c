@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The API server as a source: by a kubeconfig, or as a pod of the cluster. Tenants write its
+ * objects, so they may not lead anybody to what the node keeps for itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/options.h"
+#include "daemon/source_body.h"
+#include "kube/apisource.h"
+#include "kube/client.h"
+#include "kube/kubeconfig.h"
+
+#define CONTROLLER "naru.io/gateway"
+/* All nodes start at once when a DaemonSet is made. */
+#define SPREAD_MS   5000
+#define SERVERS_MAX 16
+
+struct state {
+	const struct source_config *config;
+	struct kubeconfig access;
+	struct client *client;
+	struct apisource *source;
+	uint64_t learned; /* changes of slices when the servers were looked at */
+};
+
+/* ---- the way to the server ------------------------------------------------------------------ */
+
+static const char *name_of(const struct options *options)
+{
+	return *options->kubeconfig ? options->kubeconfig : "in-cluster";
+}
+
+static int load(const struct options *options, struct kubeconfig *ret_access)
+{
+	_cleanup_(mem_freep) char *error = NULL;
+	int r;
+
+	if (*options->kubeconfig)
+		r = kubeconfig_load(options->kubeconfig, NULL, ret_access, &error);
+	else
+		r = kubeconfig_in_cluster(KUBECONFIG_IN_CLUSTER, ret_access, &error);
+	if (r < 0)
+		log_error("%s: %s", *options->kubeconfig ? "--kubeconfig" : "access to the cluster",
+			  error);
+	return r;
+}
+
+static int check(const struct options *options)
+{
+	struct kubeconfig access = { 0 };
+	int r = load(options, &access);
+
+	kubeconfig_fini(&access);
+	return r;
+}
+
+static int open_client(struct state *state)
+{
+	_cleanup_(mem_freep) char *error = NULL;
+	_cleanup_(mem_freep) char *agent = mem_printf("narud/%s", options_version());
+	struct client_config config = {
+		.loop = state->config->loop,
+		.access = &state->access,
+		.agent = agent,
+	};
+	int r = load(state->config->options, &state->access);
+
+	if (r < 0)
+		return r;
+	r = client_open(&config, &state->client, &error);
+	if (r < 0)
+		log_error("API server: %s", error);
+	return r;
+}
+
+/* The servers' own addresses, so that one of them may go. They come from the file, too, when that
+ * is all there is. */
+static void learn(struct state *state)
+{
+	struct model *model = state->config->model;
+	struct addr addrs[SERVERS_MAX];
+	const struct object *const *objects;
+	uint16_t port = 0;
+	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects), found = 0;
+
+	if (state->learned == model_changes(model, OBJECT_ENDPOINT_SLICE))
+		return;
+	state->learned = model_changes(model, OBJECT_ENDPOINT_SLICE);
+	for (size_t i = 0; i < n; i++) {
+		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];
+
+		if (strcmp(slice->object.namespace, "default") != 0 ||
+		    strcmp(slice->service, "kubernetes") != 0 || !slice->n_ports)
+			continue;
+		port = slice->ports[0].port;
+		for (size_t j = 0; j < slice->n_endpoints && found < SERVERS_MAX; j++)
+			if (slice->endpoints[j].ready && slice->endpoints[j].n_addrs)
+				addrs[found++] = slice->endpoints[j].addrs[0];
+	}
+	if (found && port)
+		client_learn(state->client, addrs, found, port);
+}
+
+/* ---- the body ------------------------------------------------------------------------------- */
+
+static void close_state(void *arg)
+{
+	struct state *state = arg;
+
+	apisource_close(state->source);
+	client_close(state->client);
+	kubeconfig_fini(&state->access);
+	free(state);
+}
+
+static void on_changed(void *arg)
+{
+	struct state *state = arg;
+
+	learn(state);
+	state->config->changed(state->config->arg);
+}
+
+static int open_state(const struct source_config *config, void **ret_state)
+{
+	const struct options *options = config->options;
+	struct state *state = mem_new(sizeof(*state));
+	struct apisource_config source = {
+		.loop = config->loop,
+		.model = config->model,
+		.node_name = config->node_name,
+		.controller = CONTROLLER,
+		.state_file = *options->last_state ? options->last_state : NULL,
+		.spread_ms = *options->kubeconfig ? 0 : SPREAD_MS,
+		.changed = on_changed,
+		.arg = state,
+	};
+	int r;
+
+	state->config = config;
+	r = open_client(state);
+	if (r < 0) {
+		close_state(state);
+		return r;
+	}
+	source.client = state->client;
+	state->source = apisource_open(&source);
+	*ret_state = state;
+	return 0;
+}
+
+static bool is_ready(const void *arg)
+{
+	const struct state *state = arg;
+
+	return apisource_is_ready(state->source);
+}
+
+static const struct diag_list *diags(const void *arg)
+{
+	const struct state *state = arg;
+
+	return apisource_diags(state->source);
+}
+
+static size_t skipped(const void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static void write_age(struct json *json, const char *name, uint64_t age_ms)
+{
+	if (age_ms != UINT64_MAX)
+		json_uint(json, name, age_ms);
+}
+
+static void write_kind(struct json *json, const struct apisource_kind *kind)
+{
+	json_object_begin(json, NULL);
+	json_string(json, "kind", kind->name);
+	json_string(json, "version", kind->version ? kind->version : "");
+	json_bool(json, "synced", kind->synced);
+	write_age(json, "watch_age_ms", kind->watch_age_ms);
+	write_age(json, "heard_age_ms", kind->heard_age_ms);
+	json_object_begin(json, "rereads");
+	for (int i = 0; i < REFLECTOR_REASON_MAX; i++)
+		json_uint(json, reflector_reason_name((enum reflector_reason)i), kind->rereads[i]);
+	json_object_end(json);
+	json_object_end(json);
+}
+
+static void write_state(const void *arg, struct json *json)
+{
+	const struct state *state = arg;
+	struct apisource_status status;
+
+	apisource_status(state->source, &status);
+	json_string(json, "api", name_of(state->config->options));
+	json_string(json, "connection", client_problem(state->client));
+	json_bool(json, "synced", status.synced);
+	json_bool(json, "stale", status.stale);
+	json_uint(json, "age_ms", status.age_ms);
+	json_array_begin(json, "kinds");
+	for (size_t i = 0; i < RESOURCES_N; i++)
+		if (status.kinds[i].name)
+			write_kind(json, &status.kinds[i]);
+	json_array_end(json);
+}
+
+/* Seconds with three digits behind the point. */
+static void add_age(struct str *out, const char *name, const char *kind, uint64_t age_ms)
+{
+	if (age_ms != UINT64_MAX)
+		str_addf(out, "%s{kind=\"%s\"} %llu.%03u\n", name, kind,
+			 (unsigned long long)(age_ms / 1000), (unsigned)(age_ms % 1000));
+}
+
+static void add_head(struct str *out, const char *name, const char *type, const char *help)
+{
+	str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_metrics(const void *arg, struct str *out)
+{
+	const struct state *state = arg;
+	struct apisource_status status;
+	size_t n = RESOURCES_N;
+
+	apisource_status(state->source, &status);
+	add_head(out, "naru_api_synced", "gauge", "1 once every kind of objects was read");
+	str_addf(out, "naru_api_synced %d\n", status.synced);
+	add_head(out, "naru_state_age_seconds", "gauge", "how old what is served may be");
+	str_addf(out, "naru_state_age_seconds %llu.%03u\n",
+		 (unsigned long long)(status.age_ms / 1000), (unsigned)(status.age_ms % 1000));
+	add_head(out, "naru_api_watch_age_seconds", "gauge", "of watches that are open");
+	for (size_t i = 0; i < n; i++)
+		if (status.kinds[i].version)
+			add_age(out, "naru_api_watch_age_seconds", status.kinds[i].name,
+				status.kinds[i].watch_age_ms);
+	add_head(out, "naru_api_last_event_seconds", "gauge",
+		 "since the API server said something of the kind");
+	for (size_t i = 0; i < n; i++)
+		if (status.kinds[i].version)
+			add_age(out, "naru_api_last_event_seconds", status.kinds[i].name,
+				status.kinds[i].heard_age_ms);
+	add_head(out, "naru_api_relists_total", "counter", "why a kind was read anew");
+	for (size_t i = 0; i < n; i++)
+		for (int j = 0; status.kinds[i].version && j < REFLECTOR_REASON_MAX; j++)
+			str_addf(out, "naru_api_relists_total{kind=\"%s\",reason=\"%s\"} %llu\n",
+				 status.kinds[i].name,
+				 reflector_reason_name((enum reflector_reason)j),
+				 (unsigned long long)status.kinds[i].rereads[j]);
+}
+
+const struct source_body source_api = {
+	.check = check,
+	.open = open_state,
+	.close = close_state,
+	.is_ready = is_ready,
+	.diags = diags,
+	.skipped = skipped,
+	.write = write_state,
+	.metrics = add_metrics,
+};
