@@ -87,10 +87,26 @@ static uint64_t look_ms(const struct apisource *s)
 	return s->poked_ms + GATHER_MIN_MS > s->next_ms ? s->poked_ms + GATHER_MIN_MS : s->next_ms;
 }
 
-/* Of two times after the start the one that comes next. */
-static uint64_t next_of(const struct apisource *s, uint64_t first_ms, uint64_t second_ms)
+static bool has_heard(const struct apisource *s)
 {
-	return s->opened_ms + (now(s) < s->opened_ms + first_ms ? first_ms : second_ms);
+	for (size_t i = 0; i < RESOURCES_N; i++) {
+		struct reflector_status status;
+
+		if (!s->listers[i])
+			continue;
+		lister_status(s->listers[i], &status);
+		if (status.heard_ms)
+			return true;
+	}
+	return false;
+}
+
+/* A server that has said something, if only half of it, is waited for longer. */
+static uint64_t file_ms(const struct apisource *s)
+{
+	if (!s->laststate || s->synced || s->tried_file)
+		return UINT64_MAX;
+	return s->opened_ms + (has_heard(s) ? UNSYNCED_MS : SILENT_MS);
 }
 
 uint64_t apisource_due_ms(const struct apisource *source)
@@ -104,8 +120,7 @@ uint64_t apisource_due_ms(const struct apisource *source)
 			due_ms = earlier(due_ms, lister_due_ms(source->listers[i]));
 	if (source->laststate && source->synced)
 		due_ms = earlier(due_ms, laststate_due_ms(source->laststate));
-	if (source->laststate && !source->synced && !source->tried_file)
-		due_ms = earlier(due_ms, next_of(source, SILENT_MS, UNSYNCED_MS));
+	due_ms = earlier(due_ms, file_ms(source));
 	if (source->waits_ms && now(source) < source->waits_ms + SECRETS_MS)
 		due_ms = earlier(due_ms, source->waits_ms + SECRETS_MS);
 	return due_ms;
@@ -297,29 +312,6 @@ static void become_synced(struct apisource *s)
 	log_info("all objects of the API server were read");
 }
 
-static bool has_heard(const struct apisource *s)
-{
-	for (size_t i = 0; i < RESOURCES_N; i++) {
-		struct reflector_status status;
-
-		if (!s->listers[i])
-			continue;
-		lister_status(s->listers[i], &status);
-		if (status.heard_ms)
-			return true;
-	}
-	return false;
-}
-
-static bool is_time_for_file(const struct apisource *s)
-{
-	uint64_t waited_ms = now(s) - s->opened_ms;
-
-	if (!s->laststate || s->synced || s->tried_file)
-		return false;
-	return waited_ms >= UNSYNCED_MS || (waited_ms >= SILENT_MS && !has_heard(s));
-}
-
 static void read_file(struct apisource *s)
 {
 	int r = laststate_load(s->laststate, &s->last, &s->n_last, &s->last_us);
@@ -334,6 +326,7 @@ static void read_file(struct apisource *s)
 		model_put(s->config.model, object_ref(s->last[i]));
 	s->stale = true;
 	s->dirty = true;
+	poke(s);
 	log_warn("no API server answers: the %zu objects that were known last are served",
 		 s->n_last);
 }
@@ -354,6 +347,9 @@ static void gather_diags(struct apisource *s)
 				 "the server has no version of it that naru reads");
 	}
 	secrets_report(s->secrets, &diags);
+	if (s->stale)
+		diag_add(&diags, DIAG_ERROR, s->config.state_file, 0, "", "",
+			 "no API server answers: these objects, which were known last, are served");
 	if (discovery_problem(s->discovery) && !s->discovered)
 		diag_add(&diags, DIAG_ERROR, "/apis", 0, "", "", "cannot be read: %s",
 			 discovery_problem(s->discovery));
@@ -397,10 +393,10 @@ static void gather(struct apisource *s)
 			s->dirty = true;
 	secrets_update(s->secrets, store_of(s, OBJECT_GATEWAY), store_of(s, OBJECT_GATEWAY_CLASS));
 	s->dirty |= secrets_take_changed(s->secrets);
-	gather_diags(s);
-	hurry(s);
 	if (!s->synced && are_all_known(s))
 		become_synced(s);
+	gather_diags(s);
+	hurry(s);
 }
 
 /* Without its Secret a listener would go that only got another one. */
@@ -446,7 +442,7 @@ void apisource_tick(struct apisource *source)
 {
 	source->ticking = true;
 	run(source);
-	if (is_time_for_file(source))
+	if (file_ms(source) <= now(source))
 		read_file(source);
 	if (look_ms(source) <= now(source)) {
 		source->poked_ms = 0;

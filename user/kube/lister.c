@@ -18,7 +18,7 @@ struct lister {
 	char *path, *selectors;
 	struct store *store;
 	struct reflector *reflector;
-	bool shown; /* its problem is one to report */
+	char *shown; /* the problem that is one to report, as it was when it had become one */
 };
 
 static void start(struct lister *lister)
@@ -79,6 +79,7 @@ void lister_free(struct lister *lister)
 	store_free(lister->store);
 	free(lister->path);
 	free(lister->selectors);
+	free(lister->shown);
 	free(lister);
 }
 
@@ -108,18 +109,26 @@ uint64_t lister_due_ms(const struct lister *lister)
 	return due_ms;
 }
 
-void lister_run(struct lister *lister)
+/* What fails in many ways in turn is told once. */
+static void look(struct lister *lister)
 {
 	const struct timing *timing = lister->ground->timing;
 	struct reflector_status status;
 	bool shown;
 
-	reflector_run(lister->reflector);
 	reflector_status(lister->reflector, &status);
 	shown = status.problem && timing->now_ms(timing->arg) >= status.problem_ms + GRACE_MS;
-	if (shown != lister->shown)
-		lister->ground->changed(lister->ground->arg);
-	lister->shown = shown;
+	if (shown == (lister->shown != NULL))
+		return;
+	mem_freep(&lister->shown);
+	lister->shown = shown ? mem_strdup(status.problem) : NULL;
+	lister->ground->changed(lister->ground->arg);
+}
+
+void lister_run(struct lister *lister)
+{
+	reflector_run(lister->reflector);
+	look(lister);
 }
 
 void lister_hurry(struct lister *lister)
@@ -146,9 +155,9 @@ void lister_report(const struct lister *lister, struct diag_list *diags)
 	struct reflector_status status;
 
 	reflector_status(lister->reflector, &status);
-	if (lister->shown && status.problem)
+	if (lister->shown)
 		diag_add(diags, status.synced ? DIAG_WARNING : DIAG_ERROR, lister->path, 0, "", "",
 			 "cannot be read%s: %s",
-			 status.synced ? ", so what is known may be old" : "", status.problem);
+			 status.synced ? ", so what is known may be old" : "", lister->shown);
 	store_report(lister->store, diags);
 }

@@ -117,6 +117,11 @@ static void an_outage_is_reported_when_it_lasts(void **state)
 	assert_int_equal(count(rig, OBJECT_SERVICE), 2);
 	apisource_status(rig->source, &status);
 	assert_int_equal(status.age_ms, 12000);
+	/* It is not told again when it fails in another way. */
+	answers(rig, "/api/v1/services", 500, mem_strdup("oops"));
+	pass(rig, 60000);
+	assert_int_equal(rig->changed, 1);
+	apisource_status(rig->source, &status);
 	assert_int_equal(status.kinds[OBJECT_SERVICE].watch_age_ms, UINT64_MAX);
 	/* Its watch goes on where it was; the rig's watch knows no more than first events. */
 	answers(rig, "/api/v1/services", 200, mem_strdup(""));

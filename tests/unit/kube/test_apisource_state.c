@@ -139,6 +139,16 @@ static void be_silent(struct rig *rig, int status)
 		rig->rows[i].status = status;
 }
 
+static bool has_diag(const struct rig *rig, const char *file)
+{
+	const struct diag_list *diags = apisource_diags(rig->source);
+
+	for (size_t i = 0; i < diags->n; i++)
+		if (!strcmp(diags->items[i].file, file))
+			return true;
+	return false;
+}
+
 static void last_known_objects_are_served_while_no_server_answers(void **state)
 {
 	struct rig *rig = *state;
@@ -160,6 +170,8 @@ static void last_known_objects_are_served_while_no_server_answers(void **state)
 	apisource_status(rig->source, &status);
 	assert_true(status.stale);
 	assert_false(status.synced);
+	pass(rig, 10);
+	assert_true(has_diag(rig, rig->state_file));
 	/* What the server has replaces them as a whole, and only as a whole. */
 	be_silent(rig, 200);
 	answers(rig, "/api/v1/services", 200, OBJECTS(SERVICE("b", "81"), SERVICE("c", "82")));
@@ -176,6 +188,8 @@ static void last_known_objects_are_served_while_no_server_answers(void **state)
 	apisource_status(rig->source, &status);
 	assert_false(status.stale);
 	assert_true(status.synced);
+	pass(rig, 10);
+	assert_false(has_diag(rig, rig->state_file));
 }
 
 static void a_server_that_answers_slowly_is_waited_for(void **state)
