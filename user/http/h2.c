@@ -29,7 +29,7 @@
 
 struct h2_stream {
 	struct h2 *h2;
-	struct h2_stream *prev, *next;
+	struct h2_stream *next, **place;
 	int32_t id;
 	const struct h2_ops *ops; /* NULL: cancelled */
 	void *arg;
@@ -73,15 +73,25 @@ static void drop_stream(struct h2_stream *stream)
 {
 	struct h2 *h2 = stream->h2;
 
-	if (stream->prev)
-		stream->prev->next = stream->next;
-	else
-		h2->streams = stream->next;
+	*stream->place = stream->next;
 	if (stream->next)
-		stream->next->prev = stream->prev;
+		stream->next->place = stream->place;
 	h2->n--;
 	free(stream->body);
 	free(stream);
+}
+
+/* Out of the list; it is still to be dropped. */
+static struct h2_stream *take_first(struct h2 *h2)
+{
+	struct h2_stream *stream = h2->streams;
+
+	h2->streams = stream->next;
+	if (stream->next)
+		stream->next->place = &h2->streams;
+	stream->next = NULL;
+	stream->place = &stream->next;
+	return stream;
 }
 
 static void end_stream(struct h2_stream *stream, int error)
@@ -94,6 +104,7 @@ static void end_stream(struct h2_stream *stream, int error)
 		ops->end(arg, error);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's. */
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
 			 uint32_t *flags, nghttp2_data_source *source, void *arg)
 {
@@ -134,6 +145,7 @@ static bool is_answer(const nghttp2_frame *frame)
 						     frame->headers.cat == NGHTTP2_HCAT_HEADERS);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's. */
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
 		     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
 		     void *arg)
@@ -304,7 +316,7 @@ static void free_now(struct h2 *h2)
 {
 	nghttp2_session_del(h2->session);
 	while (h2->streams)
-		drop_stream(h2->streams);
+		drop_stream(take_first(h2));
 	str_fini(&h2->out);
 	free(h2);
 }
@@ -325,7 +337,7 @@ static void fail(struct h2 *h2, int error)
 	conn_close(TAKE_PTR(h2->conn));
 	h2->running = true;
 	while (h2->streams && !h2->freed)
-		end_stream(h2->streams, error ? error : -ECONNRESET);
+		end_stream(take_first(h2), error ? error : -ECONNRESET);
 	h2->fn = NULL;
 	if (fn && !h2->freed)
 		fn(h2->arg, error);
@@ -551,8 +563,9 @@ struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 	}
 	stream->id = submit(stream, request);
 	stream->next = h2->streams;
-	if (h2->streams)
-		h2->streams->prev = stream;
+	stream->place = &h2->streams;
+	if (stream->next)
+		stream->next->place = &stream->next;
 	h2->streams = stream;
 	h2->n++;
 	if (stream->id < 0) {

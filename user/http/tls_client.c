@@ -53,14 +53,12 @@ static const char *trust(SSL_CTX *ctx, const char *text)
 
 static bool offer(SSL_CTX *ctx, const char *protocol)
 {
-	unsigned char list[1 + PROTOCOL_MAX];
 	size_t len = strlen(protocol);
+	/* On the wire a name stands behind its length. */
+	_cleanup_(mem_freep) char *list = mem_printf("%c%s", (int)len, protocol);
 
-	if (len > PROTOCOL_MAX)
-		return false;
-	list[0] = (unsigned char)len;
-	memcpy(list + 1, protocol, len);
-	return !SSL_CTX_set_alpn_protos(ctx, list, (unsigned)len + 1);
+	return len <= PROTOCOL_MAX &&
+	       !SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)list, (unsigned)len + 1);
 }
 
 static const char *set_up(SSL_CTX *ctx, const struct tls_client_config *config)
