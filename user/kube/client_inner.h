@@ -2,7 +2,8 @@
 /*
  * What the files of the client share. A *link* is a way to one server: from looking up its name to
  * a session of HTTP/2, and on until its last stream has ended. A *lane* has at most one link in
- * which calls start; older ones end in their own time. A call waits in its lane, or has a stream.
+ * which calls start; older ones end in their own time, or are taken again when they have room. A
+ * call waits in its lane, or has a stream.
  */
 #pragma once
 #include "base/io.h"

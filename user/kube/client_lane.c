@@ -14,6 +14,8 @@
 /* 5 calls a second, 10 at once. */
 #define CALL_MS	  200u
 #define CREDIT_MS 2000u
+/* Servers allow a hundred streams or more in each, and many Secrets are many watches. */
+#define LINKS_MAX 16
 
 static void pump(struct lane *lane);
 
@@ -98,10 +100,32 @@ static void sweep(struct lane *lane)
 	}
 }
 
+/* One that has room, or NULL. */
+static struct link *find_link(const struct lane *lane, const struct tls_client *tls)
+{
+	for (struct link *link = lane->client->links; link; link = link->next)
+		if (link->lane == lane && link->h2 && link->tls == tls && h2_is_open(link->h2))
+			return link;
+	return NULL;
+}
+
+/* Those that stay: a server that sends everybody away is asked again and again. */
+static size_t count_links(const struct lane *lane)
+{
+	size_t n = 0;
+
+	for (struct link *link = lane->client->links; link; link = link->next)
+		n += link->lane == lane && link->h2 && !h2_is_leaving(link->h2);
+	return n;
+}
+
 static void open_link(struct lane *lane, struct tls_client *tls)
 {
 	struct client *client = lane->client;
 
+	/* The end of any stream wakes the lane. */
+	if (count_links(lane) >= LINKS_MAX)
+		return;
 	if (now_ms(lane) < lane->retry_ms) {
 		io_timer_start(lane->timer, lane->retry_ms - now_ms(lane));
 		return;
@@ -146,7 +170,7 @@ void client_lane_lost(struct link *link, int error)
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
-/* False: they wait, or were told why they will not be sent. */
+/* Has the lane a link with room? If not, calls wait, or were told why they will not be sent. */
 static bool is_ready(struct lane *lane)
 {
 	struct tls_client *tls;
@@ -158,9 +182,10 @@ static bool is_ready(struct lane *lane)
 	}
 	/* Connecting goes on with what it began with. */
 	if (lane->link && lane->link->h2 &&
-	    (h2_is_leaving(lane->link->h2) || lane->link->tls != tls))
-		lane->link = NULL;
-	sweep(lane);
+	    (!h2_is_open(lane->link->h2) || lane->link->tls != tls)) {
+		lane->link = find_link(lane, tls);
+		sweep(lane);
+	}
 	if (!lane->link)
 		open_link(lane, tls);
 	return lane->link && lane->link->h2;
@@ -172,10 +197,8 @@ static void pump(struct lane *lane)
 	uint64_t wait_ms;
 
 	sweep(lane);
-	if (!lane->waiting || !is_ready(lane))
-		return;
-	while ((call = lane->waiting) && lane->link && lane->link->h2 &&
-	       h2_is_open(lane->link->h2)) {
+	while (lane->waiting && is_ready(lane)) {
+		call = lane->waiting;
 		wait_ms = pay(call);
 		if (wait_ms) {
 			io_timer_start(lane->timer, wait_ms);

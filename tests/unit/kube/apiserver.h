@@ -34,6 +34,7 @@ struct server {
 	const char *protocol;	     /* of ALPN, NULL: none */
 	bool mute;		     /* never says a word */
 	bool garbage;		     /* inside TLS */
+	uint32_t streams;	     /* that a connection may have, 0: as many as it likes */
 	_Atomic(const char *) token; /* that is believed, NULL: everybody is */
 	atomic_int conns, requests, refused, clients_certs;
 	atomic_int fds[SERVER_CONNS]; /* + 1, 0: none */
@@ -55,6 +56,7 @@ struct served {
 	bool drop;
 };
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's. */
 static inline ssize_t server_give(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
 				  uint32_t *flags, nghttp2_data_source *source, void *arg)
 {
@@ -161,6 +163,7 @@ static inline int server_begin(nghttp2_session *session, const nghttp2_frame *fr
 	return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, asked);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's. */
 static inline int server_header(nghttp2_session *session, const nghttp2_frame *frame,
 				const uint8_t *name, size_t name_len, const uint8_t *value,
 				size_t len, uint8_t flags, void *arg)
@@ -214,6 +217,8 @@ static inline ssize_t server_send(nghttp2_session *session, const uint8_t *data,
 
 static inline void server_session(struct served *served)
 {
+	const nghttp2_settings_entry streams = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+						 served->server->streams };
 	nghttp2_session_callbacks *callbacks;
 	uint8_t buf[16384];
 	int n;
@@ -225,7 +230,7 @@ static inline void server_session(struct served *served)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, server_data);
 	nghttp2_session_callbacks_set_send_callback(callbacks, server_send);
 	nghttp2_session_server_new(&served->session, callbacks, served);
-	nghttp2_submit_settings(served->session, 0, NULL, 0);
+	nghttp2_submit_settings(served->session, 0, &streams, served->server->streams ? 1 : 0);
 	while (!nghttp2_session_send(served->session) && !served->drop &&
 	       (n = SSL_read(served->ssl, buf, sizeof(buf))) > 0)
 		if (nghttp2_session_mem_recv(served->session, buf, (size_t)n) < 0)
@@ -334,6 +339,7 @@ static inline struct server *server_start(struct server with, const struct issue
 	server->protocol = with.protocol;
 	server->mute = with.mute;
 	server->garbage = with.garbage;
+	server->streams = with.streams;
 	server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(server->fd, (struct sockaddr *)&addr, len), 0);
 	assert_int_equal(listen(server->fd, 16), 0);

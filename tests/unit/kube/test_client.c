@@ -87,6 +87,33 @@ static void lanes_have_connections_of_their_own(void **state)
 	str_fini(&other.body);
 }
 
+/* Two in each connection; what is too much goes into another one, and into one that has room. */
+static void more_calls_than_streams(void **state)
+{
+	struct rig *rig = *state;
+	struct call hangs[5] = { 0 };
+
+	rig_serve(rig, (struct server){ .protocol = "\2h2", .streams = 2 });
+	rig_access(rig, NULL);
+	rig_open(rig, (struct client_times){ 0 });
+	call_expect(rig, "/api", 200, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(hangs); i++)
+		call_start(rig, &hangs[i], "/hang", (struct client_request){ .lane = CLIENT_REST });
+	rig->open = 0;
+	/* Five streams hang, so this one is the sixth. */
+	call_expect(rig, "/api", 200, 0);
+	assert_int_equal(rig->server->conns, 3);
+	client_cancel(hangs[0].call);
+	call_expect(rig, "/api", 200, 0);
+	call_expect(rig, "/api", 200, 0);
+	assert_int_equal(rig->server->conns, 3);
+	for (size_t i = 0; i < ARRAY_SIZE(hangs); i++) {
+		assert_int_equal(hangs[i].ends, 0);
+		if (i)
+			client_cancel(hangs[i].call);
+	}
+}
+
 static void failures_end_calls(void **state)
 {
 	struct rig *rig = *state;
@@ -231,6 +258,7 @@ int main(void)
 		TEST(gzip),
 		TEST(retry_after),
 		TEST(lanes_have_connections_of_their_own),
+		TEST(more_calls_than_streams),
 		TEST(failures_end_calls),
 		TEST(a_lost_connection_is_made_again),
 		TEST(goaway),

@@ -81,13 +81,13 @@ static void a_token(void **state)
 	put(place, HEAD "\"token\":\"t\",\"expirationTimestamp\":\"2001-09-09T01:46:40Z\"}}'\n");
 	answer = answer_of(place);
 	assert_string_equal(answer.token.data, "t");
-	assert_true(answer.expires_us == 1000000000ll * 1000000);
+	assert_true(answer.expires_us == 1000000000LL * 1000000);
 	assert_null(answer.cert);
 	credential_exec_fini(&answer);
 	put(place,
 	    HEAD "\"token\":\"t\",\"expirationTimestamp\":\"2001-09-09T03:46:40.25+02:00\"}}'\n");
 	answer = answer_of(place);
-	assert_true(answer.expires_us == 1000000000ll * 1000000);
+	assert_true(answer.expires_us == 1000000000LL * 1000000);
 	credential_exec_fini(&answer);
 }
 
