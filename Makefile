@@ -251,6 +251,7 @@ check-slow-run: $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAM
 
 # What the verifier makes of each program; RECORD=1 writes tests/bpf/verifier.txt anew.
 verify: $(O)/tests/bpf/test_verify
+	@[ "$$(id -u)" = 0 ] || { echo "make $@ needs root: sudo make $@" >&2; exit 1; }
 	@$(if $(RECORD),NARU_RECORD=tests/bpf/verifier.txt) $<
 
 fuzz: fuzz-programs

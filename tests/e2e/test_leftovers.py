@@ -114,7 +114,8 @@ def test_running_kube_proxy(node):
 @pytest.mark.parametrize("problem", ("is not installed", "failed"))
 def test_missing_tools_are_named(node, tmp_path, problem, options):
     """Without the tools nobody can tell: that is said, not taken for nothing."""
-    leftovers.kube_proxy(node.netns, "nft", *node.left)
+    for mode in ("nft", "legacy"):
+        leftovers.kube_proxy(node.netns, mode, *node.left)
     if problem == "failed":
         leftovers.broken_tools(tmp_path)
     done = cleanup(node, *options, check=False, env=("env", f"PATH={tmp_path}"))
@@ -122,6 +123,22 @@ def test_missing_tools_are_named(node, tmp_path, problem, options):
         assert f"{tool} {problem}" in done.stdout
     assert "could not be seen" in done.stdout and "is left" not in done.stdout
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("tables", (False, True))
+@pytest.mark.parametrize("variant", leftovers.VARIANTS)
+def test_tools_of_nothing_may_miss(node, tmp_path, variant, tables):
+    """A variant that has no table here needs no tool to be seen as empty; one that has does."""
+    for name in ("iptables", "ip6tables"):
+        other = "nft" if variant == "legacy" else "legacy"
+        (tmp_path / f"{name}-{other}-save").symlink_to(shutil.which(f"{name}-{other}-save"))
+        if tables:
+            node.host.run([f"{name}-{variant}", "-t", "nat", "-N", "MINE"])
+    (tmp_path / "nft").symlink_to(shutil.which("nft"))
+    done = cleanup(node, check=False, env=("env", f"PATH={tmp_path}"))
+    assert done.returncode == (1 if tables else 0)
+    assert (f"iptables-{variant}-save is not installed" in done.stdout) == tables
+    assert ("nothing of kube-proxy is left" in done.stdout) != tables
 
 
 def test_ipvs_device(node):

@@ -165,6 +165,17 @@ def test_mounts(node, tmp_path):
     assert status == 1 and ("fatal", "bpffs") in [row[:2] for row in rows]
 
 
+@pytest.mark.parametrize("l4,level", (("off", "warning"), ("auto", "fatal")))
+def test_forwarding_matters_to_services(node, l4, level):
+    """A node that serves Gateways alone forwards nothing."""
+    shell(node, "sysctl -w net.ipv4.ip_forward=0")
+    try:
+        _, rows = preflight(node, env=("env", f"NARU_L4={l4}"))
+    finally:
+        shell(node, "sysctl -w net.ipv4.ip_forward=1", "sysctl -w net.ipv4.conf.all.rp_filter=1")
+    assert (level, "forwarding") in [row[:2] for row in rows]
+
+
 @pytest.mark.parametrize("problem", ("is not installed", "failed"))
 def test_tools(node, tmp_path, problem):
     """Tools that are missing or fail are named, and nothing that they would tell is fine."""

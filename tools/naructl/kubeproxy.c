@@ -24,31 +24,51 @@ static const char *const families[] = { "ip", "ip6" };
 
 /* ---- looking ------------------------------------------------------------------------------- */
 
-static void look_at_variant(struct kubeproxy_rules *rules, const char *tool)
+/* The kernel lists the legacy tables of this network namespace: without one there is no rule, and
+ * no tool is needed to know. Without the file there is no module that could have any. */
+static bool has_legacy(const char *family)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("/proc/self/net/%s_tables_names", family);
+	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
+
+	return file ? fgetc(file) != EOF : errno != ENOENT;
+}
+
+/* The same of those that iptables keeps by way of nftables; tables: as nft lists them, all. */
+static bool has_nft(const char *family, const struct str *tables)
+{
+	static const char *const names[] = { "nat", "filter", "mangle", "raw", "security" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_(mem_freep) char *line = mem_printf("table %s %s\n", family, names[i]);
+
+		if (tables->len && strstr(tables->buf, line))
+			return true;
+	}
+	return false;
+}
+
+static void look_at_variant(struct kubeproxy_rules *rules, const char *tool, bool any)
 {
 	_cleanup_(mem_freep) char *save = mem_printf("%s-save", tool);
 	const char *const argv[] = { save, NULL };
 
 	rules->tool = tool;
-	rules->unseen = exec_read(argv, &rules->saved);
+	rules->unseen = any ? exec_read(argv, &rules->saved) : 0;
 	if (rules->unseen)
 		str_fini(&rules->saved);
 	leftovers_find(rules->saved.len ? rules->saved.buf : "", &rules->found);
 }
 
-static void look_at_nft(struct kubeproxy *found)
+static void look_at_nft(struct kubeproxy *found, const struct str *list)
 {
-	static const char *const all[] = { "nft", "list", "tables", NULL };
-	_cleanup_(str_fini) struct str tables = { 0 };
-
-	found->nft_unseen = exec_read(all, &tables);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		const char *const argv[] = {
 			"nft", "list", "table", families[i], "kube-proxy", NULL
 		};
 		_cleanup_(mem_freep) char *line = mem_printf("table %s kube-proxy\n", families[i]);
 
-		found->tables[i] = tables.len && strstr(tables.buf, line);
+		found->tables[i] = list->len && strstr(list->buf, line);
 		if (found->tables[i])
 			found->nft_unseen |= exec_read(argv, &found->nft[i]);
 	}
@@ -56,10 +76,20 @@ static void look_at_nft(struct kubeproxy *found)
 
 void kubeproxy_look(struct kubeproxy *ret_found)
 {
+	static const char *const all[] = { "nft", "list", "tables", NULL };
+	_cleanup_(str_fini) struct str list = { 0 };
+
 	*ret_found = (struct kubeproxy){ .ipvs = if_nametoindex(KUBEPROXY_DEVICE) > 0 };
-	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++)
-		look_at_variant(&ret_found->variants[i], tools[i]);
-	look_at_nft(ret_found);
+	ret_found->nft_unseen = exec_read(all, &list);
+	/* In the order of the tools: legacy, then nft, each for both families. */
+	for (size_t i = 0; i < KUBEPROXY_VARIANTS; i++) {
+		const char *family = families[i % 2];
+		bool any = i < 2 ? has_legacy(family)
+				 : ret_found->nft_unseen || has_nft(family, &list);
+
+		look_at_variant(&ret_found->variants[i], tools[i], any);
+	}
+	look_at_nft(ret_found, &list);
 }
 
 void kubeproxy_fini(struct kubeproxy *found)

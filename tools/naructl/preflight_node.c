@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/netlink.h"
+#include "base/sockdiag.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/survey.h"
 #include "preflight.h"
@@ -84,9 +85,12 @@ void preflight_node_mounts(struct preflight *preflight)
 
 void preflight_node_forwarding(struct preflight *preflight)
 {
+	const char *l4 = getenv("NARU_L4");
+	bool proxy_only = l4 && !strcmp(l4, "off"); /* which needs nothing forwarded */
+
 	if (setting("ipv4/ip_forward") == 0)
-		preflight_add(preflight, PREFLIGHT_FATAL, "forwarding",
-			      "sysctl -w net.ipv4.ip_forward=1",
+		preflight_add(preflight, proxy_only ? PREFLIGHT_WARNING : PREFLIGHT_FATAL,
+			      "forwarding", "sysctl -w net.ipv4.ip_forward=1",
 			      "net.ipv4.ip_forward is 0: packets do not reach pods of this node");
 	else
 		preflight_add(preflight, PREFLIGHT_FINE, "forwarding", NULL, "IPv4 is forwarded");
@@ -170,20 +174,16 @@ void preflight_node_snat_ports(struct preflight *preflight)
 }
 
 /* The inode of a socket that listens on a port; 0: nobody does. */
-static unsigned long find_listener(const char *path, unsigned port)
+static unsigned long find_listener(unsigned port)
 {
-	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
-	char line[512];
+	_cleanup_(mem_freep) struct sockdiag_listener *listeners = NULL;
+	size_t n = 0;
 
-	while (file && fgets(line, sizeof(line), file)) {
-		unsigned local, state;
-		unsigned long inode;
-
-		if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*s %x %*s %*s %*s %*s %*s %lu", &local,
-			   &state, &inode) == 3 &&
-		    local == port && state == 0x0a)
-			return inode;
-	}
+	if (sockdiag_listeners(&listeners, &n) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (listeners[i].port == port)
+			return listeners[i].inode;
 	return 0;
 }
 
@@ -230,11 +230,9 @@ static char *find_holder(unsigned long inode)
 
 void preflight_node_probe_port(struct preflight *preflight)
 {
-	unsigned long inode = find_listener("/proc/self/net/tcp", PROBE_PORT);
+	unsigned long inode = find_listener(PROBE_PORT);
 	_cleanup_(mem_freep) char *holder = NULL;
 
-	if (!inode)
-		inode = find_listener("/proc/self/net/tcp6", PROBE_PORT);
 	if (inode)
 		holder = find_holder(inode);
 	if (!inode)

@@ -152,6 +152,7 @@ static int on_listener(const struct nlmsghdr *msg, void *arg)
 		.port = ntohs(diag->id.idiag_sport),
 		.any4 = any && (v4 || !v6only),
 		.any6 = any && !v4,
+		.inode = diag->idiag_inode,
 		.cookie = read_cookie(diag),
 	};
 	return MNL_CB_OK;

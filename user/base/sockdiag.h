@@ -13,6 +13,7 @@ struct sockdiag_listener {
 	struct addr addr; /* of no meaning when any4 or any6 is set */
 	uint16_t port;
 	bool any4, any6; /* takes every IPv4, every IPv6 address */
+	uint32_t inode;	 /* as its links in /proc/PID/fd have it */
 	uint64_t cookie; /* as SO_COOKIE */
 };
 
