@@ -75,7 +75,7 @@ int gunzip_push(struct gunzip *gunzip, const char *data, size_t len, gunzip_fn f
 
 bool gunzip_is_whole(const struct gunzip *gunzip)
 {
-	return gunzip->ended;
+	return gunzip->ended || !gunzip->in;
 }
 
 void gunzip_free(struct gunzip *gunzip)
