@@ -218,7 +218,7 @@ static void on_end(void *arg, int error)
 		again(call);
 		return;
 	}
-	if (!error && call->gunzip && !gunzip_is_whole(call->gunzip) && call->bytes)
+	if (!error && call->gunzip && !gunzip_is_whole(call->gunzip))
 		error = -EPROTO;
 	client_end(call, error == -EAGAIN ? -ECONNRESET : error);
 }

@@ -53,7 +53,7 @@ struct served {
 		char zipped[256];
 	} asked[64];
 	size_t n;
-	bool drop;
+	bool drop, freeze;
 };
 
 /* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's. */
@@ -129,6 +129,8 @@ static inline void server_act(struct served *served, int32_t id, struct asked *a
 		return;
 	} else if (!strcmp(path, "/drop")) {
 		served->drop = true;
+	} else if (!strcmp(path, "/freeze")) {
+		served->freeze = true;
 	} else if (!strcmp(path, "/busy")) {
 		server_answer(served, id, asked, "429", "retry-after", "7");
 	} else if (!strcmp(path, "/reset")) {
@@ -231,7 +233,7 @@ static inline void server_session(struct served *served)
 	nghttp2_session_callbacks_set_send_callback(callbacks, server_send);
 	nghttp2_session_server_new(&served->session, callbacks, served);
 	nghttp2_submit_settings(served->session, 0, &streams, served->server->streams ? 1 : 0);
-	while (!nghttp2_session_send(served->session) && !served->drop &&
+	while (!nghttp2_session_send(served->session) && !served->drop && !served->freeze &&
 	       (n = SSL_read(served->ssl, buf, sizeof(buf))) > 0)
 		if (nghttp2_session_mem_recv(served->session, buf, (size_t)n) < 0)
 			break;
@@ -264,7 +266,7 @@ static inline void *server_serve(void *arg)
 		else
 			server_session(served);
 	}
-	while (server->mute && read(fd, buf, sizeof(buf)) > 0)
+	while ((server->mute || served->freeze) && read(fd, buf, sizeof(buf)) > 0)
 		;
 	shutdown(fd, SHUT_RDWR);
 	SSL_free(served->ssl);

@@ -232,7 +232,26 @@ static void rates(void **state)
 	assert_true(clock_ms() - start >= 3 * 200 - 50);
 }
 
-static void a_server_that_says_nothing(void **state)
+/* The connection stands, and nobody is at its other end: what TCP alone finds after minutes. */
+static void a_server_that_has_stopped(void **state)
+{
+	struct rig *rig = *state;
+	struct call watch = { 0 };
+
+	rig_begin(rig, NULL);
+	client_close(rig->client);
+	rig_open(rig, (struct client_times){ .silence_ms = 50, .answer_ms = 50 });
+	call_expect(rig, "/api", 200, 0);
+	/* Without a time-out of its own, as watches are. */
+	call_get(rig, &watch, "/freeze");
+	loop_run(rig->loop);
+	assert_int_equal(watch.ends, 1);
+	assert_int_equal(watch.error, -ETIMEDOUT);
+	call_expect(rig, "/api", 200, 0);
+	assert_int_equal(rig->server->conns, 2);
+}
+
+static void a_server_that_only_answers_pings(void **state)
 {
 	struct rig *rig = *state;
 	struct call call = { 0 };
@@ -265,7 +284,8 @@ int main(void)
 		TEST(cancelling_at_each_stage),
 		TEST(closing_tells_nobody),
 		TEST(rates),
-		TEST(a_server_that_says_nothing),
+		TEST(a_server_that_only_answers_pings),
+		TEST(a_server_that_has_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
