@@ -33,9 +33,9 @@ PROTOS = {"tcp": (), "udp": ("-u",), "udp-unconnected": ("-x",)}
 
 
 @contextlib.contextmanager
-def made(narud=True, **shape):
+def made(narud=True, kind=rigs.Rig, **shape):
     """A rig for the time of the with statement: with narud on each node, and nothing left after."""
-    rig = rigs.Rig(**shape)
+    rig = kind(**shape)
     try:
         if narud:
             rig.start_narud()

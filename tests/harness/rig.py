@@ -281,7 +281,7 @@ class Rig:
         os.mkdir(f"{self.directory}/manifests")
         self.manifests = (FakeAPI(self.directory, CLIENT[4]) if self.api else
                           objects.Manifests(f"{self.directory}/manifests"))
-        switch = self.make_netns("segment")
+        switch = self.switch = self.make_netns("segment")
         ip(switch, "link add br0 type bridge mcast_snooping 0", "link set br0 up")
         self._build_client(switch)
         if self.api:
@@ -300,7 +300,7 @@ class Rig:
                            *(objects.node(n.name, n.addr.values(), list(n.pod_cidr.values()))
                              for n in self.nodes))
 
-    def _plug(self, switch, netns, port, addr):
+    def plug(self, switch, netns, port, addr):
         """Connects eth0 of a namespace to the segment."""
         ip(switch, f"link add {port} type veth peer name eth0 netns {netns}",
            f"link set {port} master br0 up")
@@ -316,7 +316,7 @@ class Rig:
 
     def _build_client(self, switch):
         netns = self.make_netns("client")
-        self._plug(switch, netns, "client", CLIENT)
+        self.plug(switch, netns, "client", CLIENT)
         self.client = Place(self, "client", netns, None, CLIENT)
 
     def _build_node(self, switch, index):
@@ -325,7 +325,7 @@ class Rig:
         sysctl(node.netns, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1,
                ipv6__conf__default__forwarding=1, ipv4__conf__all__rp_filter=1,
                ipv4__conf__default__rp_filter=1)
-        self._plug(switch, node.netns, node.name, node.addr)
+        self.plug(switch, node.netns, node.name, node.addr)
         ip(node.netns, *(f"route add default via {CLIENT[f]}" for f in CLIENT))
         if self.pods == "bridge":
             ip(node.netns, "link add cni0 type bridge", "link set cni0 up",

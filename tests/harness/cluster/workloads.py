@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects for kubectl whose pods a rig's node can run."""
+
+PORT = 8080
+
+
+def namespace(name):
+    """A Namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _labels(name):
+    return {"app": name}
+
+
+def deployment(namespace_name, name, node, replicas=1, image="echo"):
+    """Servers that answer with the name of their pod, all on one node: nothing schedules here."""
+    container = {"name": "server", "image": f"naru.test/{image}:1",
+                 "args": ["--name", "$(POD)", "--port", str(PORT)],
+                 "env": [{"name": "POD",
+                          "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+                 "readinessProbe": {"tcpSocket": {"port": PORT}}}
+    template = {"metadata": {"labels": _labels(name)},
+                "spec": {"nodeName": node.name, "automountServiceAccountToken": False,
+                         "terminationGracePeriodSeconds": 5, "containers": [container]}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "namespace": namespace_name},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": _labels(name)},
+                     "template": template}}
+
+
+def service(namespace_name, name, **spec):
+    """A Service in both families for the Deployment of that name."""
+    return {"apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace_name},
+            "spec": {"selector": _labels(name), "ipFamilyPolicy": "RequireDualStack",
+                     "ports": [{"name": "tcp", "port": 80, "targetPort": PORT}], **spec}}
