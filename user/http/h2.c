@@ -15,16 +15,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/h2_budget.h"
 
 /* Sent in one go; nghttp2 makes frames of 16 KB. */
-#define OUT_MAX 65536
-/*
- * Frames that bring no data cost one each of a budget, to which requests, data and time add. An
- * honest peer comes nowhere near its end.
- */
-#define BUDGET_MAX	  2000
-#define BUDGET_REQUEST	  8
-#define BUDGET_MS	  10 /* for one more */
+#define OUT_MAX		  65536
 #define CONTINUATIONS_MAX 8
 
 struct h2_stream {
@@ -38,6 +32,8 @@ struct h2_stream {
 	bool ended;	  /* the peer has said all */
 	int error;	  /* why we gave up, or 0 */
 	size_t head_size; /* of its fields so far */
+	bool paused;
+	size_t owed; /* bytes of window that are to be given back */
 	char *body;
 	size_t len, at;
 };
@@ -59,8 +55,7 @@ struct h2 {
 	struct io_op flush_op;
 	struct str out;
 	const char *failure; /* or NULL */
-	unsigned budget;
-	uint64_t budget_ms; /* when time has added to it */
+	struct h2_budget budget;
 	h2_ended_fn fn;
 	void *arg;
 };
@@ -203,8 +198,15 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 	(void)flags;
 	(void)arg;
+	(void)nghttp2_session_consume_connection(session, len);
 	if (stream && !stream->error && stream->has_head)
 		stream->ops->data(stream->arg, (const char *)data, len);
+	/* data() may have paused or cancelled it. */
+	stream = stream_of(session, id);
+	if (stream && stream->paused)
+		stream->owed += len;
+	else
+		(void)nghttp2_session_consume_stream(session, id, len);
 	return 0;
 }
 
@@ -247,31 +249,19 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 	return 0;
 }
 
-static void earn(struct h2 *h2, uint64_t n)
-{
-	uint64_t budget = h2->budget + n;
-
-	h2->budget = budget < BUDGET_MAX ? (unsigned)budget : BUDGET_MAX;
-}
-
 static int on_begin(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
 	struct h2 *h2 = arg;
-	uint64_t passed = (io_now(h2->io) - h2->budget_ms) / BUDGET_MS;
 
 	(void)session;
 	if (hd->type == NGHTTP2_DATA && hd->length) {
-		earn(h2, 1);
+		h2_budget_data(&h2->budget);
 		return 0;
 	}
-	earn(h2, passed);
-	h2->budget_ms += passed * BUDGET_MS;
-	if (!h2->budget) {
-		h2->failure = "too many frames that bring nothing";
-		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	}
-	h2->budget--;
-	return 0;
+	if (h2_budget_spend(&h2->budget, io_now(h2->io)))
+		return 0;
+	h2->failure = "too many frames that bring nothing";
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static nghttp2_session *make_session(struct h2 *h2)
@@ -281,16 +271,13 @@ static nghttp2_session *make_session(struct h2 *h2)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEAD_MAX },
 	};
-	nghttp2_session_callbacks *callbacks;
+	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_session *session = NULL;
-	nghttp2_option *option;
+	nghttp2_option *option = NULL;
 
-	if (nghttp2_option_new(&option))
-		return NULL;
-	if (nghttp2_session_callbacks_new(&callbacks)) {
-		nghttp2_option_del(option);
-		return NULL;
-	}
+	if (nghttp2_option_new(&option) || nghttp2_session_callbacks_new(&callbacks))
+		goto out;
+	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
 	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
@@ -305,6 +292,7 @@ static nghttp2_session *make_session(struct h2 *h2)
 		nghttp2_session_del(session);
 		session = NULL;
 	}
+out:
 	nghttp2_session_callbacks_del(callbacks);
 	nghttp2_option_del(option);
 	return session;
@@ -499,8 +487,7 @@ struct h2 *h2_new(struct io *io, struct conn *conn, const struct h2_config *conf
 	h2->fn = fn;
 	h2->arg = arg;
 	h2->flush_op.arg = h2;
-	h2->budget = BUDGET_MAX;
-	h2->budget_ms = io_now(io);
+	h2_budget_init(&h2->budget, io_now(io));
 	h2->timer = io_timer_new(io, on_silence, h2);
 	io_timer_start(h2->timer, config->silence_ms);
 	conn_recv(conn, on_received, h2);
@@ -572,9 +559,22 @@ struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 		drop_stream(stream);
 		return NULL;
 	}
-	earn(h2, BUDGET_REQUEST);
+	h2_budget_request(&h2->budget);
 	flush_later(h2);
 	return stream;
+}
+
+void h2_pause(struct h2_stream *stream)
+{
+	stream->paused = true;
+}
+
+void h2_resume(struct h2_stream *stream)
+{
+	stream->paused = false;
+	(void)nghttp2_session_consume_stream(stream->h2->session, stream->id, stream->owed);
+	stream->owed = 0;
+	flush_later(stream->h2);
 }
 
 void h2_cancel(struct h2_stream *stream)

@@ -6,7 +6,8 @@
  *
  * What a peer can cost is bounded: fields, bytes under way, and frames that bring nothing, of which
  * there is a budget. The body of an answer is handed over as it comes, and its window is given back
- * when data() returns: who cannot take it has to cancel.
+ * when data() returns, unless the stream pauses: then no more than H2_WINDOW comes, and nobody
+ * else is held up.
  */
 #pragma once
 #include <stdbool.h>
@@ -77,6 +78,9 @@ bool h2_is_leaving(const struct h2 *h2);
 /* ops and arg are borrowed until end(). NULL: see h2_is_open(). */
 struct h2_stream *h2_start(struct h2 *h2, const struct h2_request *request,
 			   const struct h2_ops *ops, void *arg);
+/* Who cannot take more pauses: up to H2_WINDOW bytes that are on their way still come. */
+void h2_pause(struct h2_stream *stream);
+void h2_resume(struct h2_stream *stream);
 /* No callback of it comes any more. NULL is legal. */
 void h2_cancel(struct h2_stream *stream);
 /* Why the connection ended, in words (static); NULL if there is no more to it than the error. */

@@ -204,7 +204,7 @@ struct ask {
 	int status, error;
 	unsigned ends, fields;
 	size_t bytes;
-	bool cancel_at_head, free_at_end, stop_at_end;
+	bool cancel_at_head, pause_at_head, free_at_end, stop_at_end;
 	struct ask *next; /* asked at the head of this one */
 };
 
@@ -234,6 +234,8 @@ static void on_head(void *arg, int status)
 		h2_cancel(a->stream);
 		io_stop(io);
 	}
+	if (a->pause_at_head)
+		h2_pause(a->stream);
 	if (a->next)
 		ask(a->next, "/");
 }
@@ -351,6 +353,28 @@ static void test_more_than_the_windows(void **state)
 	io_run(io);
 	assert_int_equal(a.error, 0);
 	assert_int_equal(a.bytes, BIG);
+	close_peer();
+}
+
+/* One that pauses keeps nobody waiting, and gets no more than its window. */
+static void test_pause(void **state)
+{
+	struct ask slow = { .pause_at_head = true }, other = { .stop_at_end = true };
+
+	(void)state;
+	open_peer();
+	ask(&slow, "/big");
+	ask(&other, "/big");
+	io_run(io);
+	assert_int_equal(other.error, 0);
+	assert_int_equal(other.bytes, BIG);
+	assert_int_equal(slow.ends, 0);
+	assert_true(slow.bytes <= H2_WINDOW);
+	slow.stop_at_end = true;
+	h2_resume(slow.stream);
+	io_run(io);
+	assert_int_equal(slow.error, 0);
+	assert_int_equal(slow.bytes, BIG);
 	close_peer();
 }
 
@@ -521,7 +545,7 @@ static void test_flood(void **state)
 }
 
 /* What is asked for in the moment in which GOAWAY comes was never sent. */
-static void test_goaway_before_a_request_was_sent(void **state)
+static void test_goaway_too_early(void **state)
 {
 	static const char bytes[] = "\0\0\0\4\0\0\0\0\0"     /* SETTINGS */
 				    "\0\0\1\1\5\0\0\0\1\x88" /* HEADERS, the last ones: 200 */
@@ -561,19 +585,13 @@ static void test_end_of_stream(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_more_than_the_windows),
-		cmocka_unit_test(test_request_body),
-		cmocka_unit_test(test_streams_that_fail),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_goaway),
-		cmocka_unit_test(test_free_inside),
-		cmocka_unit_test(test_silent_peer),
-		cmocka_unit_test(test_idle_peer),
-		cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_end_of_stream),
-		cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_goaway_before_a_request_was_sent),
+		cmocka_unit_test(test_answers),	      cmocka_unit_test(test_more_than_the_windows),
+		cmocka_unit_test(test_request_body),  cmocka_unit_test(test_streams_that_fail),
+		cmocka_unit_test(test_cancel),	      cmocka_unit_test(test_goaway),
+		cmocka_unit_test(test_free_inside),   cmocka_unit_test(test_silent_peer),
+		cmocka_unit_test(test_idle_peer),     cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_end_of_stream), cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_pause),	      cmocka_unit_test(test_goaway_too_early),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
