@@ -54,7 +54,8 @@ def health(rig, node, family):
     return got and (got[0], int(got[1][WEIGHT]), json.loads(got[2]))
 
 
-@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD)
+@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD,
+           differs="a port that cannot be bound is an error in `naructl status`, no Event")
 def test_h1_health_check_node_port(cluster, family):
     """H1: 200 where ready endpoints are, and how many; else 503; at every address of the node;
     terminating ones do not count; gone with the Service."""
@@ -78,7 +79,8 @@ def test_h1_health_check_node_port(cluster, family):
         eventually(lambda n=node: health(cluster, n, family) is None)
 
 
-@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD)
+@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD,
+           differs="a port that cannot be bound is an error in `naructl status`, no Event")
 def test_h1_taken_port(cluster):
     """H1: a port that somebody else has is an error of the Service, until it is free."""
     node = cluster.nodes[0]
@@ -102,7 +104,8 @@ def test_h1_taken_port(cluster):
     eventually(lambda: get(cluster.client, node.addr[6], HEALTH_PORT + 1) is None)
 
 
-@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD)
+@statement("H1", "healthCheckNodePort answers how many ready endpoints the node has", NARUD,
+           differs="a port that cannot be bound is an error in `naructl status`, no Event")
 def test_h1_counts_the_proxy(cluster):
     """H1: where a route serves the Service, a proxy that stands still takes the node out."""
     node, port = cluster.nodes[0], HEALTH_PORT + 2
@@ -138,7 +141,8 @@ def probes(rig, node, family):
     return healthz[0], livez[0], told["nodeEligible"]
 
 
-@statement("H2", "/healthz fails on a node that is about to go, /livez does not", NARUD)
+@statement("H2", "/healthz fails on a node that is about to go, /livez does not", NARUD,
+           differs="a sync period is 5 s instead of 30")
 @pytest.mark.parametrize("reason", ("taint", "deletion"))
 def test_h2_leaving_node(cluster, reason, family):
     """H2: a node that is about to go is not for load balancers any more, but it lives."""
@@ -167,7 +171,8 @@ def metrics(rig, node):
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-@statement("H3", "metrics under the names of kube-proxy", NARUD)
+@statement("H3", "metrics under the names of kube-proxy", NARUD,
+           differs="those of iptables, conntrack and partial syncs are missing")
 def test_h3_names_of_kube_proxy(cluster):
     """H3: the metrics that dashboards of kube-proxy ask for are there and move."""
     node = cluster.nodes[0]

@@ -63,7 +63,8 @@ def test_a4_same_node_port(path, family):
     path.becomes({"far1"}, udp, "NodePort", family, *UDP)
 
 
-@statement("A5", "a port that no service of a ClusterIP has is refused")
+@statement("A5", "a port that no service of a ClusterIP has is refused",
+           differs="addresses of the service range that no Service has are not dropped")
 @PROTOS
 def test_a5_unused_port(path, family, proto):
     """As long as the ClusterIP lives; its own ports are served."""
@@ -78,7 +79,8 @@ def test_a5_unused_port(path, family, proto):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@statement("A5", "a port that no service of a ClusterIP has is refused")
+@statement("A5", "a port that no service of a ClusterIP has is refused",
+           differs="addresses of the service range that no Service has are not dropped")
 def test_a5_served_again(path, kind, family):
     """What is refused is the port and not the service: it is reached all the time."""
     service = path.service(*path.near)

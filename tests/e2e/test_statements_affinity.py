@@ -13,7 +13,9 @@ def ranges(*places):
         for family in (4, 6)]}
 
 
-@statement("R1", "source ranges close LoadBalancer addresses to everybody else, and nothing more")
+@statement("R1", "source ranges close LoadBalancer addresses to everybody else, and nothing more",
+           differs="a socket of the node is told EHOSTUNREACH; a list with an entry that cannot be "
+                   "read makes the Service wrong")
 @PROTOS
 def test_r1_source_ranges(path, family, proto):
     """In the ranges, outside them, and again after an edit."""
@@ -43,7 +45,8 @@ def one(path, service, kind, family, *options, n=16):
     return names.pop() if names and len(names) == 1 else None
 
 
-@statement("S1", "ClientIP affinity: one endpoint for all frontends of a port, until its time-out")
+@statement("S1", "ClientIP affinity: one endpoint for all frontends of a port, until its time-out",
+           differs="the sockets of a node are one client")
 @PROTOS
 def test_s1_affinity(path, family, proto):
     """Over ClusterIP, NodePort and LoadBalancer; an endpoint that is gone is replaced for good; a
@@ -59,7 +62,8 @@ def test_s1_affinity(path, family, proto):
     assert one(path, service, "LoadBalancer", family, *proto) == second
 
 
-@statement("S1", "ClientIP affinity: one endpoint for all frontends of a port, until its time-out")
+@statement("S1", "ClientIP affinity: one endpoint for all frontends of a port, until its time-out",
+           differs="the sockets of a node are one client")
 def test_s1_timeout(path, family):
     """After the time-out a client is spread anew: in many rounds it meets another endpoint."""
     service = path.service(*path.near, *path.far, **STICKY,

@@ -24,23 +24,25 @@ def fixture_counted():
         yield rig
 
 
-def metric(rig, name):
-    """One value of /metrics, or the sum of a metric with labels."""
+def metrics(rig, name):
+    """A metric's values, one for each set of labels."""
     with entered(rig.nodes[0].netns), \
             urllib.request.urlopen(f"http://{ADMIN}/metrics", timeout=20) as got:
         lines = got.read().decode().splitlines()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines
-               if line.startswith((f"{name} ", f"{name}{{")))
+    return [float(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith((f"{name} ", f"{name}{{"))]
 
 
 def writes(rig):
     """Elements of maps that narud has written."""
-    return metric(rig, "naru_map_writes_total")
+    return sum(metrics(rig, "naru_map_writes_total"))
 
 
 def syncs(rig):
-    """How often narud has brought changes into force."""
-    return metric(rig, "kubeproxy_sync_proxy_rules_duration_seconds_count")
+    """How often narud has brought changes into force: both families at once, and says so."""
+    by_family = metrics(rig, "kubeproxy_sync_proxy_rules_duration_seconds_count")
+    assert len(by_family) == 2 and len(set(by_family)) == 1, by_family
+    return by_family[0]
 
 
 def serve(rig, service, pod):

@@ -2,7 +2,7 @@
 """Statements E: which endpoints a client may get. See statements.py."""
 import pytest
 from objects import NAMESPACE
-from proc import eventually
+from proc import built, eventually, run
 from statements import INSIDE, KINDS, PROTOS, UDP, leaving, statement, unready
 
 EXTERNAL_LOCAL = {"externalTrafficPolicy": "Local"}
@@ -90,7 +90,8 @@ def test_e5_each_its_set(path, family, proto):
         path.becomes(everyone if path.inside else path.near, external, kind, family, *proto)
 
 
-@statement("E6", "Local without local endpoint: dropped; without any endpoint: refused")
+@statement("E6", "Local without local endpoint: dropped; without any endpoint: refused",
+           differs="sockets of the node and of pods are told EHOSTUNREACH instead of a drop")
 @PROTOS
 def test_e6_drop_or_refuse(path, family, proto):
     """Both policies, all frontends; established connections go on."""
@@ -192,5 +193,25 @@ def test_e10_first_sync(path, family):
         path.node.start_narud()
     counts = load.stop()
     assert counts["failed"] == 0 and set(counts["by"]) <= {"near1", "near2"}, counts
+
+
+@statement("E10", "nothing is programmed before Services and slices are both known",
+           (*INSIDE, "outside-tc"))
+def test_e10_fresh_start(path, family):
+    """A narud that finds nothing on the node lets no service be refused as one without endpoints,
+    however early a client asks."""
+    service, node = path.service(*path.near), path.node
+    path.becomes(path.near, service, "ClusterIP", family)
+    node.stop_narud()
+    run([built("naructl"), "cleanup", "--bpffs", node.bpffs])
+    front = path.front(service, "ClusterIP", family)
+    load = path.place.start("who", *front, "-t", 200, "-i", 2000)
+    try:
+        load.wait_failed()
+        node.start_narud()
+        load.wait_up()
+    finally:
+        counts = load.stop()
+    assert set(counts["by"]) <= {"near1", "near2"} and "ECONNREFUSED" not in counts["errors"], counts
 
 

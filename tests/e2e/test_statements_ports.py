@@ -42,7 +42,9 @@ def one_more(node, family):
         ip(node.netns, f"addr del {MORE[family]}/{length} dev eth0")
 
 
-@statement("A2", NODE_PORTS)
+@statement("A2", NODE_PORTS,
+           differs="sockets of the node have them on loopback, too; a family without a prefix "
+                   "serves all its addresses")
 @PROTOS
 def test_a2_every_address(path, family, proto):
     """The one of the Node object, one on the pods' side, and one that comes while narud runs."""
@@ -52,7 +54,9 @@ def test_a2_every_address(path, family, proto):
             eventually(lambda a=addr: by(path, a, service.node_port, *proto) == {"near1", "far1"})
 
 
-@statement("A2", NODE_PORTS)
+@statement("A2", NODE_PORTS,
+           differs="sockets of the node have them on loopback, too; a family without a prefix "
+                   "serves all its addresses")
 def test_a2_asked_for(path, family):
     """With --nodeport-addresses those in the prefixes serve, and no other; without it all again."""
     node = path.node
@@ -77,7 +81,7 @@ def test_a2_asked_for(path, family):
 EXTERNAL = "external IPs are served where --external-ip-cidrs says, by the external policy"
 
 
-@statement("B1", EXTERNAL)
+@statement("B1", EXTERNAL, differs="none is served unless --external-ip-cidrs allows it")
 @PROTOS
 def test_b1_external_ips(path, family, proto):
     """One that may be served, and one that may not: it is reported and changes nothing else."""
@@ -127,7 +131,8 @@ def fixture_pods(path):
     manifests.remove(name)
 
 
-@statement("B2", HOST_PORTS)
+@statement("B2", HOST_PORTS,
+           differs="a hostIP must be an address of the Node object, or of the loopback")
 @PROTOS
 def test_b2_host_ports(path, pods, family, proto):
     """At every address; the endpoint sees the client; another node's are not served; a named

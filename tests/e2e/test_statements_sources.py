@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements M: whom the endpoint sees. See statements.py."""
 import collections
+import itertools
+import socket
+import struct
 
 import pytest
+from proc import entered, eventually
+from spray import checksum
 from statements import INSIDE, KINDS, OUTSIDE, PROTOS, statement
 
 EXTERNAL_LOCAL = {"externalTrafficPolicy": "Local"}
+PORTS = itertools.count(31000)  # no NodePort, and none of the kernel's choice
 KEPT = ("an address of outside is also kept when the endpoint is on the node that was asked: "
         "answers pass there anyway, and the application learns who asks")
 
@@ -55,7 +61,8 @@ def test_m2_external(path, kind, family, proto):
     assert seen(path, local, kind, family, *proto) == {path.address(path.place, family)}
 
 
-@statement("M3", "a pod that reaches itself sees the node's address", ("pod-packets",))
+@statement("M3", "a pod that reaches itself sees the node's address", ("pod-packets",),
+           differs="a socket that is led to its own pod has the pod's address")
 @pytest.mark.parametrize("kind", KINDS)
 @PROTOS
 def test_m3_hairpin(path, kind, family, proto):
@@ -86,10 +93,45 @@ def test_m4_source_ports(path, family):
            (*INSIDE[2:], *OUTSIDE))
 def test_m6_nothing_invalid(path, family):
     """Large transfers over every road: no segment is invalid to the node's own tracking."""
+    before = path.node.ct_count("invalid")
     for pod in (path.near[0], path.far[0]):
         service = path.service(pod)
         path.becomes({pod.name}, service, "LoadBalancer", family)
         counts = path.place.ask(*path.front(service, "LoadBalancer", family), mode="stream",
                                 n=16384)
         assert counts["failed"] == 0 and counts["ok"] == 16384, counts
-    assert path.node.ct_count("invalid") == 0
+    assert path.node.ct_count("invalid") == before
+
+
+def send_outside_window(netns, family, source, destination):
+    """Sends segments of a connection with numbers from all over: most are in nobody's window."""
+    kind = {4: socket.AF_INET, 6: socket.AF_INET6}[family]
+    ends = [socket.inet_pton(kind, end[0]) for end in (source, destination)]
+    with entered(netns), socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
+        raw.bind((source[0], 0))
+        for seq in range(1000, 1 << 32, 1 << 29):
+            body = struct.pack("!HHIIBBHHH", source[1], destination[1], seq, seq, 5 << 4, 0x18,
+                               1000, 0, 0) + b"stray..."
+            total = checksum(b"".join(ends) + struct.pack("!II", len(body), 6) + body)
+            raw.sendto(body[:16] + struct.pack("!H", total) + body[18:], (destination[0], 0))
+
+
+@statement("M6", "segments that connection tracking would call invalid reset nothing",
+           (*INSIDE[2:], *OUTSIDE))
+def test_m6_invalid_segments(path, family):
+    """They come from both ends of a connection that goes on; tracking, where it sees the
+    connection, does call them invalid."""
+    for pod in (path.near[0], path.far[0]):
+        service, client = path.service(pod), (path.place.addr[family], next(PORTS))
+        path.becomes({pod.name}, service, "LoadBalancer", family)
+        front, before = path.front(service, "LoadBalancer", family), path.node.ct_count("invalid")
+        hold = path.place.start("hold", *front, "-i", 2000, "-s", client[0], "-p",
+                                client[1]).wait_up()
+        send_outside_window(path.place.netns, family, client, front)
+        if pod is path.near[0]:
+            eventually(lambda n=before: path.node.ct_count("invalid") > n)
+            before = path.node.ct_count("invalid")
+            send_outside_window(pod.netns, family, (pod.addr[family], 8080), client)
+            eventually(lambda n=before: path.node.ct_count("invalid") > n)
+        counts = hold.stop()
+        assert counts["failed"] == 0 and set(counts["by"]) == {pod.name}, counts
