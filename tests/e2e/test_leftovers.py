@@ -41,7 +41,9 @@ def test_exactly_these(node, mode):
     assert "nothing was changed" in done.stdout
     assert leftovers.saved(node.netns) == full
     told = done.stdout
-    for tool, line in lines_of(full) - lines_of(before):
+    added = lines_of(full) - lines_of(before)
+    assert added
+    for tool, line in added:
         # What iptables writes by way of nftables is told once, as iptables has it.
         if tool != "nft" or mode == "nftables":
             assert line.split(" ")[0].strip() in told if line.startswith(":") else line in told

@@ -245,11 +245,10 @@ def test_fragments(cluster, name, kind, client, family):
             eventually(lambda: echoed(place, BULK[:8000]))
 
 
+@pytest.mark.parametrize("cluster", [VARIANTS["vxlan"]], ids=["vxlan"], indirect=True)
 @pytest.mark.parametrize("kind", KINDS)
 def test_overlay_mtu(cluster, kind, family):
     """What the client sends is too big for the overlay: the node says so itself."""
-    if not cluster.overlay:
-        return
     netns = cluster.client.netns
     with dialled(cluster, netns, "remote", kind, family, socket.SOCK_DGRAM) as place:
         told_mtu(place, family, 1450)

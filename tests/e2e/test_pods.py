@@ -10,7 +10,7 @@ import pytest
 from conftest import answers, made, settled
 from proc import Place, eventually
 
-SOURCES = itertools.count(41000)
+SOURCES = itertools.count(31000)  # no NodePort, and none of the kernel's choice
 OFF = {"naru.io/socket-balancing": "disabled"}
 UIDS = {"systemd": "0ae5c03d-5fb3-4eb9-9de8-2bd4b51606ba",
         "cgroupfs": "1be5c03d-5fb3-4eb9-9de8-2bd4b51606ba"}
