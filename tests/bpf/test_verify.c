@@ -64,7 +64,8 @@ static unsigned largest_frame(const char *log)
 	const char *at = strstr(log, "stack depth ");
 	unsigned largest = 0;
 
-	for (at = at ? at + strlen("stack depth ") : NULL; at; at = *at == '+' ? at + 1 : NULL) {
+	assert_non_null(at);
+	for (at += strlen("stack depth "); at; at = *at == '+' ? at + 1 : NULL) {
 		unsigned frame = (unsigned)strtoul(at, (char **)&at, 10);
 
 		largest = frame > largest ? frame : largest;

@@ -6,6 +6,7 @@ import resource
 import signal
 import ssl
 import subprocess
+import tempfile
 
 import gateway as gw
 import pytest
@@ -113,9 +114,21 @@ def wait_channel(pid):
         return file.read()
 
 
+def end_of_another():
+    """How an ordinary process ends that aborts and may write as large a core."""
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(
+            ["prlimit", "--core=unlimited", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            cwd=folder, bufsize=0) as process:
+        process.stdin.write(b"x")
+        assert process.stdout.read(1) == b"x"
+        process.send_signal(signal.SIGABRT)
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT).si_code
+
+
 def test_keys_are_in_no_core(edge):
     """narud and proxy hold keys when they crash, and the kernel writes no core of them, however
     large one might be."""
+    assert end_of_another() == os.CLD_DUMPED
     node = edge.node
     edge.settled()
     pid = node.naructl_json("status")["l7"]["proxy"]["pid"]
@@ -132,6 +145,7 @@ def test_keys_are_in_no_core(edge):
 
 def test_check_leaves_no_core(edge, tmp_path):
     """Nor of narud --check, which reads the same objects."""
+    assert end_of_another() == os.CLD_DUMPED
     reading, writing = os.pipe()
     os.write(writing, bytes(fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)))
     argv = ["prlimit", "--core=unlimited", built("narud"), "--check", "--print-plan",
