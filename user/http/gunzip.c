@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * zlib over pieces. The client of the API server calls it. Invariant: bytes behind the end of the
- * stream, and more than RATIO_MAX bytes for one, are errors.
+ * zlib over pieces. The client of the API server calls it. Invariant: bytes behind the end of a
+ * stream begin another one, as the API server makes one of each event of a watch (1.37); what does
+ * not, and more than RATIO_MAX bytes for one, are errors.
  */
 #include "http/gunzip.h"
 
@@ -48,7 +49,7 @@ static int inflate_piece(struct gunzip *gunzip, char piece[static PIECE], size_t
 	gunzip->out += *ret_len;
 	if (gunzip->out > FREE_BYTES && gunzip->out / RATIO_MAX > gunzip->in)
 		return -EPROTO;
-	return gunzip->ended && gunzip->stream.avail_in ? -EPROTO : 0;
+	return 0;
 }
 
 int gunzip_push(struct gunzip *gunzip, const char *data, size_t len, gunzip_fn fn, void *arg)
@@ -56,15 +57,19 @@ int gunzip_push(struct gunzip *gunzip, const char *data, size_t len, gunzip_fn f
 	char piece[PIECE];
 	size_t n = PIECE;
 
-	if (len > UINT32_MAX || (gunzip->ended && len))
+	if (len > UINT32_MAX)
 		return -EPROTO;
 	gunzip->in += len;
 	gunzip->stream.next_in = (Bytef *)data;
 	gunzip->stream.avail_in = (uInt)len;
 	/* A piece that was full may have more behind it. */
-	while (!gunzip->ended && (gunzip->stream.avail_in || n == PIECE)) {
-		int error = inflate_piece(gunzip, piece, &n);
+	while (gunzip->stream.avail_in || (!gunzip->ended && n == PIECE)) {
+		int error = 0;
 
+		if (gunzip->ended && inflateReset(&gunzip->stream) != Z_OK)
+			error = -EPROTO;
+		if (!error)
+			error = inflate_piece(gunzip, piece, &n);
 		if (error)
 			return error;
 		if (n && !fn(arg, piece, n))

@@ -14,7 +14,7 @@ struct gunzip *gunzip_new(void);
 /* Calls fn with each piece. -EPROTO: this is no gzip, or blows up beyond all reason; -ECANCELED: fn
  * said so, and nothing of gunzip was touched after. */
 int gunzip_push(struct gunzip *gunzip, const char *data, size_t len, gunzip_fn fn, void *arg);
-/* Has the stream come to its end, or was there nothing at all? */
+/* Has the last stream come to its end, or was there nothing at all? */
 bool gunzip_is_whole(const struct gunzip *gunzip);
 /* NULL is legal. */
 void gunzip_free(struct gunzip *gunzip);

@@ -116,6 +116,34 @@ static void what_was_flushed_is_told_at_once(void **state)
 	gunzip_free(gunzip);
 }
 
+/* The API server makes one of each event of a watch. */
+static void stream_after_stream(void **state)
+{
+	static const size_t pieces[] = { 1, 7, SIZE_MAX };
+	struct str first = zip("event", 5), second = zip("another", 7);
+	struct str both = { 0 };
+
+	(void)state;
+	str_add(&both, first.buf, first.len);
+	str_add(&both, second.buf, second.len);
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		struct gunzip *gunzip = gunzip_new();
+		size_t piece = pieces[i] > both.len ? both.len : pieces[i];
+		struct sink sink = { 0 };
+
+		assert_int_equal(push_all(gunzip, both, piece, &sink), 0);
+		assert_string_equal(sink.text.buf, "eventanother");
+		assert_true(gunzip_is_whole(gunzip));
+		assert_int_equal(gunzip_push(gunzip, both.buf, 1, take, &sink), 0);
+		assert_false(gunzip_is_whole(gunzip));
+		str_fini(&sink.text);
+		gunzip_free(gunzip);
+	}
+	str_fini(&first);
+	str_fini(&second);
+	str_fini(&both);
+}
+
 static void broken_streams(void **state)
 {
 	struct str text = make_text(), zipped = zip(text.buf, text.len);
@@ -132,7 +160,7 @@ static void broken_streams(void **state)
 		else if (i == 1)
 			broken.buf[broken.len - 5] ^= 1; /* of the check sum */
 		else
-			str_add(&broken, "x", 1);
+			str_add(&broken, "xx", 2);
 		assert_int_equal(push_all(gunzip, broken, broken.len, &sink), -EPROTO);
 		str_fini(&broken);
 		str_fini(&sink.text);
@@ -180,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_of_any_size),
 		cmocka_unit_test(what_was_flushed_is_told_at_once),
+		cmocka_unit_test(stream_after_stream),
 		cmocka_unit_test(broken_streams),
 		cmocka_unit_test(bombs_do_not_go_off),
 		cmocka_unit_test(who_has_enough_gets_no_more),
