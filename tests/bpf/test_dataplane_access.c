@@ -333,6 +333,31 @@ static void test_closed(void **state)
 	dpworld_close(d);
 }
 
+/* Closed ports take all room of `svc`: a service that comes still gets its own. */
+static void test_closed_give_way(void **state)
+{
+	struct plan *plan = dpworld_plan(1, NARU_TCP, 1);
+	struct dataplane *d = dpworld_open();
+	struct naru_svc svc;
+
+	(void)state;
+	plan->closed = mem_array(NARU_FRONTENDS_MAX, sizeof(*plan->closed));
+	for (uint32_t i = 0; i < NARU_FRONTENDS_MAX; i++) {
+		plan->closed[i] = dpworld_addr("fd00:96::");
+		memcpy(plan->closed[i].byte + 12, &i, sizeof(i));
+	}
+	plan->n_closed = NARU_FRONTENDS_MAX;
+	plan->n_services = 0;
+	dpworld_apply(d, plan);
+	assert_int_equal(dpworld_entries("svc", sizeof(struct naru_svc_key)), NARU_FRONTENDS_MAX);
+	plan->n_services = 1;
+	dpworld_apply(d, plan);
+	assert_int_equal(dpworld_read_svc(&plan->services[0], 0, &svc), 0);
+	assert_int_equal(dpworld_entries("svc", sizeof(struct naru_svc_key)), NARU_FRONTENDS_MAX);
+	plan_free(plan);
+	dpworld_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +368,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_restart, dpworld_clean),
 		cmocka_unit_test_teardown(test_affinity, dpworld_clean),
 		cmocka_unit_test_teardown(test_closed, dpworld_clean),
+		cmocka_unit_test_teardown(test_closed_give_way, dpworld_clean),
 	};
 
 	return cmocka_run_group_tests_name("dataplane access", tests, dpworld_group_setup,

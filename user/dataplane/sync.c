@@ -198,6 +198,23 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 	pass->n_open = still;
 }
 
+/* Frontends without a service give way to those of one; closed ports that still fit come back. */
+static void make_room(struct pass *pass)
+{
+	struct inforce *in = pass->sync->in;
+	struct live_front *front, *next;
+	size_t n = 0;
+
+	for (size_t i = 0; i < pass->n_open; i++)
+		n += pass->open[i]->n_frontends;
+	HASH_ITER (hh, in->fronts, front, next) {
+		if (HASH_COUNT(in->fronts) + n <= NARU_FRONTENDS_MAX)
+			return;
+		if (!front->owner)
+			keep_first(pass, delete_front(in, front));
+	}
+}
+
 /* True while a frontend of the service may still be ranged that was not to be any more. One that
  * has been withdrawn has no such: its ranges must not outlive its id. */
 static bool holds_ranges(void *arg, uint32_t id)
@@ -237,6 +254,7 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	sets = sync->leftovers.n_sets != 0;
 	clear(&pass, now_ms);
 	/* Removals may have made room. */
+	make_room(&pass);
 	publish_open(&pass, ret_diags, true);
 	clear(&pass, now_ms);
 	keep_first(&pass, closed_apply(sync->in, plan));
