@@ -24,7 +24,7 @@ class Stream:
         self.fields = {name.decode(): value.decode() for name, value in fields}
         self.body = b""
         self.head = None     # status and fields, until they are sent
-        self.waiting = b""   # bytes of the answer that are not sent yet
+        self.waiting = bytearray()  # of the answer, not sent yet
         self.ended = False   # nothing comes behind them
         self.gone = False    # the client does not want any more
         self.on_gone = None
@@ -162,8 +162,8 @@ class Connection(threading.Thread):
                            wire.max_outbound_frame_size)
                 if room <= 0:
                     return
-                wire.send_data(stream.number, stream.waiting[:room])
-                stream.waiting = stream.waiting[room:]
+                wire.send_data(stream.number, bytes(stream.waiting[:room]))
+                del stream.waiting[:room]
         if stream.ended:
             wire.end_stream(stream.number)
             self._forget(stream.number)
