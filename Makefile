@@ -9,7 +9,7 @@
 #   sudo make bench    cost per packet, end to end beside nftables rules
 #   make tests         every test program, without running it
 #   make fuzz          run each fuzz target for FUZZ_SECONDS (default 60)
-#   make cluster-bins   the programs of a real Kubernetes, once, into NARU_CACHE
+#   make cluster-bins  the programs of a real Kubernetes, once, into NARU_CACHE
 #   make verify        what the verifier makes of each program; RECORD=1 records it
 #   make lint          format, clang-tidy, cppcheck, shellcheck and our own checks
 #   make fmt           let clang-format rewrite the tree
@@ -111,7 +111,8 @@ B := $(dir_$(VARIANT))
 # ---- targets ----------------------------------------------------------------------------------
 
 .PHONY: all tests unit bpf-tests harness bench-programs fuzz-programs verify demo demo-run check check-run \
-	check-slow check-slow-run cluster-bins bench bench-run lint fmt fuzz install clean help FORCE
+	check-slow check-slow-run cluster-bins cluster-bins-all bench bench-run lint fmt fuzz \
+	install clean help FORCE
 
 programs = $(MAINS:%=$(1)/%) $(if $(NARUCTL_SRC),$(1)/naructl)
 unit_programs = $(UNIT_SRC:%.c=$(1)/%)
@@ -243,14 +244,14 @@ CHECKS_SLOW = $(subst fuzz:10:,fuzz:600:,$(CHECKS)) \
 	'tap:tests/kernel/run $(O)' 'pytest:-m slow tests/e2e' 'pytest@$(O)/san:tests/e2e'
 
 # The programs of a real Kubernetes, outside the tree: built once for all checkouts.
-cluster-bins:
-	@tests/harness/cluster/build
+cluster-bins cluster-bins-all:
+	@tests/harness/cluster/build $(if $(findstring all,$@),all)
 
 check-run: cluster-bins $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 	$(call unit_programs,$(O)/san)
 	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS)
 
-check-slow-run: cluster-bins $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
+check-slow-run: cluster-bins-all $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 	$(call everything,$(O)/san) $(call unit_programs,$(O)/tsan)
 	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS_SLOW)
 

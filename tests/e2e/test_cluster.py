@@ -3,6 +3,7 @@
 import pytest
 from cluster import workloads
 from cluster.control import DEPLOYMENT, Cluster
+from cluster.front import Front
 from conftest import made
 from proc import eventually
 
@@ -26,45 +27,9 @@ def fixture_service(cluster, request):
     name = request.node.name.partition("[")[0].replace("_", "-")
     cluster.apply(workloads.deployment(SHOP, name, cluster.nodes[0], 2),
                   workloads.service(SHOP, name))
-    yield Front(cluster, name)
+    yield Front(cluster, SHOP, name, cluster.asker)
     cluster.kubectl("delete", "-n", SHOP, "--ignore-not-found", f"deployment/{name}",
                     f"service/{name}")
-
-
-class Front:
-    """A Service as its clients see it."""
-
-    def __init__(self, cluster, name):
-        self.cluster = cluster
-        self.name = name
-        told = cluster.get("service", "-n", SHOP, name)
-        self.addrs = {6 if ":" in addr else 4: addr for addr in told["spec"]["clusterIPs"]}
-
-    def pods(self):
-        """Names of the pods that live."""
-        found = self.cluster.get("pods", "-n", SHOP, "-l", f"app={self.name}")["items"]
-        return {pod["metadata"]["name"] for pod in found
-                if "deletionTimestamp" not in pod["metadata"]}
-
-    def ask(self, family, n=1):
-        """The counts of a client in a pod."""
-        return self.cluster.asker.ask(self.addrs[family], 80, "-t", 300, n=n)
-
-    def served_by(self, pods):
-        """True when these and no others answer, in both families."""
-        return all(set(self.ask(family, 20)["by"]) == pods for family in self.addrs)
-
-    def settled(self):
-        """Waits until all pods that live answer, and returns them."""
-        def settle():
-            pods = self.pods()
-            return len(pods) > 0 and self.served_by(pods) and pods
-
-        return eventually(settle, seconds=60, pause=0.2)
-
-    def refused(self):
-        """True when nobody answers any more."""
-        return all(self.ask(family)["failed"] for family in self.addrs)
 
 
 def test_objects_serve_traffic_until_deleted(cluster, service):

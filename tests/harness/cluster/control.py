@@ -14,6 +14,7 @@ import yaml
 from cluster.api import Api
 from cluster.certs import Certs
 from cluster.kubelet import Kubelet
+from cluster.machine import Machine
 from proc import Place, RigError, built, entered, eventually
 from rig import SERVICE_CIDR, Rig
 
@@ -54,8 +55,10 @@ def program(name):
 class Cluster(Rig):
     """The rig. Its objects are those of the API server: see kubectl()."""
 
-    def __init__(self, nodes=1, scheduler=False, **shape):
-        """Without a scheduler, pods name their node."""
+    def __init__(self, nodes=1, real=False, scheduler=False, **shape):
+        """With real nodes, kubelets, containerd and runc are upstream's; without a scheduler, pods
+        name their node."""
+        self.real = real
         self.scheduler = scheduler
         self.running = {}
         self.certs = None
@@ -77,16 +80,21 @@ class Cluster(Rig):
         if self.scheduler:
             self._start_client("kube-scheduler")
         for node in self.nodes:
-            api = Api(node.netns, ADDR[4], PORT, self.certs, node.name)
-            self.kubelets.append(Kubelet(node, api))
+            self.kubelets.append(self._kubelet(node))
             self.kubelets[-1].start()
         self._write_kubectl()
+
+    def _kubelet(self, node):
+        if self.real:
+            return Machine(node, program("kubelet"))
+        return Kubelet(node, Api(node.netns, ADDR[4], PORT, self.certs, node.name))
 
     def _make_certs(self):
         certs = self.certs = Certs(f"{self.directory}/pki")
         first = (SERVICE_CIDR[4].replace(".0/16", ".1"), SERVICE_CIDR[6].replace("::/112", "::1"))
         certs.serving("api", (*ADDR.values(), *first, "127.0.0.1"), NAMES)
         certs.user("admin", URL, "admin", "system:masters")
+        certs.user("to-kubelet", URL, "api", "system:masters")
         for name in ("kube-controller-manager", "kube-scheduler"):
             certs.user(name, URL, f"system:{name}")
         for node in self.nodes:
@@ -141,7 +149,9 @@ class Cluster(Rig):
             f"--service-account-key-file={path('accounts.pub')}",
             f"--service-account-signing-key-file={path('accounts.key')}",
             "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-            "--allow-privileged=true")
+            "--allow-privileged=true", "--kubelet-preferred-address-types=InternalIP",
+            f"--kubelet-client-certificate={path('to-kubelet.crt')}",
+            f"--kubelet-client-key={path('to-kubelet.key')}")
         eventually(lambda: self._alive("kube-apiserver", self.server.is_ready), seconds=120)
 
     def _start_client(self, name, *options):

@@ -14,15 +14,18 @@ def _labels(name):
 
 
 def deployment(namespace_name, name, node, replicas=1, image="echo"):
-    """Servers that answer with the name of their pod, all on one node: nothing schedules here."""
+    """Servers that answer with the name of their pod: all on one node, or where a scheduler wants
+    them."""
     container = {"name": "server", "image": f"naru.test/{image}:1",
                  "args": ["--name", "$(POD)", "--port", str(PORT)],
                  "env": [{"name": "POD",
                           "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
-                 "readinessProbe": {"tcpSocket": {"port": PORT}}}
+                 "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1}}
     template = {"metadata": {"labels": _labels(name)},
-                "spec": {"nodeName": node.name, "automountServiceAccountToken": False,
-                         "terminationGracePeriodSeconds": 5, "containers": [container]}}
+                "spec": {"automountServiceAccountToken": False, "containers": [container],
+                         "terminationGracePeriodSeconds": 5}}
+    if node:
+        template["spec"]["nodeName"] = node.name
     return {"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": name, "namespace": namespace_name},
             "spec": {"replicas": replicas, "selector": {"matchLabels": _labels(name)},
