@@ -14,9 +14,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -92,10 +95,43 @@ static int make(const char *dir)
 	return mkdir(dir, 0700) && errno != EEXIST ? -errno : 0;
 }
 
+/* Who holds the lock, 0: a process that this PID namespace does not show. */
+static int holder(const char *dir)
+{
+	_cleanup_(mem_freep) char *line = NULL;
+	FILE *locks = fopen("/proc/locks", "re");
+	struct stat st;
+	size_t cap = 0;
+	int found = 0;
+
+	while (locks && !stat(dir, &st) && !found && getline(&line, &cap, locks) > 0) {
+		unsigned long inode;
+		unsigned maj, min;
+		int pid;
+
+		if (sscanf(line, "%*s FLOCK %*s %*s %d %x:%x:%lu", &pid, &maj, &min, &inode) == 4 &&
+		    inode == st.st_ino && makedev(maj, min) == st.st_dev && pid > 0)
+			found = pid;
+	}
+	if (locks)
+		fclose(locks);
+	return found;
+}
+
+/* Another narud, or a cleanup. */
+static void explain_busy(const char *dir)
+{
+	int pid = holder(dir);
+	_cleanup_(mem_freep) char *who = pid ? mem_printf("process %d", pid)
+					     : mem_strdup("a process in another PID namespace");
+
+	log_error("%s is in use by %s: stop that, or choose another --bpffs", dir, who);
+}
+
 static int explain(const struct pins *pins, const char *bpffs_dir, int r)
 {
 	if (r == -EBUSY)
-		log_error("%s is in use by a narud that is running", pins->dir);
+		explain_busy(pins->dir);
 	else if (r == -EINVAL)
 		log_error("%s is not a BPF file system: mount -t bpf bpf %s", bpffs_dir, bpffs_dir);
 	else
