@@ -161,8 +161,15 @@ static void detach_clsact(const char *links, uint32_t ifindex)
 		return;
 	detach_filter(ifindex, BPF_TC_INGRESS);
 	detach_filter(ifindex, BPF_TC_EGRESS);
-	if (!access(qdisc, F_OK) && !netlink_has_filters(ifindex))
-		bpf_tc_hook_destroy(&hook);
+	if (!access(qdisc, F_OK)) {
+		int filters = netlink_has_filters(ifindex);
+
+		/* The directories stay, so that a later try knows whose the qdisc is. */
+		if (filters < 0 && filters != -ENODEV)
+			return;
+		if (!filters)
+			bpf_tc_hook_destroy(&hook);
+	}
 	rmdir(qdisc);
 	rmdir(ours);
 }
