@@ -7,6 +7,7 @@
 #include "dataplane/optout.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -50,40 +51,64 @@ static bool on_pod(void *arg, const char *uid, uint64_t id)
 	return pod;
 }
 
-static bool is_wanted(const struct optout *optout, uint64_t id)
+struct wanted {
+	uint64_t cgroup;
+	bool there; /* in the map */
+};
+
+static int by_cgroup(const void *a, const void *b)
 {
-	for (size_t i = 0; i < optout->n_pods; i++) {
-		if (optout->pods[i].cgroup == id)
-			return true;
-	}
-	return false;
+	uint64_t x = ((const struct wanted *)a)->cgroup, y = ((const struct wanted *)b)->cgroup;
+
+	return (x > y) - (x < y);
 }
 
-static int add_found(const struct optout *optout)
+static void remove_others(int map, struct wanted *wanted, size_t n)
+{
+	struct naru_cgroup key, next;
+	int r = bpf_map_get_next_key(map, NULL, &next);
+
+	while (!r) {
+		struct wanted *known;
+
+		key = next;
+		r = bpf_map_get_next_key(map, &key, &next);
+		known = bsearch(&(struct wanted){ .cgroup = key.id }, wanted, n, sizeof(*wanted),
+				by_cgroup);
+		if (known)
+			known->there = true;
+		else
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+static int add_missing(int map, const struct wanted *wanted, size_t n)
 {
 	const uint8_t one = 1;
 	int error = 0;
 
-	for (size_t i = 0; i < optout->n_pods; i++) {
-		struct naru_cgroup key = { optout->pods[i].cgroup };
-		int r = key.id ? bpf_map_update_elem(optout->map, &key, &one, BPF_ANY) : 0;
+	for (size_t i = 0; i < n; i++) {
+		struct naru_cgroup key = { wanted[i].cgroup };
+		int r = wanted[i].there ? 0 : bpf_map_update_elem(map, &key, &one, BPF_ANY);
 
 		error = error ? error : r;
 	}
 	return error;
 }
 
-static void remove_others(const struct optout *optout)
+/* Writes what differs. */
+static int write_found(const struct optout *optout)
 {
-	struct naru_cgroup key, next;
-	int r = bpf_map_get_next_key(optout->map, NULL, &next);
+	_cleanup_(mem_freep) struct wanted *wanted = mem_array(optout->n_pods + 1, sizeof(*wanted));
+	size_t n = 0;
 
-	while (!r) {
-		key = next;
-		r = bpf_map_get_next_key(optout->map, &key, &next);
-		if (!is_wanted(optout, key.id))
-			bpf_map_delete_elem(optout->map, &key);
+	for (size_t i = 0; i < optout->n_pods; i++) {
+		if (optout->pods[i].cgroup)
+			wanted[n++].cgroup = optout->pods[i].cgroup;
 	}
+	qsort(wanted, n, sizeof(*wanted), by_cgroup);
+	remove_others(optout->map, wanted, n);
+	return add_missing(optout->map, wanted, n);
 }
 
 size_t optout_count(const struct optout *optout)
@@ -109,8 +134,7 @@ static int look(struct optout *optout, uint64_t now_ms)
 	}
 	if (optout_count(optout))
 		__atomic_store_n(&optout->state->sock_off, 1, __ATOMIC_RELEASE);
-	r = add_found(optout);
-	remove_others(optout);
+	r = write_found(optout);
 	if (!optout_count(optout))
 		__atomic_store_n(&optout->state->sock_off, 0, __ATOMIC_RELEASE);
 	optout->due_ms =
