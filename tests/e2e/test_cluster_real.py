@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """narud on nodes with upstream's kubelet, containerd and runc, and no kube-proxy."""
 import pytest
-from cluster import workloads
+from cluster import dns, workloads
 from cluster.control import Cluster
 from cluster.front import Front
 from conftest import made
@@ -16,6 +16,7 @@ def fixture_cluster():
     """Two nodes, each with narud."""
     with made(narud=False, kind=Cluster, nodes=2, real=True, scheduler=True) as cluster:
         cluster.install_naru()
+        cluster.start_dns()
         cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=50s")
         cluster.apply(workloads.namespace(SHOP))
         cluster.start_narud()
@@ -58,3 +59,19 @@ def test_logs_of_a_container(cluster, service):
     """The API server reaches the kubelets, as for kubectl logs."""
     name = min(many(service, 4))
     assert cluster.kubectl("logs", "-n", SHOP, name).stdout == "ready\n"
+
+
+def test_names_resolve(cluster, service):
+    """A node asks the Service of DNS in either family, a container as its kubelet told it."""
+    name = f"{service.name}.{SHOP}.svc.cluster.local"
+
+    def resolves(text):
+        return all(addr in text for addr in service.addrs.values())
+
+    for server in dns.SERVICE.values():
+        eventually(lambda server=server: resolves(cluster.nodes[1].host.run(
+            ["busybox", "nslookup", name, server], check=False).stdout), seconds=60, pause=0.2)
+    cluster.apply(workloads.once(SHOP, "asks", "nslookup", name))
+    cluster.kubectl("wait", "-n", SHOP, "--for=jsonpath={.status.phase}=Succeeded", "pod/asks",
+                    "--timeout=50s")
+    assert resolves(cluster.kubectl("logs", "-n", SHOP, "asks").stdout)

@@ -11,12 +11,13 @@ import shlex
 import urllib.request
 
 import yaml
+from cluster import dns
 from cluster.api import Api
 from cluster.certs import Certs
 from cluster.kubelet import Kubelet
 from cluster.machine import Machine
 from proc import Place, RigError, built, entered, eventually
-from rig import SERVICE_CIDR, Rig
+from rig import SERVICE_CIDR, Rig, ip, sysctl
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEPLOYMENT = os.path.normpath(f"{HERE}/../../../tools/deploy/naru.yaml")
@@ -49,7 +50,8 @@ def cached(name):
 
 def program(name):
     """Path of a program of the pinned version."""
-    return cached(f"bin/{name}-{versions()['ETCD' if name == 'etcd' else 'K8S']}")
+    pinned = {"etcd": "ETCD", "coredns": "COREDNS"}.get(name, "K8S")
+    return cached(f"bin/{name}-{versions()[pinned]}")
 
 
 class Cluster(Rig):
@@ -71,6 +73,10 @@ class Cluster(Rig):
         super()._build(n)
         netns = self.make_netns("control")
         self.plug(self.switch, netns, "control", ADDR)
+        # Without privilege to CoreDNS, too.
+        sysctl(netns, ipv4__ip_unprivileged_port_start=0)
+        ip(netns, *(f"route add {node.pod_cidr[f]} via {node.addr[f]}"
+                    for node in self.nodes for f in ADDR))
         self.control = Place(self, "control", netns, None, ADDR)
         self._make_certs()
         self.start_etcd()
@@ -166,6 +172,15 @@ class Cluster(Rig):
         self._start_client("kube-controller-manager", "--use-service-account-credentials",
                            f"--root-ca-file={path('ca.crt')}", "--allocate-node-cidrs=false",
                            f"--service-account-private-key-file={path('accounts.key')}")
+
+    def start_dns(self):
+        """Starts CoreDNS and publishes it; names resolve once both are known to each other."""
+        path = f"{self.directory}/Corefile"
+        with open(path, "w", encoding="ascii") as out:
+            out.write(dns.COREFILE.format(addrs=" ".join(ADDR.values()),
+                                          kubeconfig=self.certs.path("admin.kubeconfig")))
+        self._start("coredns", "-conf", path)
+        self.apply(*dns.objects(ADDR))
 
     def _has_accounts(self):
         """The first thing that a controller does for others."""

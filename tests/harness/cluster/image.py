@@ -17,8 +17,8 @@ MEDIA = "application/vnd.oci.image."
 
 
 def libraries(program):
-    """Paths of what a program is linked with, its loader among them."""
-    return re.findall(r"(/\S+) \(0x", run(["ldd", program]).stdout)
+    """Paths of what a program is linked with, its loader among them: nothing for a static one."""
+    return re.findall(r"(/\S+) \(0x", run(["ldd", program], check=False).stdout)
 
 
 def _layer(files):
@@ -63,13 +63,14 @@ class Archive:
                 tar.addfile(entry, io.BytesIO(data))
 
 
-def write(path, name, program, entrypoint):
-    """Writes an image with a program at /program whose command is the entry point."""
-    layer = _layer({"/program": program, **{lib: lib for lib in libraries(program)}})
+def write(path, name, program, *args):
+    """Writes an image whose command is a program, at the root of its files, with arguments."""
+    inside = f"/{os.path.basename(program)}"
+    layer = _layer({inside: program, **{lib: lib for lib in libraries(program)}})
     archive = Archive()
     packed = archive.put("layer.v1.tar+gzip", gzip.compress(layer, 1))
     config = archive.put("config.v1+json", json.dumps({
-        "architecture": "amd64", "os": "linux", "config": {"Entrypoint": entrypoint},
+        "architecture": "amd64", "os": "linux", "config": {"Entrypoint": [inside, *args]},
         "rootfs": {"type": "layers",
                    "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}}).encode())
     manifest = archive.put("manifest.v1+json", json.dumps({

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 
-from cluster import image
+from cluster import dns, image
 from cluster.api import MERGE
 from proc import Place, RigError, built, eventually
 
@@ -18,8 +18,8 @@ SYSCTLS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10,
            "kernel/panic_on_oops": 1, "kernel/keys/root_maxkeys": 1000000,
            "kernel/keys/root_maxbytes": 25000000}
 SANDBOX = "naru.test/sandbox:1"
-IMAGES = {SANDBOX: ("/bin/sleep", ["/program", "infinity"]),
-          "naru.test/echo:1": ("harness/echo", ["/program"])}
+IMAGES = {SANDBOX: ("/bin/sleep", "infinity"), "naru.test/echo:1": ("harness/echo",),
+          "naru.test/busybox:1": ("/bin/busybox",)}
 CONTAINERD = """
 version = 2
 root = "{directory}/containerd"
@@ -76,9 +76,9 @@ class Machine:
         node, rig = self.node, self.node.rig
         for name in ("", "cni", "images", "sysctl", "kubelet"):
             os.mkdir(self.path(name))
-        for name, (program, entrypoint) in IMAGES.items():
+        for name, (program, *args) in IMAGES.items():
             program = program if program.startswith("/") else built(program)
-            image.write(self.path(f"images/{name.split('/')[1]}"), name, program, entrypoint)
+            image.write(self.path(f"images/{name.split('/')[1]}"), name, program, *args)
         for name, value in SYSCTLS.items():
             self._write(f"sysctl/{name.replace('/', ':')}", f"{value}\n")
         self._write("containerd.toml", CONTAINERD.format(directory=self.directory, sandbox=SANDBOX))
@@ -123,6 +123,7 @@ class Machine:
                 "tlsCertFile": certs.path(f"{name}.crt"),
                 "tlsPrivateKeyFile": certs.path(f"{name}.key"),
                 "resolvConf": self.path("resolv.conf"), "clusterDomain": "cluster.local",
+                "clusterDNS": list(dns.SERVICE.values()),
                 "evictionHard": {"memory.available": "1Mi", **never},
                 "imageGCHighThresholdPercent": 100, "fileCheckFrequency": "0s"}
 

@@ -32,6 +32,15 @@ def deployment(namespace_name, name, node, replicas=1, image="echo"):
                      "template": template}}
 
 
+def once(namespace_name, name, *args):
+    """A Pod that runs a command of busybox to its end."""
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": namespace_name},
+            "spec": {"restartPolicy": "Never", "automountServiceAccountToken": False,
+                     "containers": [{"name": "once", "image": "naru.test/busybox:1",
+                                     "args": list(args)}]}}
+
+
 def service(namespace_name, name, **spec):
     """A Service in both families for the Deployment of that name."""
     return {"apiVersion": "v1", "kind": "Service",
