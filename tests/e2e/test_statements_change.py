@@ -84,7 +84,7 @@ def test_v1_work_by_change(counted):
     fill(counted, range(100, 100 + FEW))
     few = cost(counted, service)
     last = fill(counted, range(100, 100 + MANY))[-1]
-    eventually(lambda: metric(counted, 'naru_map_entries{map="svc_name"}') >= 4 * MANY)
+    eventually(lambda: metrics(counted, 'naru_map_entries{map="svc_name"}')[0] >= 4 * MANY)
     eventually(lambda: answers(counted.nodes[0].host, last, 6, "-u"))
     assert 0 < few == cost(counted, service)
     before = writes(counted)

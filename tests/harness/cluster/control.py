@@ -16,7 +16,7 @@ from cluster.api import Api
 from cluster.certs import Certs
 from cluster.kubelet import Kubelet
 from cluster.machine import Machine
-from proc import Place, RigError, built, entered, eventually
+from proc import Place, RigError, entered, eventually
 from rig import SERVICE_CIDR, Rig, ip, sysctl
 
 HERE = os.path.dirname(os.path.abspath(__file__))
