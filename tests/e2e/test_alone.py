@@ -22,6 +22,9 @@ def test_l4_off(family):
         counts = edge.ask("-n", 20, family=family)
         assert counts["failed"] == 0 and counts["statuses"] == {"200": 20}, counts
         assert edge.node.host.ask(*edge.v1.front("ClusterIP", family), "-t", 500)["ok"] == 0
+        for command in ("flows", "top", "observe"):
+            done = edge.node.naructl(command, check=False)
+            assert done.returncode and "Services are not served here" in done.stderr, command
         edge.node.host.serve(2222, "sshd")
         assert edge.rig.client.ask(VIP[family], 2222, "-t", 1000)["ok"] == 0
 

@@ -291,6 +291,9 @@ int client_get(const char *socket_path, const char *path, struct str *ret_body)
 		client_complain("narud at %s: the answer is not whole", socket_path);
 	else if (r < 0)
 		client_complain("no narud answers at %s: %s", socket_path, strerror(-r));
+	else if (status != 200 && ret_body->len)
+		client_complain("narud at %s: %.*s", socket_path, (int)strcspn(ret_body->buf, "\n"),
+				ret_body->buf);
 	else if (status != 200)
 		client_complain("narud at %s: status %d for %s", socket_path, status, path);
 	return r < 0 ? r : status == 200 ? 0 : -EPROTO;

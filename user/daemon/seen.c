@@ -36,7 +36,7 @@ static int refuse(int r, const char *what, struct str *ret_text)
 /* ---- flows --------------------------------------------------------------------------------- */
 
 struct flows {
-	struct listing *walk; /* NULL: there is no layer 4 */
+	struct listing *walk;
 	struct match match;
 	uint64_t n;
 	struct str *out; /* of the piece under way */
@@ -100,7 +100,7 @@ static int open_flows(void *arg, const char *query, struct server_stream *stream
 		return 400;
 	flows = mem_new(sizeof(*flows));
 	flows->match = match;
-	r = daemon->l4 ? dataplane_flows_begin(daemon->dataplane, &flows->walk) : 0;
+	r = daemon->l4 ? dataplane_flows_begin(daemon->dataplane, &flows->walk) : -EOPNOTSUPP;
 	if (r)
 		return refuse(r, "flows", ret_text);
 	*ret_state = TAKE_PTR(flows);
@@ -113,7 +113,7 @@ static enum server_fill fill_flows(void *state, struct str *ret_piece)
 	int r;
 
 	flows->out = ret_piece;
-	r = flows->walk ? dataplane_flows_next(flows->walk, add_flow, flows) : 0;
+	r = dataplane_flows_next(flows->walk, add_flow, flows);
 	if (r < 0)
 		log_err(r, "a list of flows is cut");
 	return r < 0 ? SERVER_FAIL : r ? SERVER_MORE : SERVER_END;

@@ -232,6 +232,12 @@ static int show_drops(void *arg, struct str *ret_body)
 
 static int show_traffic(void *arg, struct str *ret_body)
 {
+	const struct daemon *daemon = arg;
+
+	if (!daemon->l4) {
+		str_addf(ret_body, "Services are not served here\n");
+		return 503;
+	}
 	return traffic_write(arg, ret_body) < 0 ? 503 : 200;
 }
 
