@@ -41,6 +41,7 @@ void plan_free(struct plan *plan)
 		free(plan->unbalanced[i]);
 	free(plan->unbalanced);
 	l7_fini(&plan->l7);
+	verdict_fini(&plan->verdicts);
 	free(plan->pod_cidrs);
 	free(plan->node);
 	diag_fini(&plan->diags);
@@ -172,4 +173,5 @@ void plan_print(const struct plan *plan, FILE *out)
 	for (size_t i = 0; i < plan->n_unbalanced; i++)
 		fprintf(out, "%sunbalanced pod %s\n", i ? "" : "\n", plan->unbalanced[i]);
 	l7_print(&plan->l7, out);
+	verdict_print(&plan->verdicts, out);
 }

@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "plan/l7.h"
 #include "plan/set.h"
+#include "plan/verdict.h"
 
 enum plan_kind {
 	PLAN_CLUSTER_IP = 1,
@@ -80,6 +81,7 @@ struct plan {
 	char **unbalanced; /* UIDs of this node's pods whose sockets are not translated; sorted */
 	size_t n_unbalanced;
 	struct plan_l7 l7;
+	struct verdicts verdicts;
 	struct diag_list diags; /* what is wrong with single objects, sorted */
 };
 
