@@ -97,6 +97,28 @@ def test_server_that_ends_starts_again(cluster, shop):
     assert eventually(lambda: status() and status()["restartCount"], seconds=60, pause=0.2) == 1
 
 
+def test_volumes(cluster, shop):
+    """A container starts once its Secret is there, and reads it where it was told."""
+    node = cluster.nodes[0]
+    container = {"name": "reader", "image": "naru.test/none:1",
+                 "command": ["cat", "/etc/told/sub/word"],
+                 "volumeMounts": [{"name": "told", "mountPath": "/etc/told/"}]}
+    volume = {"name": "told", "secret": {"secretName": "told",
+                                         "items": [{"key": "key", "path": "sub/word"}]}}
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "r", "namespace": shop},
+                   "spec": {"nodeName": node.name, "restartPolicy": "Never",
+                            "containers": [container], "volumes": [volume]}})
+    eventually(lambda: "containerStatuses" in cluster.get("pod", "-n", shop, "r")["status"],
+               seconds=60, pause=0.2)
+    cluster.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"key": "sesame"},
+                   "metadata": {"name": "told", "namespace": shop}})
+    cluster.kubectl("wait", "-n", shop, "--for=jsonpath={.status.phase}=Succeeded", "pod/r",
+                    "--timeout=50s")
+    uid = cluster.get("pod", "-n", shop, "r")["metadata"]["uid"]
+    with open(f"{node.run_dir}/{uid}.log", encoding="ascii") as log:
+        assert log.read() == "sesame"
+
+
 def test_api_server_restarts(cluster, shop):
     """While the API server is away pods serve on; what is asked of it afterwards happens."""
     cluster.apply(workloads.deployment(shop, "web", cluster.nodes[0]),

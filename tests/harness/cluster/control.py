@@ -13,13 +13,13 @@ import urllib.request
 import yaml
 from cluster import dns
 from cluster.api import Api
+from cluster.binaries import HERE, cached, program, versions
 from cluster.certs import Certs
 from cluster.kubelet import Kubelet
 from cluster.machine import Machine
 from proc import Place, RigError, entered, eventually
 from rig import SERVICE_CIDR, Rig, ip, sysctl
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 DEPLOYMENT = os.path.normpath(f"{HERE}/../../../tools/deploy/naru.yaml")
 ADDR = {4: "192.168.77.1", 6: "fd77::1"}
 PORT = 6443
@@ -30,28 +30,6 @@ URL = f"https://{ADDR[4]}:{PORT}"
 NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost")
 CONTROL = ["setpriv", "--bounding-set", "-all,+dac_read_search", "--no-new-privs"]
 CRDS = "crds-{GATEWAY_API}-{ISTIO_API}"
-
-
-def versions():
-    """What is pinned, by name."""
-    with open(f"{HERE}/versions", encoding="ascii") as lines:
-        pairs = [line.strip().partition("=") for line in lines if "=" in line.split("#")[0]]
-    return {name: value for name, _, value in pairs}
-
-
-def cached(name):
-    """Path of a file or folder that build has made."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    path = os.path.join(os.environ.get("NARU_CACHE") or f"{base}/naru", name)
-    if not os.path.exists(path):
-        raise RigError(f"there is no {path}: run make cluster-bins")
-    return path
-
-
-def program(name):
-    """Path of a program of the pinned version."""
-    pinned = {"etcd": "ETCD", "coredns": "COREDNS"}.get(name, "K8S")
-    return cached(f"bin/{name}-{versions()[pinned]}")
 
 
 class Cluster(Rig):

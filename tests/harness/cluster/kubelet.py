@@ -119,7 +119,7 @@ class Kubelet:
                 return
             if told.get("status", {}).get("phase") in ("Succeeded", "Failed"):
                 return
-            pod = self.pods[meta["uid"]] = Pod(self.node, told)
+            pod = self.pods[meta["uid"]] = Pod(self.node, told, self.api)
         if "deletionTimestamp" in meta:
             pod.terminate(meta.get("deletionGracePeriodSeconds", 0))
 

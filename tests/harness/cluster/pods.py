@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pods as processes: each has a network namespace and a cgroup on its node, as with a runtime.
 
-An image is the name of a program of the harness. There are no volumes, no root file systems and no
-hooks; every container starts again when it ends, if its pod says so. Only the kubelet's thread of
-the node calls this.
+An image is the name of a program of the harness. There are no root file systems and no hooks, and
+volumes are what volumes.py makes of them; every container starts again when it ends, if its pod
+says so. Only the kubelet's thread of the node calls this.
 """
 import contextlib
 import datetime
@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 
+from cluster import binaries, volumes
 from proc import HERE, Place, built, entered
 
 SANDBOX = ["setpriv", "--bounding-set", "-all,+net_bind_service,+dac_read_search",
@@ -24,7 +25,10 @@ def program(image):
     """The command of an image, None if there is no such: web of naru.test/web:1."""
     name = image.rpartition("/")[2].partition(":")[0]
     commands = {"echo": lambda: [built("harness/echo")],
-                "web": lambda: ["/usr/bin/python3", f"{HERE}/web.py"]}
+                "web": lambda: ["/usr/bin/python3", f"{HERE}/web.py"],
+                # Of the conformance suite. None of its tests that are run asks for a name.
+                "echo-basic": lambda: [binaries.program("echo-basic")],
+                "coredns": lambda: ["/bin/sh", "-c", "exec sleep infinity"]}
     return commands[name]() if name in commands else None
 
 
@@ -58,7 +62,10 @@ class Container:
         argv = command + self.spec.get("args", [])
         for name, value in self.env().items():
             argv = [word.replace(f"$({name})", value) for word in argv]
-        return argv
+        return [self._moved(word) for word in argv]
+
+    def _moved(self, text):
+        return volumes.moved(text, self.spec.get("volumeMounts", ()), self.pod.folders)
 
     def env(self):
         """Variables, also those that stand for fields of the pod."""
@@ -69,7 +76,8 @@ class Container:
         env = {"PATH": os.environ["PATH"]}
         for variable in self.spec.get("env", []):
             field = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
-            env[variable["name"]] = fields[field] if field else variable.get("value", "")
+            env[variable["name"]] = (fields[field] if field else
+                                     self._moved(variable.get("value", "")))
         return env
 
     def start(self):
@@ -136,9 +144,10 @@ class Container:
 class Pod:
     """A pod of a node, from its first sight to its last process."""
 
-    def __init__(self, node, told):
+    def __init__(self, node, told, api):
         meta = told["metadata"]
         self.node = node
+        self.api = api
         self.told = told
         self.name = meta["name"]
         self.namespace = meta["namespace"]
@@ -147,6 +156,7 @@ class Pod:
         self.log_path = f"{node.run_dir}/{self.uid}.log"
         self.deadline = None
         self.written = None
+        self.folders = None
         self.since = now()
         self.own_network = not told["spec"].get("hostNetwork")
         if self.own_network:
@@ -157,8 +167,14 @@ class Pod:
         else:
             self.place = Place(node.rig, self.name, node.netns, f"{node.cgroup}/host", node.addr)
         self.containers = [Container(self, spec) for spec in told["spec"]["containers"]]
-        for container in self.containers:
-            container.start()
+
+    def _begin(self):
+        """Starts the containers, once all their volumes are there."""
+        self.folders = volumes.fetch(self.api, self.namespace, self.told["spec"].get("volumes", ()),
+                                     f"{self.node.run_dir}/{self.uid}.volumes")
+        if self.folders is not None:
+            for container in self.containers:
+                container.start()
 
     def terminate(self, grace):
         """Tells the processes to end, and when they will be ended. A shorter grace counts."""
@@ -169,9 +185,12 @@ class Pod:
 
     def step(self):
         """Looks after the processes; True when the pod is over."""
-        if self.deadline is None:
+        if self.deadline is None and self.folders is None:
+            self._begin()
+        elif self.deadline is None:
             for container in self.containers:
                 container.step()
+        if self.deadline is None:
             return False
         if any(container.runs() for container in self.containers):
             if time.monotonic() < self.deadline:
