@@ -381,9 +381,9 @@ static void hurry(struct apisource *s)
 	s->watched = watched;
 }
 
-static struct store *store_of(const struct apisource *s, enum object_kind kind)
+struct store *apisource_store(const struct apisource *source, enum object_kind kind)
 {
-	return s->listers[kind] ? lister_store(s->listers[kind]) : NULL;
+	return source->listers[kind] ? lister_store(source->listers[kind]) : NULL;
 }
 
 static void gather(struct apisource *s)
@@ -391,7 +391,8 @@ static void gather(struct apisource *s)
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		if (s->listers[i] && store_take_changed(lister_store(s->listers[i])))
 			s->dirty = true;
-	secrets_update(s->secrets, store_of(s, OBJECT_GATEWAY), store_of(s, OBJECT_GATEWAY_CLASS));
+	secrets_update(s->secrets, apisource_store(s, OBJECT_GATEWAY),
+		       apisource_store(s, OBJECT_GATEWAY_CLASS));
 	s->dirty |= secrets_take_changed(s->secrets);
 	if (!s->synced && are_all_known(s))
 		become_synced(s);
@@ -505,6 +506,8 @@ struct apisource *apisource_open(const struct apisource_config *config)
 		.timing = timing,
 		.changed = poke,
 		.arg = s,
+		.seen = config->seen,
+		.seen_arg = config->arg,
 	};
 	if (config->spread_ms)
 		s->ground.delay_ms = timing->random(timing->arg) % config->spread_ms;

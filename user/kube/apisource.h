@@ -29,6 +29,9 @@ struct apisource_config {
 	/* Model or diagnostics are others than before: once for many changes. Also while there is
 	 * nothing to serve yet, see apisource_is_ready(). */
 	void (*changed)(void *arg);
+	/* Status or version of an object whose status naru writes is another, or it is gone; NULL:
+	 * nobody asks for them. Only to be noted: not for looking at the source. */
+	void (*seen)(void *arg, enum object_kind kind, const char *namespace, const char *name);
 	void *arg;
 };
 
@@ -46,6 +49,10 @@ bool apisource_is_ready(const struct apisource *source);
 
 /* Borrowed until the next tick. */
 const struct diag_list *apisource_diags(const struct apisource *source);
+
+struct store;
+/* The objects of a kind, NULL: it is not read, or not by a list of its own. */
+struct store *apisource_store(const struct apisource *source, enum object_kind kind);
 
 struct apisource_kind {
 	const char *name;    /* "HTTPRoute"; NULL: not one of those that are listed */

@@ -51,6 +51,9 @@ static struct lister *make(const struct lister_ground *ground, const struct reso
 	lister->path = path;
 	lister->selectors = selectors;
 	lister->store = store_new(resources_kind(resource, version), path);
+	if (ground->seen && resource->status)
+		store_keep_statuses(lister->store, resource->status_type, ground->seen,
+				    ground->seen_arg);
 	start(lister);
 	return lister;
 }

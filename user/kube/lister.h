@@ -15,6 +15,8 @@ struct lister_ground {
 	void (*changed)(
 		void *arg); /* lister_due_ms(), a store or a status is another than before */
 	void *arg;
+	store_seen_fn seen; /* of kinds whose status naru writes; NULL: nobody does */
+	void *seen_arg;
 };
 
 /* Of all objects of the resource, but for its selectors. */

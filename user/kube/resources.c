@@ -22,7 +22,9 @@ const struct resource resources_table[RESOURCES_N] = {
 			     .versions = { "v1" },
 			     .name = "services",
 			     .labels = SERVED,
-			     .built_in = true },
+			     .built_in = true,
+			     .status = true,
+			     .status_type = "LoadBalancer" },
 	[OBJECT_ENDPOINT_SLICE] = { .kind = OBJECT_ENDPOINT_SLICE,
 				    .group = "discovery.k8s.io",
 				    .versions = { "v1" },
@@ -51,15 +53,18 @@ const struct resource resources_table[RESOURCES_N] = {
 	[OBJECT_GATEWAY_CLASS] = { .kind = OBJECT_GATEWAY_CLASS,
 				   .group = GATEWAY_API,
 				   .versions = { "v1", "v1beta1" },
-				   .name = "gatewayclasses" },
+				   .name = "gatewayclasses",
+				   .status = true },
 	[OBJECT_GATEWAY] = { .kind = OBJECT_GATEWAY,
 			     .group = GATEWAY_API,
 			     .versions = { "v1", "v1beta1" },
-			     .name = "gateways" },
+			     .name = "gateways",
+			     .status = true },
 	[OBJECT_HTTP_ROUTE] = { .kind = OBJECT_HTTP_ROUTE,
 				.group = GATEWAY_API,
 				.versions = { "v1", "v1beta1" },
-				.name = "httproutes" },
+				.name = "httproutes",
+				.status = true },
 	[OBJECT_REFERENCE_GRANT] = { .kind = OBJECT_REFERENCE_GRANT,
 				     .group = GATEWAY_API,
 				     .versions = { "v1", "v1beta1" },
@@ -125,6 +130,22 @@ void resources_path_of(const struct resource *resource, const char *namespace, c
 	add_field(&selectors, "metadata.name", name);
 	*ret_path = path.buf;
 	*ret_selectors = selectors.buf;
+}
+
+char *resources_path_below(const struct resource *resource, const char *version,
+			   const struct resource_name *name, const char *below)
+{
+	struct str path = { 0 };
+
+	add_root(&path, resource, version);
+	if (*name->namespace) {
+		str_addf(&path, "/namespaces/");
+		listquery_encode(&path, name->namespace);
+	}
+	str_addf(&path, "/%s/", resource->name);
+	listquery_encode(&path, name->name);
+	str_addf(&path, "%s", below);
+	return path.buf;
 }
 
 const struct kind *resources_kind(const struct resource *resource, const char *version)

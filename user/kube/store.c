@@ -19,10 +19,18 @@
 /* Beyond these nobody reads on; that there are more shows in the objects' number. */
 #define LOST_MAX 10
 
+/* A copy of what store_status borrows. */
+struct seen {
+	char *text; /* NULL: not kept */
+	char *version, *uid;
+	int64_t generation;
+};
+
 struct holding {
 	struct object *key; /* first, for look-ups; the object itself, if it is good */
 	bool good;
 	struct diag_list diags;
+	struct seen seen;
 };
 
 struct set {
@@ -38,6 +46,9 @@ struct store {
 	struct set set, fresh;
 	bool reading; /* what comes is for fresh */
 	bool changed;
+	store_seen_fn seen; /* NULL: statuses are not kept */
+	void *seen_arg;
+	const char *seen_type;
 };
 
 static int compare(const void *left, const void *right)
@@ -53,6 +64,9 @@ static void free_entry(void *ptr)
 
 	object_free(entry->key);
 	diag_fini(&entry->diags);
+	free(entry->seen.text);
+	free(entry->seen.version);
+	free(entry->seen.uid);
 	free(entry);
 }
 
@@ -159,6 +173,73 @@ void store_clear(struct store *store)
 	store->changed = true;
 }
 
+/* ---- statuses ------------------------------------------------------------------------------ */
+
+void store_keep_statuses(struct store *store, const char *type, store_seen_fn fn, void *arg)
+{
+	store->seen = fn;
+	store->seen_arg = arg;
+	store->seen_type = type;
+}
+
+static bool keeps_status(const struct store *store, struct json_object *value)
+{
+	const char *type = apijson_text(apijson_member(value, "spec"), "type");
+
+	return store->seen && (!store->seen_type || !strcmp(type, store->seen_type));
+}
+
+static void note_status(const struct store *store, struct holding *entry, struct json_object *value)
+{
+	struct json_object *metadata = apijson_member(value, "metadata");
+	struct json_object *generation = apijson_member(metadata, "generation");
+
+	if (!keeps_status(store, value))
+		return;
+	entry->seen = (struct seen){
+		.text = mem_strdup(json_object_to_json_string_ext(apijson_member(value, "status"),
+								  JSON_C_TO_STRING_PLAIN)),
+		.version = mem_strdup(apijson_version(value)),
+		.uid = mem_strdup(apijson_text(metadata, "uid")),
+		.generation = json_object_is_type(generation, json_type_int)
+				      ? json_object_get_int64(generation)
+				      : 0,
+	};
+}
+
+/* One of them may be NULL: it is new, or gone. */
+static void tell_status(const struct store *store, const struct holding *former,
+			const struct holding *entry)
+{
+	const struct object *key = entry ? entry->key : former->key;
+	const char *before = former && former->seen.text ? former->seen.version : "",
+		   *after = entry && entry->seen.text ? entry->seen.version : "";
+
+	if (store->seen && strcmp(before, after) != 0)
+		store->seen(store->seen_arg, key->kind, key->namespace, key->name);
+}
+
+bool store_find_status(const struct store *store, const char *namespace, const char *name,
+		       struct store_status *ret_status)
+{
+	const struct object key = {
+		.kind = store->kind->object,
+		.namespace = (char *)namespace,
+		.name = (char *)name,
+	};
+	const struct holding *entry = find(&store->set, &key);
+
+	if (!entry || !entry->seen.text)
+		return false;
+	*ret_status = (struct store_status){
+		.text = entry->seen.text,
+		.version = entry->seen.version,
+		.uid = entry->seen.uid,
+		.generation = entry->seen.generation,
+	};
+	return true;
+}
+
 /* ---- single objects ------------------------------------------------------------------------ */
 
 static void lose(struct store *store, const char *reason)
@@ -211,6 +292,7 @@ static void take(struct store *store, struct holding *entry)
 	if (!store->reading) {
 		join(store, former, entry);
 		publish(store, entry);
+		tell_status(store, former, entry);
 	}
 	if (former)
 		drop_entry(set, former);
@@ -236,14 +318,17 @@ static bool load_one(struct store *store, struct json_object *value, struct load
 static void on_put(void *arg, struct json_object *value)
 {
 	struct store *store = arg;
+	struct holding *entry;
 	struct load load;
 
 	if (!load_one(store, value, &load))
 		return;
 	if (load.n)
-		take(store, make_entry(load.objects[--load.n], true, &load.diags));
+		entry = make_entry(load.objects[--load.n], true, &load.diags);
 	else
-		take(store, make_entry(load.broken[--load.n_broken], false, &load.diags));
+		entry = make_entry(load.broken[--load.n_broken], false, &load.diags);
+	note_status(store, entry, value);
+	take(store, entry);
 	load_fini(&load);
 }
 
@@ -263,6 +348,7 @@ static void on_remove(void *arg, struct json_object *value)
 	if (!store->reading) {
 		store->changed |= entry->diags.n > 0;
 		withdraw(store, entry);
+		tell_status(store, entry, NULL);
 	}
 	drop_entry(set, entry);
 }
@@ -325,8 +411,10 @@ static void join_node(const void *node, VISIT visit, void *arg)
 	struct holding *entry = *(struct holding *const *)node;
 	struct store *store = arg;
 
-	if (visit == postorder || visit == leaf)
+	if (visit == postorder || visit == leaf) {
 		join(store, find(&store->set, entry->key), entry);
+		tell_status(store, find(&store->set, entry->key), entry);
+	}
 }
 
 static void on_commit(void *arg)
@@ -342,6 +430,7 @@ static void on_commit(void *arg)
 		} else {
 			store->changed |= walk.gone[i]->diags.n > 0;
 			withdraw(store, walk.gone[i]);
+			tell_status(store, walk.gone[i], NULL);
 		}
 	}
 	twalk_r(store->fresh.root, publish_node, store);

@@ -33,6 +33,23 @@ typedef void (*store_fn)(void *arg, const struct object *object);
 /* Calls fn for every good object, by namespace and name. */
 void store_each(const struct store *store, store_fn fn, void *arg);
 
+/* As the server has it, besides what the model knows: for who writes statuses. */
+struct store_status {
+	const char *text; /* status as JSON, "null" when there is none */
+	const char *version;
+	const char *uid;
+	int64_t generation;
+};
+/* Status or version of the object is another, or it is gone; the store is not to be asked yet. */
+typedef void (*store_seen_fn)(void *arg, enum object_kind kind, const char *namespace,
+			      const char *name);
+/* Keeps statuses from here on, of good and broken objects; type: only of those whose spec.type is
+ * this, NULL: of all. No status is a change to store_take_changed(). */
+void store_keep_statuses(struct store *store, const char *type, store_seen_fn fn, void *arg);
+/* False: there is no such object, or its status is not kept. Borrowed. */
+bool store_find_status(const struct store *store, const char *namespace, const char *name,
+		       struct store_status *ret_status);
+
 /* Adds what is wrong with single objects. */
 void store_report(const struct store *store, struct diag_list *diags);
 /* True when objects or diagnostics are others than at the last call. */
