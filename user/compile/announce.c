@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Rendezvous hashing over the names of all nodes: each address goes to the node whose name makes
- * the highest number with it, so that a node that comes or goes moves only its own addresses.
- * assemble.c asks.
+ * Load balancers' addresses are announced where the operator says (--announce-cidrs): elsewhere a
+ * cloud or another program of the cluster does it. One of Services with externalTrafficPolicy Local
+ * may go to nodes only that have a ready endpoint: of all of them, when several share the address,
+ * or else of any. assemble.c and compile.c call it.
  */
 #include "compile/announce.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a, and the last steps of MurmurHash3, without which close inputs stay close. */
-static uint64_t add(uint64_t hash, const void *data, size_t len)
-{
-	const uint8_t *at = data;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ at[i]) * 0x100000001b3;
-	return hash;
-}
-
-static uint64_t weight(const struct object *node, const struct addr *addr)
-{
-	uint64_t hash = add(0xcbf29ce484222325, node->name, strlen(node->name));
-
-	hash = add(hash, addr->byte, sizeof(addr->byte));
-	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
-	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
-	return hash ^ hash >> 33;
-}
+#include "base/mem.h"
+#include "plan/rendezvous.h"
 
 bool announce_here(const struct layer7 *l7, const struct addr *addr)
 {
@@ -35,7 +20,199 @@ bool announce_here(const struct layer7 *l7, const struct addr *addr)
 
 	/* Of equal numbers the first by name has it. */
 	for (size_t i = 1; i < n; i++)
-		if (weight(nodes[i], addr) > weight(nodes[best], addr))
+		if (rendezvous_weight(nodes[i]->name, addr) >
+		    rendezvous_weight(nodes[best]->name, addr))
 			best = i;
 	return !n || !strcmp(nodes[best]->name, l7->config->node_name);
+}
+
+/* ---- nodes ---- */
+
+static void list_nodes(struct layer7 *l7, struct plan *plan)
+{
+	const struct object *const *nodes;
+	size_t n = model_list(l7->model, OBJECT_NODE, &nodes);
+
+	plan->nodes = mem_array(n, sizeof(*plan->nodes));
+	for (size_t i = 0; i < n; i++) {
+		const struct node *from = (const struct node *)nodes[i];
+		struct plan_node *to = &plan->nodes[plan->n_nodes++];
+
+		to->name = mem_strdup(from->object.name);
+		to->leaving = from->leaving;
+		to->n_addrs = from->n_addrs;
+		to->addrs = mem_array(from->n_addrs, sizeof(*to->addrs));
+		for (size_t j = 0; j < from->n_addrs; j++)
+			to->addrs[j] = from->addrs[j];
+	}
+}
+
+/* ---- addresses of Services ---- */
+
+/* An address that a Service has; sorted by address, each pair once. */
+struct balanced {
+	struct addr addr;
+	const struct service *service;
+	bool local; /* externalTrafficPolicy */
+};
+
+struct balanced_list {
+	struct balanced *items;
+	size_t n, cap;
+};
+
+static void balanced_fini(struct balanced_list *list)
+{
+	free(list->items);
+}
+
+static bool is_announced(const struct compile_config *config, const struct addr *addr)
+{
+	for (size_t i = 0; i < config->n_announce_cidrs; i++)
+		if (cidr_contains(&config->announce_cidrs[i], addr))
+			return true;
+	return false;
+}
+
+/* The ports of a Service stand together, hence also what would be the same. */
+static bool is_listed(const struct balanced_list *list, const struct addr *addr,
+		      const struct service *service)
+{
+	for (size_t i = list->n; i-- && list->items[i].service == service;)
+		if (!addr_compare(&list->items[i].addr, addr))
+			return true;
+	return false;
+}
+
+static void list_balanced(const struct layer7 *l7, struct balanced_list *list)
+{
+	for (size_t i = 0; i < l7->drafts->n; i++) {
+		const struct draft *draft = &l7->drafts->items[i];
+
+		for (size_t j = 0; draft->service && j < draft->plan.n_frontends; j++) {
+			const struct plan_frontend *frontend = &draft->plan.frontends[j];
+
+			if (frontend->kind != PLAN_LOAD_BALANCER ||
+			    !is_announced(l7->config, &frontend->addr) ||
+			    is_listed(list, &frontend->addr, draft->service))
+				continue;
+			list->items =
+				mem_grow(list->items, list->n, &list->cap, sizeof(*list->items));
+			list->items[list->n++] = (struct balanced){
+				.addr = frontend->addr,
+				.service = draft->service,
+				.local = frontend->external == PLAN_LOCAL,
+			};
+		}
+	}
+	if (list->n)
+		qsort(list->items, list->n, sizeof(*list->items), addr_rank);
+}
+
+/* The first ones are layer 7's; sorted anew when some are added. */
+static void add_vips(struct layer7 *l7, const struct balanced_list *list)
+{
+	struct plan_l7 *plan = l7->plan;
+	size_t n = plan->n_vips;
+	struct plan_vip *vips = mem_array(n + list->n, sizeof(*vips));
+
+	for (size_t i = 0; i < n; i++)
+		vips[i] = plan->vips[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct addr *addr = &list->items[i].addr;
+
+		if ((i && !addr_compare(addr, &list->items[i - 1].addr)) ||
+		    (n && bsearch(addr, plan->vips, n, sizeof(*vips), addr_rank)))
+			continue;
+		vips[plan->n_vips++] =
+			(struct plan_vip){ .addr = *addr, .announce = announce_here(l7, addr) };
+	}
+	free(plan->vips);
+	plan->vips = vips;
+	qsort(vips, plan->n_vips, sizeof(*vips), addr_rank);
+}
+
+/* ---- local policy ---- */
+
+static int name_rank(const void *name, const void *node)
+{
+	return strcmp(name, ((const struct plan_node *)node)->name);
+}
+
+/* Marks the nodes with an endpoint that the Service's clients outside may be sent to. */
+static void mark_nodes(const struct layer7 *l7, const struct plan *plan, const struct balanced *of,
+		       uint8_t *marks)
+{
+	const struct endpoint_slice *const *slice;
+	size_t n = slices_of(l7->slices, &of->service->object, &slice);
+
+	for (size_t i = 0; i < n; i++) {
+		if (slice[i]->family != addr_family(&of->addr))
+			continue;
+		for (size_t j = 0; j < slice[i]->n_endpoints; j++) {
+			const struct slice_endpoint *ep = &slice[i]->endpoints[j];
+			const struct plan_node *node;
+
+			if (!ep->ready || !plan->n_nodes)
+				continue;
+			node = bsearch(ep->node, plan->nodes, plan->n_nodes, sizeof(*node),
+				       name_rank);
+			if (node)
+				marks[node - plan->nodes] = 1;
+		}
+	}
+}
+
+/* The nodes that all want or, when there are none, that any of them wants. */
+static void add_local(struct plan *plan, const struct addr *addr, const uint32_t *wanted,
+		      uint32_t by)
+{
+	struct plan_local_vip *vip = &plan->local_vips[plan->n_local_vips++];
+	uint32_t most = 1;
+
+	vip->addr = *addr;
+	vip->nodes = mem_array(plan->n_nodes, sizeof(*vip->nodes));
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		if (wanted[i] == by)
+			most = by;
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		if (wanted[i] >= most)
+			vip->nodes[vip->n_nodes++] = (uint32_t)i;
+}
+
+static void list_local(const struct layer7 *l7, struct plan *plan, const struct balanced_list *list)
+{
+	_cleanup_(mem_freep) uint8_t *marks = mem_array(plan->n_nodes, sizeof(*marks));
+	_cleanup_(mem_freep) uint32_t *wanted = mem_array(plan->n_nodes, sizeof(*wanted));
+
+	plan->local_vips = mem_array(list->n, sizeof(*plan->local_vips));
+	for (size_t i = 0, end; i < list->n; i = end) {
+		const struct addr *addr = &list->items[i].addr;
+		uint32_t by = 0;
+
+		memset(wanted, 0, plan->n_nodes * sizeof(*wanted));
+		for (end = i; end < list->n && !addr_compare(&list->items[end].addr, addr); end++) {
+			if (!list->items[end].local)
+				continue;
+			memset(marks, 0, plan->n_nodes);
+			mark_nodes(l7, plan, &list->items[end], marks);
+			for (size_t j = 0; j < plan->n_nodes; j++)
+				wanted[j] += marks[j];
+			by++;
+		}
+		if (by)
+			add_local(plan, addr, wanted, by);
+	}
+}
+
+void announce_fill(struct layer7 *l7, struct plan *plan)
+{
+	_cleanup_(balanced_fini) struct balanced_list list = { 0 };
+
+	list_nodes(l7, plan);
+	list_balanced(l7, &list);
+	if (!list.n)
+		return;
+	add_vips(l7, &list);
+	list_local(l7, plan, &list);
 }

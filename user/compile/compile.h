@@ -19,6 +19,9 @@ struct compile_config {
 	/* Where externalIPs may lie; none: nowhere. */
 	const struct cidr *external_ip_cidrs;
 	size_t n_external_ip_cidrs;
+	/* Where addresses of load balancers may lie that nodes answer for; none: nowhere. */
+	const struct cidr *announce_cidrs;
+	size_t n_announce_cidrs;
 	bool l4; /* packets of services are served (--l4 on) */
 	/* Headless Services may have endpoints on this node's loopback, for the proxy alone. */
 	bool loopback_endpoints;

@@ -7,6 +7,7 @@
 #include "compile/layer7.h"
 
 #include "base/mem.h"
+#include "compile/announce.h"
 #include "compile/assemble.h"
 #include "compile/attach.h"
 #include "compile/binds.h"
@@ -49,6 +50,7 @@ void layer7_compile(struct model *model, const struct compile_config *config,
 	attach_routes(&l7);
 	rules_make(&l7);
 	assemble_plan(&l7);
+	announce_fill(&l7, plan);
 }
 
 int layer7_age_compare(const struct object *a, int64_t created_a, const struct object *b,

@@ -124,6 +124,8 @@ struct compile_config daemon_config(const struct options *options, const char *n
 		.node_name = node_name,
 		.external_ip_cidrs = options->external_ip_cidrs.items,
 		.n_external_ip_cidrs = options->external_ip_cidrs.n,
+		.announce_cidrs = options->announce_cidrs.items,
+		.n_announce_cidrs = options->announce_cidrs.n,
 		.gateway_cidrs = options->gateway_cidrs.items,
 		.n_gateway_cidrs = options->gateway_cidrs.n,
 		.gateway_node_ports = options->gateway_node_ports.items,

@@ -53,6 +53,9 @@ static const struct option table[] = {
 	{ "external-ip-cidrs", OPTION_CIDRS, AT(external_ip_cidrs), "C,...", NULL,
 	  "NARU_EXTERNAL_IP_CIDRS",
 	  "where external IPs of Services may lie; without it they are not served" },
+	{ "announce-cidrs", OPTION_CIDRS, AT(announce_cidrs), "C,...", NULL, "NARU_ANNOUNCE_CIDRS",
+	  "where addresses of load balancers may lie that nodes answer for on their link, and tell "
+	  "the BGP engine; without it only those of Gateways" },
 	{ "l7-threads", OPTION_NUMBER, AT(l7_threads), "N<=256", "0", "NARU_L7_THREADS",
 	  "threads of naru-proxy; 0 is as many as it may use CPUs" },
 	{ "proxy-uid", OPTION_NUMBER, AT(proxy_uid), "UID<=4294967294", "0", "NARU_PROXY_UID",

@@ -40,6 +40,7 @@ struct options {
 	char *access_log;    /* path, "-" or "off" */
 	struct option_addresses nodeport_addresses;
 	struct option_cidrs external_ip_cidrs;
+	struct option_cidrs announce_cidrs;
 	struct option_cidrs gateway_cidrs;
 	struct option_ports gateway_node_ports;
 	uint32_t drain_time; /* seconds */

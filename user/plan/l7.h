@@ -180,10 +180,11 @@ struct plan_bind {
 	size_t n_listeners;
 };
 
-/* An address that this node makes its own for the proxy, unless it is so already. */
+/* An address that this node makes its own, for the proxy or as a load balancer's, unless it is so
+ * already. */
 struct plan_vip {
 	struct addr addr;
-	bool announce; /* this node answers ARP and neighbour solicitations for it */
+	bool announce; /* by Node objects alone this node answers ARP and neighbour solicitations */
 	bool service;  /* a ClusterIP: the other ports of it are layer 4's */
 };
 

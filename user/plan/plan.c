@@ -26,6 +26,12 @@ static void health_fini(struct plan_health *health)
 	free(health->name);
 }
 
+static void node_fini(struct plan_node *node)
+{
+	free(node->name);
+	free(node->addrs);
+}
+
 void plan_free(struct plan *plan)
 {
 	if (!plan)
@@ -40,6 +46,12 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->n_unbalanced; i++)
 		free(plan->unbalanced[i]);
 	free(plan->unbalanced);
+	for (size_t i = 0; i < plan->n_nodes; i++)
+		node_fini(&plan->nodes[i]);
+	free(plan->nodes);
+	for (size_t i = 0; i < plan->n_local_vips; i++)
+		free(plan->local_vips[i].nodes);
+	free(plan->local_vips);
 	l7_fini(&plan->l7);
 	verdict_fini(&plan->verdicts);
 	free(plan->pod_cidrs);
@@ -155,6 +167,16 @@ static void print_service(const struct plan_service *service, FILE *out)
 		print_set("spare", &service->spare, out);
 }
 
+static void print_local_vip(const struct plan *plan, const struct plan_local_vip *vip, FILE *out)
+{
+	char text[ADDR_STR_LEN];
+
+	fprintf(out, "local vip %s", addr_format(&vip->addr, text));
+	for (size_t i = 0; i < vip->n_nodes; i++)
+		fprintf(out, " %s", plan->nodes[vip->nodes[i]].name);
+	fputc('\n', out);
+}
+
 void plan_print(const struct plan *plan, FILE *out)
 {
 	char text[ADDR_STR_LEN];
@@ -172,6 +194,11 @@ void plan_print(const struct plan *plan, FILE *out)
 			plan->healths[i].local_ready);
 	for (size_t i = 0; i < plan->n_unbalanced; i++)
 		fprintf(out, "%sunbalanced pod %s\n", i ? "" : "\n", plan->unbalanced[i]);
+	for (size_t i = 0; i < plan->n_local_vips; i++) {
+		if (!i)
+			fputc('\n', out);
+		print_local_vip(plan, &plan->local_vips[i], out);
+	}
 	l7_print(&plan->l7, out);
 	verdict_print(&plan->verdicts, out);
 }

@@ -66,6 +66,21 @@ struct plan_health {
 	size_t local_ready; /* endpoints of this node, over all ports */
 };
 
+/* A node of the cluster. */
+struct plan_node {
+	char *name;
+	struct addr *addrs;
+	size_t n_addrs;
+	bool leaving; /* as node_leaving */
+};
+
+/* A VIP that only some nodes may answer for: of Services with externalTrafficPolicy Local. */
+struct plan_local_vip {
+	struct addr addr;
+	uint32_t *nodes; /* indices, sorted */
+	size_t n_nodes;
+};
+
 struct plan {
 	uint64_t generation;	/* of the model it was compiled from */
 	char *node;		/* this node's name */
@@ -80,6 +95,10 @@ struct plan {
 	size_t n_healths;
 	char **unbalanced; /* UIDs of this node's pods whose sockets are not translated; sorted */
 	size_t n_unbalanced;
+	struct plan_node *nodes; /* sorted by name */
+	size_t n_nodes;
+	struct plan_local_vip *local_vips; /* sorted by address */
+	size_t n_local_vips;
 	struct plan_l7 l7;
 	struct verdicts verdicts;
 	struct diag_list diags; /* what is wrong with single objects, sorted */

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Nodes that were never heard are taken to be elsewhere: they have an object, but perhaps another
+ * segment. So a node that hears nobody has everything that it may have. announcer.c calls it.
+ */
+#include "announce/election.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/rendezvous.h"
+
+static const struct plan_local_vip *find_local(const struct plan *plan, const struct addr *addr)
+{
+	return plan->n_local_vips ? bsearch(addr, plan->local_vips, plan->n_local_vips,
+					    sizeof(*plan->local_vips), addr_rank)
+				  : NULL;
+}
+
+static bool may_have(const struct plan_local_vip *local, size_t node)
+{
+	for (size_t i = 0; local && i < local->n_nodes; i++)
+		if (local->nodes[i] == node)
+			return true;
+	return !local;
+}
+
+struct rival {
+	bool stays;
+	uint64_t weight;
+};
+
+/* Of equal numbers the first by name has it. */
+static bool beats(const struct rival *a, const struct rival *b)
+{
+	return a->stays != b->stays ? a->stays : a->weight > b->weight;
+}
+
+bool election_won(const struct election *e, size_t vip)
+{
+	const struct plan *plan = e->plan;
+	const struct addr *addr = &plan->l7.vips[vip].addr;
+	const struct plan_local_vip *local = find_local(plan, addr);
+	struct rival best = { 0 };
+	bool any = false, here = false;
+
+	if (plan->l7.vips[vip].service || e->ends || (e->yields && e->yields(e->arg, addr)))
+		return false;
+	for (size_t i = 0; i < plan->n_nodes; i++) {
+		const struct plan_node *node = &plan->nodes[i];
+		bool own = !strcmp(node->name, plan->node);
+		const struct rival rival = {
+			.stays = !node->leaving,
+			.weight = rendezvous_weight(node->name, addr),
+		};
+
+		if (!may_have(local, i) || (!own && !peers_counts(e->peers, node->name)) ||
+		    (any && !beats(&rival, &best)))
+			continue;
+		best = rival;
+		any = true;
+		here = own;
+	}
+	return plan->n_nodes ? here : true;
+}
