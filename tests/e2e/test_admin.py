@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from conftest import answers, made, settled
-from proc import built, entered, eventually, run
+from proc import built, entered, eventually, run, sanitized
 
 GOLDEN = os.path.join(os.path.dirname(__file__), "golden")
 CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 12, 38, 39
@@ -111,6 +111,10 @@ def test_privileges(cluster, as_root):
     wanted = 1 << CAP_NET_ADMIN | 1 << CAP_BPF
     assert int(fields["CapEff"], 16) == wanted
     assert int(fields["CapPrm"], 16) == wanted
+    assert int(fields["CapInh"], 16) == int(fields["CapAmb"], 16) == 0
+    assert int(fields["NoNewPrivs"]) == 1
+    # What a program with it is refused, and what is left, is in the tests of its fence.
+    assert int(fields["Seccomp"]) == (0 if sanitized() else 2)
 
 
 def test_missing_capability_is_named(cluster):

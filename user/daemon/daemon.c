@@ -22,6 +22,7 @@
 #include "base/rundir.h"
 #include "daemon/changes.h"
 #include "daemon/edge.h"
+#include "daemon/fence.h"
 #include "daemon/health.h"
 #include "daemon/launcher.h"
 #include "daemon/privileges.h"
@@ -393,12 +394,15 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (!r)
 		r = open_edge(daemon);
 	if (!r)
+		r = fence_files(options, daemon->dataplane);
+	if (!r)
 		r = open_source(daemon);
 	if (r < 0)
 		return r;
 	probes_open(daemon, on_health_changed);
 	recompile(daemon);
-	return watch(daemon);
+	r = watch(daemon);
+	return r < 0 ? r : fence_calls();
 }
 
 void daemon_run(struct daemon *daemon)

@@ -22,6 +22,11 @@ int source_check(const struct options *options)
 	return choose(options)->check(options);
 }
 
+void source_reads(const struct options *options, void (*fn)(void *arg, const char *path), void *arg)
+{
+	choose(options)->reads(options, fn, arg);
+}
+
 int source_open(const struct source_config *config, struct source **ret_source)
 {
 	struct source *source = mem_new(sizeof(*source));

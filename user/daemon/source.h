@@ -29,6 +29,11 @@ struct source_config {
 /* Is what the options name of the right kind? Reads no object. Logs the reason if it is not. */
 int source_check(const struct options *options);
 
+/* Calls fn with folders, and with names of files in folders, that may be read while a source is
+ * open. */
+void source_reads(const struct options *options, void (*fn)(void *arg, const char *path),
+		  void *arg);
+
 /* Logs why it fails. What can be read at once is in the model when it returns. */
 int source_open(const struct source_config *config, struct source **ret_source);
 /* NULL is legal. */

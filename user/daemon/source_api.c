@@ -59,6 +59,26 @@ static int check(const struct options *options)
 	return r;
 }
 
+/* Besides the access itself: what libc and OpenSSL need to find a server by its name, and the
+ * system's authorities. */
+static void reads(const struct options *options, void (*fn)(void *arg, const char *path), void *arg)
+{
+	struct kubeconfig access = { 0 };
+	/* When it cannot be loaded any more, the client says so. */
+	int r = load(options, &access);
+	const char *const files[] = {
+		"/etc/resolv.conf",  "/lib",	     "/lib64",		"/usr",
+		options->kubeconfig, access.ca_file, access.token_file, access.cert_file,
+		access.key_file,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (files[i] && *files[i])
+			fn(arg, files[i]);
+	if (!r)
+		kubeconfig_fini(&access);
+}
+
 static int open_client(struct state *state)
 {
 	_cleanup_(mem_freep) char *error = NULL;
@@ -260,6 +280,7 @@ static void add_metrics(const void *arg, struct str *out)
 
 const struct source_body source_api = {
 	.check = check,
+	.reads = reads,
 	.open = open_state,
 	.close = close_state,
 	.is_ready = is_ready,

@@ -14,6 +14,8 @@ struct source_body {
 	void (*write)(const void *state, struct json *json);
 	/* Adds metrics of its own; NULL: it has none. */
 	void (*metrics)(const void *state, struct str *out);
+	void (*reads)(const struct options *options, void (*fn)(void *arg, const char *path),
+		      void *arg);
 	bool may_use_loopback;
 };
 

@@ -36,6 +36,13 @@ static int check(const struct options *options)
 	return fd < 0 ? refuse(dir, -errno) : 0;
 }
 
+/* Links in the folder lead anywhere, and the folder itself may come anew. */
+static void reads(const struct options *options, void (*fn)(void *arg, const char *path), void *arg)
+{
+	(void)options;
+	fn(arg, "/");
+}
+
 static void on_readable(void *arg, unsigned events)
 {
 	struct state *state = arg;
@@ -107,6 +114,7 @@ static void write_state(const void *arg, struct json *json)
 
 const struct source_body source_folder = {
 	.check = check,
+	.reads = reads,
 	.open = open_state,
 	.close = close_state,
 	.is_ready = is_ready,

@@ -283,6 +283,9 @@ static int start(struct control *control, struct message *settings)
 	int r;
 
 	control->access_log = TAKE_FD(settings->fd);
+	r = sandbox_leave_files();
+	if (r < 0)
+		return log_err(r, "landlock");
 	r = proxy_start(&config, &control->proxy);
 	if (r < 0)
 		return log_err(r, "threads");

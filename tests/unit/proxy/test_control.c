@@ -51,6 +51,12 @@ struct proxy {
 	bool draining;
 };
 
+int sandbox_leave_files(void)
+{
+	note("files\n");
+	return 0;
+}
+
 int sandbox_enter(void)
 {
 	note("sandbox\n");
@@ -368,7 +374,8 @@ static void it_does_what_narud_says(void **state)
 	struct world *world = serving();
 
 	(void)state;
-	assert_string_equal(world->text, "start 2 5000\nsandbox\napply 1 0\nlisten 0\nlisten 1\n");
+	assert_string_equal(world->text,
+			    "files\nstart 2 5000\nsandbox\napply 1 0\nlisten 0\nlisten 1\n");
 	feed_kill(world->feed);
 	wait_for(world->pid);
 	unmake(world);
