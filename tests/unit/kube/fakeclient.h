@@ -25,8 +25,10 @@
 struct client_call {
 	struct client_ops ops;
 	void *arg;
+	char *method;
 	char *path;
 	char *accept;
+	char *body; /* "" when there is none */
 	bool answered; /* for who answers by himself */
 };
 
@@ -60,10 +62,11 @@ struct client_call *client_start(struct client *client, const struct client_requ
 
 	assert_ptr_equal(client, &fake);
 	assert_true(fake.n < FAKE_CALLS_MAX);
-	assert_string_equal(request->method, "GET");
 	call->ops = *ops;
 	call->arg = arg;
+	call->method = mem_strdup(request->method);
 	call->path = mem_strdup(request->path);
+	call->body = mem_strdup(request->body ? request->body : "");
 	call->accept = mem_strdup(request->accept ? request->accept : "");
 	fake.calls[fake.n++] = call;
 	return call;
@@ -71,7 +74,9 @@ struct client_call *client_start(struct client *client, const struct client_requ
 
 static void fake_free(struct client_call *call)
 {
+	free(call->method);
 	free(call->path);
+	free(call->body);
 	free(call->accept);
 	free(call);
 }
