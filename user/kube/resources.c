@@ -11,8 +11,12 @@
 #include "base/str.h"
 #include "kube/listquery.h"
 
-/* What kube-proxy leaves out: nobody is to serve the one, somebody else serves the other. */
-#define SERVED "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name"
+/*
+ * What kube-proxy leaves out: somebody else serves the one, nobody is to serve the other. But slices
+ * of headless Services are read: a Service without an address is a good backend of a route.
+ */
+#define NOT_FOREIGN  "!service.kubernetes.io/service-proxy-name"
+#define NOT_HEADLESS "!service.kubernetes.io/headless"
 
 #define GATEWAY_API "gateway.networking.k8s.io"
 
@@ -21,7 +25,7 @@ const struct resource resources_table[RESOURCES_N] = {
 			     .group = "",
 			     .versions = { "v1" },
 			     .name = "services",
-			     .labels = SERVED,
+			     .labels = NOT_HEADLESS "," NOT_FOREIGN,
 			     .built_in = true,
 			     .status = true,
 			     .status_type = "LoadBalancer" },
@@ -29,7 +33,7 @@ const struct resource resources_table[RESOURCES_N] = {
 				    .group = "discovery.k8s.io",
 				    .versions = { "v1" },
 				    .name = "endpointslices",
-				    .labels = SERVED,
+				    .labels = NOT_FOREIGN,
 				    .built_in = true },
 	/* All of them: each node works out which one answers for an address, and which addresses
 	 * are nodes'. */

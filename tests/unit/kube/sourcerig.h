@@ -12,9 +12,11 @@
 
 #define GROUP "/apis/gateway.networking.k8s.io/v1/"
 #define CRDS  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-#define SERVED                                                                                     \
+/* Slices of headless Services, too: routes may have such a Service for a backend. */
+#define SERVED_SERVICES                                                                            \
 	"labelSelector=%21service.kubernetes.io%2Fheadless"                                        \
 	"%2C%21service.kubernetes.io%2Fservice-proxy-name"
+#define SERVED_SLICES "labelSelector=%21service.kubernetes.io%2Fservice-proxy-name"
 
 struct answer_row {
 	const char *path; /* the request's, up to '?' or "&" */

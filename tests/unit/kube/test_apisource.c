@@ -52,8 +52,9 @@ static void selectors_leave_out_what_is_not_ours(void **state)
 	small_cluster(rig);
 	open_rig(rig);
 	pass(rig, 100);
-	assert_non_null(fake_find("/api/v1/services?" SERVED "&watch=true"));
-	assert_non_null(fake_find("/apis/discovery.k8s.io/v1/endpointslices?" SERVED "&watch"));
+	assert_non_null(fake_find("/api/v1/services?" SERVED_SERVICES "&watch=true"));
+	assert_non_null(
+		fake_find("/apis/discovery.k8s.io/v1/endpointslices?" SERVED_SLICES "&watch"));
 	assert_non_null(fake_find("/api/v1/pods?fieldSelector=spec.nodeName%3Dn1&watch=true"));
 	assert_non_null(fake_find("/api/v1/nodes?watch=true"));
 	assert_null(fake_find("/api/v1/secrets"));
