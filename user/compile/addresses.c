@@ -97,29 +97,27 @@ static bool in_ranges(const struct compile_config *config, const struct addr *ad
 	return !config->n_gateway_cidrs;
 }
 
-/* Binds all listeners to an address; here: it is one that this node serves. */
+/* Binds all listeners to an address. */
 static void bind_all(struct layer7 *l7, const struct gate *gate, const struct bind_draft *like,
-		     bool node_ports, bool here)
+		     bool node_ports)
 {
 	const struct gateway *gateway = gate->gateway;
 	char field[LAYER7_FIELD_LEN], text[ADDR_STR_LEN];
 
 	for (size_t i = 0; i < gateway->n_listeners; i++) {
+		struct listener_draft *draft = &l7->listeners[gate->first + i];
 		uint16_t port = gateway->listeners[i].port;
 
-		if (!l7->listeners[gate->first + i].usable)
+		if (!draft->usable)
 			continue;
 		if (node_ports && !may_use_port(l7->config, port)) {
 			snprintf(field, sizeof(field), "spec.listeners[%zu].port", i);
-			problem_add(l7->diags, DIAG_ERROR, &gateway->object, field,
-				    "Gateways may not use port %u on %s (--gateway-node-ports)",
-				    port,
-				    addr_is_zero(&like->addr) ? "addresses of nodes"
-							      : addr_format(&like->addr, text));
-			continue;
-		}
-		if (!here) {
-			l7->listeners[gate->first + i].elsewhere = true;
+			problem_judge(PROBLEM(l7->diags, &gateway->object, field, &draft->said,
+					      VERDICT_LISTENER_NO_PORT),
+				      "Gateways may not use port %u on %s (--gateway-node-ports)",
+				      port,
+				      addr_is_zero(&like->addr) ? "addresses of nodes"
+								: addr_format(&like->addr, text));
 			continue;
 		}
 		l7->binds = mem_grow(l7->binds, l7->n_binds, &l7->cap_binds, sizeof(*l7->binds));
@@ -131,10 +129,15 @@ static void bind_all(struct layer7 *l7, const struct gate *gate, const struct bi
 
 /* Why an address that is neither loopback nor a node's may not be used. */
 static const char *refusal(const struct compile_config *config,
-			   const struct gateway_address *address)
+			   const struct gateway_address *address, enum verdict_id *ret_id)
 {
+	*ret_id = VERDICT_GATEWAY_UNSUPPORTED_ADDRESS;
 	if (address->named)
 		return "is not an IP address";
+	*ret_id = VERDICT_GATEWAY_NO_ADDRESS;
+	if (!*address->text)
+		return "cannot be served: naru gives out no addresses yet";
+	*ret_id = VERDICT_GATEWAY_UNUSABLE_ADDRESS;
 	if (!slices_usable_addr(&address->addr))
 		return "cannot be served: not a unicast address that reaches beyond one host";
 	if (!in_ranges(config, &address->addr))
@@ -142,13 +145,14 @@ static const char *refusal(const struct compile_config *config,
 	return NULL;
 }
 
-static void claim(const struct addresses *addresses, struct layer7 *l7, const struct gate *gate,
+static void claim(const struct addresses *addresses, struct layer7 *l7, struct gate *gate,
 		  size_t index)
 {
 	const struct gateway_address *address = &gate->gateway->addresses[index];
 	const struct node_addr key = { .addr = address->addr }, *node = NULL;
-	struct bind_draft like = { .addr = address->addr };
+	struct bind_draft like = { .addr = address->addr, .address = index };
 	char field[LAYER7_FIELD_LEN];
+	enum verdict_id id;
 	const char *reason;
 
 	if (!address->named && addresses->n)
@@ -156,30 +160,31 @@ static void claim(const struct addresses *addresses, struct layer7 *l7, const st
 			       node_addr_compare);
 	if (node) {
 		like.node = true;
-		bind_all(l7, gate, &like, true, node->here);
+		like.elsewhere = !node->here;
+		bind_all(l7, gate, &like, true);
 		return;
 	}
 	if (!address->named && addr_is_loopback(&address->addr)) {
-		bind_all(l7, gate, &like, false, true);
+		bind_all(l7, gate, &like, false);
 		return;
 	}
-	reason = refusal(l7->config, address);
+	reason = refusal(l7->config, address, &id);
 	if (reason) {
 		snprintf(field, sizeof(field), "spec.addresses[%zu].value", index);
-		problem_add(l7->diags, DIAG_ERROR, &gate->gateway->object, field, "%s %s",
-			    *address->text ? address->text : "nothing", reason);
+		problem_judge(PROBLEM(l7->diags, &gate->gateway->object, field, &gate->said, id),
+			      "%s %s", *address->text ? address->text : "nothing", reason);
 		return;
 	}
 	like.vip = true;
-	bind_all(l7, gate, &like, false, true);
+	bind_all(l7, gate, &like, false);
 }
 
-void addresses_claim(const struct addresses *addresses, struct layer7 *l7, const struct gate *gate)
+void addresses_claim(const struct addresses *addresses, struct layer7 *l7, struct gate *gate)
 {
-	const struct bind_draft everywhere = { .node = true };
+	const struct bind_draft everywhere = { .address = LAYER7_EVERYWHERE, .node = true };
 
 	if (!gate->gateway->n_addresses)
-		bind_all(l7, gate, &everywhere, addresses->cluster, true);
+		bind_all(l7, gate, &everywhere, addresses->cluster);
 	for (size_t i = 0; i < gate->gateway->n_addresses; i++)
 		claim(addresses, l7, gate, i);
 }

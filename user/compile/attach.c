@@ -75,7 +75,7 @@ static bool allows_namespace(const struct layer7 *l7, const struct gateway *gate
 	return true;
 }
 
-static bool allows_kind(const struct gateway_listener *listener)
+bool attach_allows_kind(const struct gateway_listener *listener)
 {
 	for (size_t i = 0; i < listener->n_kinds; i++)
 		if (!strcmp(listener->kinds[i].group, LAYER7_GROUP) &&
@@ -126,13 +126,29 @@ static enum hurdle try_listener(struct layer7 *l7, size_t listener, size_t route
 		return HURDLE_PORT;
 	if (spec->protocol == LISTENER_OTHER)
 		return HURDLE_PROTOCOL;
-	if (!allows_kind(spec))
+	if (!attach_allows_kind(spec))
 		return HURDLE_KIND;
 	if (!allows_namespace(l7, draft->gateway, spec, l7->routes[route].route->object.namespace))
 		return HURDLE_NAMESPACE;
 	if (!attach_hosts(l7, listener, route))
 		return HURDLE_HOSTNAME;
 	return draft->bound || draft->elsewhere ? HURDLE_NONE : HURDLE_UNSERVED;
+}
+
+/* What the API calls it. A listener that is not served has the route all the same. */
+static enum verdict_id verdict_of(enum hurdle hurdle)
+{
+	static const enum verdict_id ids[] = {
+		[HURDLE_SECTION] = VERDICT_ROUTE_NO_PARENT,
+		[HURDLE_PORT] = VERDICT_ROUTE_NO_PARENT,
+		[HURDLE_PROTOCOL] = VERDICT_ROUTE_NOT_ALLOWED,
+		[HURDLE_KIND] = VERDICT_ROUTE_NOT_ALLOWED,
+		[HURDLE_NAMESPACE] = VERDICT_ROUTE_NOT_ALLOWED,
+		[HURDLE_HOSTNAME] = VERDICT_ROUTE_NO_HOSTNAME,
+		[HURDLE_UNSERVED] = VERDICT_ROUTE_ACCEPTED,
+	};
+
+	return ids[hurdle];
 }
 
 /* listener: the first that let the route reach the hurdle. */
@@ -166,8 +182,9 @@ static void report(struct layer7 *l7, size_t route, size_t index, enum hurdle hu
 		reason = mem_strdup("has no host name in common with this route");
 	}
 	snprintf(field, sizeof(field), "spec.parentRefs[%zu]", index);
-	problem_add(l7->diags, DIAG_ERROR, &object->object, field, "Gateway %s %s", parent->name,
-		    reason);
+	problem_judge(PROBLEM(l7->diags, &object->object, field,
+			      &l7->routes[route].parents[index].said, verdict_of(hurdle)),
+		      "Gateway %s %s", parent->name, reason);
 }
 
 static void attach_gateway(struct layer7 *l7, size_t route, size_t index)
@@ -192,6 +209,7 @@ static void attach_gateway(struct layer7 *l7, size_t route, size_t index)
 	if (!gate)
 		return;
 	l7->routes[route].ours = true;
+	l7->routes[route].parents[index].ours = true;
 	for (size_t i = 0; i < gateway->n_listeners; i++) {
 		hurdle = try_listener(l7, gate->first + i, route, parent);
 		if (hurdle > best) {
@@ -232,6 +250,8 @@ void attach_routes(struct layer7 *l7)
 	l7->n_routes = n;
 	for (size_t i = 0; i < n; i++) {
 		l7->routes[i].route = (const struct http_route *)objects[i];
+		l7->routes[i].parents =
+			mem_array(l7->routes[i].route->n_parents, sizeof(*l7->routes[i].parents));
 		attach_route(l7, i);
 	}
 	mesh_check(l7);

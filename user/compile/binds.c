@@ -18,6 +18,7 @@
 struct taken {
 	struct addr addr; /* zero: of every node */
 	uint16_t port;
+	bool pod; /* of a hostPort: on this node only */
 	const char *name;
 };
 
@@ -46,6 +47,7 @@ static void list_taken(const struct drafts *drafts, struct taken_list *ret_list)
 			ret_list->items[ret_list->n++] =
 				(struct taken){ .addr = plan->frontends[j].addr,
 						.port = plan->frontends[j].port,
+						.pod = drafts->items[i].pod,
 						.name = plan->name };
 		}
 	}
@@ -127,15 +129,77 @@ void binds_sort(struct layer7 *l7)
 
 /* ---- who gets it --------------------------------------------------------------------------- */
 
-static void refuse(const struct layer7 *l7, const struct bind_draft *bind, const char *field,
-		   const char *reason, const char *winner)
+/* What a listener is told that does not get an address and port. */
+struct refusal {
+	const char *field;
+	const char *reason;
+	enum verdict_id accepted;
+	enum verdict_id conflicted; /* 0: is not */
+};
+
+static const struct refusal taken = {
+	.field = "port",
+	.reason = "is already served for Service",
+	.accepted = VERDICT_LISTENER_NO_PORT,
+};
+static const struct refusal other_protocol = {
+	.field = "protocol",
+	.reason = "is served in the other protocol by",
+	.accepted = VERDICT_LISTENER_LOST_PROTOCOL,
+	.conflicted = VERDICT_LISTENER_PROTOCOL_CONFLICT,
+};
+static const struct refusal same_hostname = {
+	.field = "hostname",
+	.reason = "is served for this host by",
+	.accepted = VERDICT_LISTENER_LOST_HOSTNAME,
+	.conflicted = VERDICT_LISTENER_HOSTNAME_CONFLICT,
+};
+
+static void refuse(const struct layer7 *l7, const struct bind_draft *bind,
+		   const struct refusal *refusal, const char *winner)
+{
+	struct listener_draft *draft = &l7->listeners[bind->listener];
+	char path[LAYER7_FIELD_LEN], text[PLAN_SOCKET_LEN];
+	struct problem problem = {
+		.diags = l7->diags,
+		.object = &draft->gateway->object,
+		.field = path,
+		.said = &draft->said,
+		.id = refusal->accepted,
+		.besides = refusal->conflicted,
+	};
+
+	snprintf(path, sizeof(path), "spec.listeners[%zu].%s", draft->index, refusal->field);
+	problem_judge(&problem, "%s %s %s", plan_socket_format(&bind->addr, bind->port, text),
+		      refusal->reason, winner);
+}
+
+/* Counts on the Gateway, too. */
+static void grant(struct layer7 *l7, const struct bind_draft *bind)
+{
+	struct listener_draft *draft = &l7->listeners[bind->listener];
+	struct gate *gate = &l7->gates[draft->gate];
+
+	draft->bound |= !bind->elsewhere;
+	draft->elsewhere |= bind->elsewhere;
+	if (bind->address == LAYER7_EVERYWHERE)
+		gate->everywhere = true;
+	else
+		gate->addressed[bind->address] = true;
+}
+
+/* A pod's hostPort is on this node only: the others serve the listener. */
+static void give_way(struct layer7 *l7, const struct bind_draft *bind, const char *winner)
 {
 	const struct listener_draft *draft = &l7->listeners[bind->listener];
+	struct bind_draft others = *bind;
 	char path[LAYER7_FIELD_LEN], text[PLAN_SOCKET_LEN];
 
-	snprintf(path, sizeof(path), "spec.listeners[%zu].%s", draft->index, field);
+	others.elsewhere = true;
+	grant(l7, &others);
+	snprintf(path, sizeof(path), "spec.listeners[%zu].port", draft->index);
 	problem_add(l7->diags, DIAG_ERROR, &draft->gateway->object, path, "%s %s %s",
-		    plan_socket_format(&bind->addr, bind->port, text), reason, winner);
+		    plan_socket_format(&bind->addr, bind->port, text), taken.reason, winner);
 }
 
 /* One protocol an address and port, and none where a Service is. */
@@ -146,18 +210,21 @@ static void settle_sockets(struct layer7 *l7, const struct taken_list *services)
 
 	for (size_t i = 0; i < l7->n_binds; i++) {
 		struct bind_draft *bind = &l7->binds[i];
-		const struct taken *taken = holder(services, bind);
+		const struct taken *held = holder(services, bind);
 
-		if (taken) {
-			refuse(l7, bind, "port", "is already served for Service", taken->name);
+		if (held && !held->pod) {
+			refuse(l7, bind, &taken, held->name);
+			continue;
+		}
+		if (held && !bind->elsewhere) {
+			give_way(l7, bind, held->name);
 			continue;
 		}
 		if (!first || socket_compare(first, bind))
 			first = bind; /* stays in place: the first of its group is kept as it is */
 		if (l7->listeners[first->listener].plan.tls !=
 		    l7->listeners[bind->listener].plan.tls) {
-			refuse(l7, bind, "protocol", "is served in the other protocol by",
-			       l7->listeners[first->listener].plan.name);
+			refuse(l7, bind, &other_protocol, l7->listeners[first->listener].plan.name);
 			continue;
 		}
 		l7->binds[n] = *bind;
@@ -176,18 +243,27 @@ static void settle_hostnames(struct layer7 *l7)
 	for (size_t i = 0; i < l7->n_binds; i++) {
 		const struct bind_draft *bind = &l7->binds[i];
 		const struct bind_draft *last = n ? &l7->binds[n - 1] : NULL;
-		struct listener_draft *draft = &l7->listeners[bind->listener];
+		const struct listener_draft *draft = &l7->listeners[bind->listener];
 
 		if (!last || socket_compare(last, bind) ||
 		    strcmp(l7->listeners[last->listener].plan.hostname, draft->plan.hostname)) {
-			draft->bound = true;
+			grant(l7, bind);
 			l7->binds[n++] = *bind;
 			continue;
 		}
 		if (last->listener != bind->listener)
-			refuse(l7, bind, "hostname", "is served for this host by",
-			       l7->listeners[last->listener].plan.name);
+			refuse(l7, bind, &same_hostname, l7->listeners[last->listener].plan.name);
 	}
+	l7->n_binds = n;
+}
+
+static void drop_elsewhere(struct layer7 *l7)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l7->n_binds; i++)
+		if (!l7->binds[i].elsewhere)
+			l7->binds[n++] = l7->binds[i];
 	l7->n_binds = n;
 }
 
@@ -201,4 +277,5 @@ void binds_settle(struct layer7 *l7)
 	settle_sockets(l7, &services);
 	binds_sort(l7);
 	settle_hostnames(l7);
+	drop_elsewhere(l7);
 }

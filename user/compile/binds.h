@@ -4,9 +4,10 @@
 #include "compile/layer7.h"
 
 /*
- * Leaves of the binds those that are granted, sorted by address, port and host name, the most
- * specific first, and marks their listeners as bound. Services keep what they have; among Gateways
- * the older one wins. The others get a diagnostic.
+ * Leaves of the binds those that are granted and this node's, sorted by address, port and host
+ * name, the most specific first, and marks their listeners as bound, or as bound elsewhere, and
+ * their Gateways' addresses as served. Services keep what they have; among Gateways the older one
+ * wins. The others are told.
  */
 void binds_settle(struct layer7 *l7);
 

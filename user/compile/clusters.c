@@ -26,24 +26,31 @@ static const struct service_port *find_port(const struct service *service, uint1
 	return NULL;
 }
 
-/* The Service and port of a reference, or why there is none. */
+/* The Service and port of a reference, or why there is none, in words and as a verdict. */
 static char *resolve(const struct layer7 *l7, const struct object *route,
-		     const struct object_reference *to, struct cluster_ref *ret_ref)
+		     const struct object_reference *to, struct cluster_ref *ret_ref,
+		     enum verdict_id *ret_id)
 {
 	const char *namespace = grants_namespace(route, to);
 	const struct service *service;
 	const struct service_port *port;
 
+	*ret_id = VERDICT_ROUTE_BAD_KIND;
 	if (*to->group || strcmp(to->kind, "Service") != 0)
 		return mem_printf("%s%s%s cannot be a backend, only a Service can", to->group,
 				  *to->group ? "/" : "", to->kind);
+	*ret_id = VERDICT_ROUTE_NOT_PERMITTED;
 	if (!grants_allow(l7->model, route, to))
 		return mem_printf("no ReferenceGrant in namespace %s lets HTTPRoutes of namespace "
 				  "%s use Service %s",
 				  namespace, route->namespace, to->name);
+	*ret_id = VERDICT_ROUTE_NO_BACKEND;
 	service = (const struct service *)model_get(l7->model, OBJECT_SERVICE, namespace, to->name);
 	if (!service)
 		return mem_printf("no Service %s in namespace %s", to->name, namespace);
+	/* A kind of its own in all but name. */
+	if (service->type == SERVICE_EXTERNAL_NAME)
+		*ret_id = VERDICT_ROUTE_BAD_KIND;
 	if (service->type == SERVICE_EXTERNAL_NAME)
 		return mem_printf("Service %s is of type ExternalName, which is not supported",
 				  to->name);
@@ -58,23 +65,29 @@ static char *resolve(const struct layer7 *l7, const struct object *route,
 	return NULL;
 }
 
-uint32_t clusters_refer(struct layer7 *l7, const struct http_route *route, size_t rule,
-			size_t backend, bool keep)
+uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t backend, bool keep)
 {
-	const struct route_backend *from = &route->rules[rule].backends[backend];
+	struct route_draft *draft = &l7->routes[route];
+	const struct route_backend *from = &draft->route->rules[rule].backends[backend];
+	struct problem problem = {
+		.diags = l7->diags,
+		.object = &draft->route->object,
+		.said = &draft->said,
+	};
 	_cleanup_(mem_freep) char *reason = NULL;
 	struct cluster_ref ref = { 0 };
 	char field[LAYER7_FIELD_LEN];
 	int len = snprintf(field, sizeof(field), "spec.rules[%zu].backendRefs[%zu]", rule, backend);
 
-	reason = resolve(l7, &route->object, &from->reference, &ref);
+	problem.field = field;
+	reason = resolve(l7, problem.object, &from->reference, &ref, &problem.id);
 	if (!reason && from->filters) {
 		snprintf(field + len, sizeof(field) - (size_t)len, ".filters");
+		problem.id = VERDICT_ROUTE_PARTLY;
 		reason = mem_strdup("filters of a backend are not supported");
 	}
 	if (reason) {
-		problem_add(l7->diags, DIAG_ERROR, &route->object, field,
-			    "%s: its share of requests is answered 500", reason);
+		problem_judge(&problem, "%s: its share of requests is answered 500", reason);
 		return PLAN_NO_CLUSTER;
 	}
 	if (!keep)

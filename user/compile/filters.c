@@ -220,10 +220,21 @@ static char *take(const struct route_filter *filter, const struct route_rule *fr
 	}
 }
 
-void filters_take(const struct layer7 *l7, const struct http_route *route, size_t index,
-		  struct plan_rule *rule)
+/* A filter of somebody else's is a reference, too, to a kind that is not known here. */
+static void check_reference(const struct route_filter *filter, const char *field,
+			    struct route_draft *draft)
 {
-	const struct route_rule *from = &route->rules[index];
+	_cleanup_(mem_freep) char *message =
+		mem_printf("%s: no kind of filter is known to refer to", field);
+
+	if (!strcmp(filter->type_text, "ExtensionRef"))
+		verdict_say(&draft->said, VERDICT_ROUTE_BAD_KIND, message);
+}
+
+void filters_take(struct layer7 *l7, size_t route, size_t index, struct plan_rule *rule)
+{
+	struct route_draft *draft = &l7->routes[route];
+	const struct route_rule *from = &draft->route->rules[index];
 	char field[LAYER7_FIELD_LEN];
 
 	for (size_t i = 0; i < from->n_filters; i++) {
@@ -233,7 +244,10 @@ void filters_take(const struct layer7 *l7, const struct http_route *route, size_
 			continue;
 		rule->answer = 500;
 		snprintf(field, sizeof(field), "spec.rules[%zu].filters[%zu]", index, i);
-		problem_add(l7->diags, DIAG_ERROR, &route->object, field,
-			    "%s: requests of this rule are answered 500", reason);
+		problem_judge(PROBLEM(l7->diags, &draft->route->object, field, &draft->said,
+				      VERDICT_ROUTE_PARTLY),
+			      "%s: requests of this rule are answered 500", reason);
+		if (from->filters[i].type == FILTER_OTHER)
+			check_reference(&from->filters[i], field, draft);
 	}
 }

@@ -4,5 +4,4 @@
 #include "compile/layer7.h"
 
 /* Fills the rule's filters. One that cannot be had makes the rule answer 500, with a diagnostic. */
-void filters_take(const struct layer7 *l7, const struct http_route *route, size_t index,
-		  struct plan_rule *rule);
+void filters_take(struct layer7 *l7, size_t route, size_t index, struct plan_rule *rule);

@@ -13,14 +13,30 @@
 #include "compile/binds.h"
 #include "compile/gateways.h"
 #include "compile/rules.h"
+#include "compile/verdicts.h"
 #include "plan/layout.h"
+
+static void route_fini(struct route_draft *draft)
+{
+	for (size_t i = 0; i < draft->route->n_parents; i++)
+		verdict_forget(&draft->parents[i].said);
+	free(draft->parents);
+	verdict_forget(&draft->said);
+}
 
 static void layer7_fini(struct layer7 *l7)
 {
 	for (size_t i = 0; i < l7->n_listeners; i++) {
 		layout_fini(layout_listener, &l7->listeners[i].plan);
 		free(l7->listeners[i].secrets);
+		verdict_forget(&l7->listeners[i].said);
 	}
+	for (size_t i = 0; i < l7->n_gates; i++) {
+		verdict_forget(&l7->gates[i].said);
+		free(l7->gates[i].addressed);
+	}
+	for (size_t i = 0; i < l7->n_routes; i++)
+		route_fini(&l7->routes[i]);
 	for (size_t i = 0; i < l7->n_refs; i++)
 		free(l7->refs[i].name);
 	free(l7->gates);
@@ -43,12 +59,14 @@ void layer7_compile(struct model *model, const struct compile_config *config,
 		.drafts = drafts,
 		.diags = drafts->diags,
 		.plan = &plan->l7,
+		.verdicts = &plan->verdicts,
 	};
 
 	gateways_draft(&l7);
 	binds_settle(&l7);
 	attach_routes(&l7);
 	rules_make(&l7);
+	verdicts_make(&l7);
 	assemble_plan(&l7);
 	announce_fill(&l7, plan);
 }

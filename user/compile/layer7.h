@@ -2,8 +2,8 @@
 /*
  * Layer 7 in the making: what the steps hand to each other. They run in this order: gateways.c
  * (which listeners there are), addresses.c and binds.c (where), attach.c and mesh.c (which routes
- * they take), rules.c (what the routes say), assemble.c (everything in the plan's order). Objects
- * and strings are the model's.
+ * they take), rules.c (what the routes say), verdicts.c (what the objects are told), assemble.c
+ * (everything in the plan's order). Objects and strings are the model's.
  */
 #pragma once
 #include "compile/compile.h"
@@ -13,13 +13,20 @@
 
 #define LAYER7_GROUP "gateway.networking.k8s.io"
 
+/* The address of a Gateway that names none. */
+#define LAYER7_EVERYWHERE SIZE_MAX
+
 /* Room for the path of a field. */
 #define LAYER7_FIELD_LEN 128
 
 /* A Gateway of our class; all its listeners have a draft. */
 struct gate {
 	const struct gateway *gateway;
-	size_t first; /* of its listeners */
+	size_t first;	 /* of its listeners */
+	bool refused;	 /* serves nothing, whatever its listeners say */
+	bool *addressed; /* for each of spec.addresses: some listener is served there */
+	bool everywhere; /* some listener is served on all nodes */
+	struct verdict_conditions said;
 };
 
 struct listener_draft {
@@ -29,6 +36,10 @@ struct listener_draft {
 	size_t index;		       /* in spec.listeners, in spec.ports */
 	const struct secret **secrets; /* of the certificates */
 	size_t n_secrets;
+	size_t gate;	   /* of its Gateway */
+	size_t counted;	   /* 1 + the last route that was counted */
+	uint32_t attached; /* routes */
+	struct verdict_conditions said;
 	bool usable;
 	bool bound;	/* has an address on this node: is in the plan */
 	bool elsewhere; /* has one that is another node's to serve */
@@ -39,15 +50,26 @@ struct bind_draft {
 	struct addr addr;
 	uint16_t port;
 	size_t listener;
-	bool vip;  /* the node has to make the address its own */
-	bool node; /* an address of this node */
+	size_t address; /* in the Gateway's spec.addresses, or LAYER7_EVERYWHERE */
+	bool elsewhere; /* another node's to serve: settled here, too, and then dropped */
+	bool vip;	/* the node has to make the address its own */
+	bool node;	/* an address of this node */
 	bool cluster_ip;
+};
+
+/* A parentRef. */
+struct parent_draft {
+	bool ours; /* its object is there and ours to answer for */
+	struct verdict_conditions said;
 };
 
 struct route_draft {
 	const struct http_route *route;
-	bool ours;   /* some parent is ours to answer for */
-	bool served; /* some listener in the plan takes it */
+	struct parent_draft *parents;
+	size_t n_dropped;		/* rules of which nothing is served */
+	struct verdict_conditions said; /* towards all parents */
+	bool ours;			/* some parent is ours to answer for */
+	bool served;			/* some listener in the plan takes it */
 	size_t first_match, n_matches;
 };
 
@@ -78,6 +100,7 @@ struct layer7 {
 	struct drafts *drafts; /* layer 4's, their frontends granted */
 	struct diag_list *diags;
 	struct plan_l7 *plan;
+	struct verdicts *verdicts; /* of the plan */
 
 	struct gate *gates; /* by namespace and name */
 	size_t n_gates, cap_gates;

@@ -15,7 +15,7 @@
 /* Where we are in the route, for diagnostics. */
 struct place {
 	struct layer7 *l7;
-	const struct object *object;
+	struct route_draft *route;
 	size_t rule, match;
 };
 
@@ -25,8 +25,9 @@ static void refuse(const struct place *place, const char *member, const char *re
 
 	snprintf(field, sizeof(field), "spec.rules[%zu].matches[%zu].%s", place->rule, place->match,
 		 member);
-	problem_add(place->l7->diags, DIAG_ERROR, place->object, field,
-		    "%s: this match is not served", reason);
+	problem_judge(PROBLEM(place->l7->diags, &place->route->route->object, field,
+			      &place->route->said, VERDICT_ROUTE_PARTLY),
+		      "%s: this match is not served", reason);
 }
 
 static bool check_regex(const struct place *place, const char *member, const char *pattern)
@@ -153,10 +154,10 @@ static void add_match(const struct place *place, const struct route_match *from,
 
 void matches_add(struct layer7 *l7, size_t route, size_t index, uint32_t rule)
 {
-	const struct http_route *object = l7->routes[route].route;
-	const struct route_rule *from = &object->rules[index];
+	struct route_draft *draft = &l7->routes[route];
+	const struct route_rule *from = &draft->route->rules[index];
 	const struct match_draft like = { .plan = { .rule = rule }, .route = route };
-	struct place place = { .l7 = l7, .object = &object->object, .rule = index };
+	struct place place = { .l7 = l7, .route = draft, .rule = index };
 
 	for (size_t i = 0; i < from->n_matches; i++) {
 		place.match = i;

@@ -146,9 +146,12 @@ void mesh_attach(struct layer7 *l7, size_t route, size_t index)
 		reason = "is in another namespace than the route, which is not supported yet";
 	else if (!reason && !attach_ports(l7, route, service, parent))
 		reason = "has no such TCP port on a cluster address that can be served";
+	l7->routes[route].parents[index].ours = service;
 	if (reason)
-		problem_add(l7->diags, DIAG_ERROR, object, field, "Service %s %s", parent->name,
-			    reason);
+		problem_judge(PROBLEM(l7->diags, object, field,
+				      &l7->routes[route].parents[index].said,
+				      VERDICT_ROUTE_NO_PARENT),
+			      "Service %s %s", parent->name, reason);
 	else if (!l7->config->l4)
 		problem_add(l7->diags, DIAG_WARNING, object, field,
 			    "with --l4 off, another service proxy may take traffic to Service %s "

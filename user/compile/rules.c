@@ -63,10 +63,10 @@ static char *rule_name(const struct http_route *route, size_t index, bool named)
 
 /* ---- rules --------------------------------------------------------------------------------- */
 
-static void take_backends(struct layer7 *l7, const struct http_route *route, size_t index,
-			  struct plan_rule *rule, bool keep)
+static void take_backends(struct layer7 *l7, size_t route, size_t index, struct plan_rule *rule,
+			  bool keep)
 {
-	const struct route_rule *from = &route->rules[index];
+	const struct route_rule *from = &l7->routes[route].route->rules[index];
 
 	rule->backends = mem_array(from->n_backends, sizeof(*rule->backends));
 	rule->n_backends = from->n_backends;
@@ -89,10 +89,21 @@ static void take_retry(const struct route_rule *from, struct plan_retry *to)
 		memcpy(to->codes, from->retry_codes, to->n_codes * sizeof(*to->codes));
 }
 
-static struct plan_rule make_rule(struct layer7 *l7, const struct http_route *route, size_t index,
-				  bool keep)
+/* What the route's conditions add to themselves without being worse for it. */
+static void note(struct layer7 *l7, size_t route, size_t index, const char *member,
+		 enum diag_level level, const char *text)
 {
-	const struct route_rule *from = &route->rules[index];
+	struct route_draft *draft = &l7->routes[route];
+	_cleanup_(mem_freep) char *field = mem_printf("spec.rules[%zu].%s", index, member);
+	_cleanup_(mem_freep) char *message = mem_printf("%s: %s", field, text);
+
+	problem_add(l7->diags, level, &draft->route->object, field, "%s", text);
+	verdict_say(&draft->said, VERDICT_ROUTE_ACCEPTED, message);
+}
+
+static struct plan_rule make_rule(struct layer7 *l7, size_t route, size_t index, bool keep)
+{
+	const struct route_rule *from = &l7->routes[route].route->rules[index];
 	struct plan_rule rule = {
 		.redirect = { .scheme = mem_strdup(""),
 			      .host = mem_strdup(""),
@@ -101,21 +112,16 @@ static struct plan_rule make_rule(struct layer7 *l7, const struct http_route *ro
 		.request_timeout_ms = from->request_timeout_ms,
 		.backend_timeout_ms = from->backend_timeout_ms,
 	};
-	char field[LAYER7_FIELD_LEN];
 
 	filters_take(l7, route, index, &rule);
 	take_backends(l7, route, index, &rule, keep);
-	if (!rule.n_backends && !rule.redirect.status && !rule.answer) {
-		snprintf(field, sizeof(field), "spec.rules[%zu].backendRefs", index);
-		problem_add(l7->diags, DIAG_WARNING, &route->object, field,
-			    "none, and no redirect: requests of this rule are answered 500");
-	}
+	if (!rule.n_backends && !rule.redirect.status && !rule.answer)
+		note(l7, route, index, "backendRefs", DIAG_WARNING,
+		     "none, and no redirect: requests of this rule are answered 500");
 	take_retry(from, &rule.retry);
-	if (from->persistence) {
-		snprintf(field, sizeof(field), "spec.rules[%zu].sessionPersistence", index);
-		problem_add(l7->diags, DIAG_ERROR, &route->object, field,
-			    "not supported: requests of one session may reach several backends");
-	}
+	if (from->persistence)
+		note(l7, route, index, "sessionPersistence", DIAG_ERROR,
+		     "not supported: requests of one session may reach several backends");
 	return rule;
 }
 
@@ -126,12 +132,15 @@ static void make_rules(struct layer7 *l7, size_t route)
 	_cleanup_(mem_freep) bool *named = choose_names(object);
 
 	for (size_t i = 0; i < object->n_rules; i++) {
-		struct plan_rule rule = make_rule(l7, object, i, keep);
+		struct plan_rule rule = make_rule(l7, route, i, keep);
+		size_t matches = l7->n_matches;
+		bool broken = rule.answer;
 
 		rule.name = rule_name(object, i, named[i]);
 		l7->rules = mem_grow(l7->rules, l7->n_rules, &l7->cap_rules, sizeof(*l7->rules));
 		l7->rules[l7->n_rules++] = rule;
 		matches_add(l7, route, i, (uint32_t)l7->n_rules - 1);
+		l7->routes[route].n_dropped += broken || l7->n_matches == matches;
 	}
 }
 
@@ -151,7 +160,10 @@ static bool check_name(struct layer7 *l7, struct route_draft *draft)
 
 	if (services_plain(object->namespace) && services_plain(object->name))
 		return true;
-	problem_add(l7->diags, DIAG_ERROR, object, "metadata.name", "not a name: not served");
+	draft->n_dropped = draft->route->n_rules;
+	problem_judge(PROBLEM(l7->diags, object, "metadata.name", &draft->said,
+			      VERDICT_ROUTE_PARTLY),
+		      "not a name: not served");
 	return false;
 }
 

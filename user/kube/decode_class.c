@@ -2,6 +2,7 @@
 /* gateway.networking.k8s.io GatewayClass: whose it is. kind.c has the row. */
 #include <string.h>
 
+#include "kube/field.h"
 #include "kube/form.h"
 #include "kube/kind.h"
 #include "model/gateway.h"
@@ -29,6 +30,9 @@ static const struct decode_field class_spec[] = {
 	  .offset = offsetof(struct gateway_class, controller),
 	  .flags = DECODE_REQUIRED,
 	  .arg = &controller },
+	{ .name = "parametersRef",
+	  .fn = field_present,
+	  .offset = offsetof(struct gateway_class, parameters) },
 	{ 0 },
 };
 

@@ -133,6 +133,11 @@ static const struct decode_field tls_fields[] = {
 	{ 0 },
 };
 
+static const struct decode_field infrastructure_fields[] = {
+	{ .name = "parametersRef", .fn = field_present, .offset = GATEWAY(parameters) },
+	{ 0 },
+};
+
 static const struct decode_field spec_fields[] = {
 	{ .name = "gatewayClassName",
 	  .fn = form_text,
@@ -148,6 +153,7 @@ static const struct decode_field spec_fields[] = {
 	  .offset = GATEWAY(listeners),
 	  .flags = DECODE_REQUIRED,
 	  .arg = &listeners },
+	{ .name = "infrastructure", .fn = decode_object, .arg = infrastructure_fields },
 	{ .name = "tls", .fn = decode_object, .arg = tls_fields },
 	{ 0 },
 };

@@ -13,6 +13,7 @@ const struct member gateway_secret_members[] = {
 
 const struct member gateway_class_members[] = {
 	TEXT(gateway_class, controller),
+	PLAIN(gateway_class, parameters),
 	{ 0 },
 };
 
@@ -56,11 +57,9 @@ static const struct member listener[] = {
 };
 
 const struct member gateway_members[] = {
-	TEXT(gateway, class_name),
-	PLAIN(gateway, created),
-	LIST(gateway, addresses, address),
-	LIST(gateway, listeners, listener),
-	{ 0 },
+	TEXT(gateway, class_name),	    PLAIN(gateway, created),
+	PLAIN(gateway, parameters),	    LIST(gateway, addresses, address),
+	LIST(gateway, listeners, listener), { 0 },
 };
 
 static const struct member value_match[] = {

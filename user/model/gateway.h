@@ -21,6 +21,7 @@ struct secret {
 struct gateway_class {
 	struct object object;
 	char *controller; /* "naru.io/gateway" is ours */
+	bool parameters;  /* parametersRef given */
 };
 
 /* A reference to another object, with the API's defaults filled in by the decoder. */
@@ -90,6 +91,7 @@ struct gateway {
 	struct object object;
 	char *class_name;
 	int64_t created; /* seconds since 1970, 0 = unknown */
+	bool parameters; /* infrastructure.parametersRef given */
 	struct gateway_address *addresses;
 	size_t n_addresses;
 	struct gateway_listener *listeners;

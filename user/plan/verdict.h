@@ -12,6 +12,9 @@
 
 #include "base/addr.h"
 
+/* GatewayClasses of this controller are naru's, and entries of it in statuses of routes. */
+#define VERDICT_CONTROLLER "naru.io/gateway"
+
 enum verdict_subject {
 	VERDICT_CLASS,
 	VERDICT_GATEWAY,

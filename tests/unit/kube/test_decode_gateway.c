@@ -39,6 +39,7 @@ static void a_class_names_its_controller(void **state)
 	assert_string_equal(((struct gateway_class *)loads[0].objects[0])->controller,
 			    "naru.io/gateway");
 	assert_string_equal(loads[0].objects[0]->namespace, "");
+	assert_false(((struct gateway_class *)loads[0].objects[0])->parameters);
 	load_fini(&loads[0]);
 	load_fini(&loads[1]);
 	assert_wrong(rows, ARRAY_SIZE(rows));
@@ -323,6 +324,36 @@ static void client_certificates_are_noticed(void **state)
 	}
 }
 
+/* naru has none, so that they are there is all that counts. */
+static void parameters_are_noticed(void **state)
+{
+	static const struct {
+		const char *text;
+		bool given;
+	} rows[] = {
+		{ HTTPS(", tls: {options: {a: b}}"), false },
+		{ HTTPS(", tls: {options: {a: b}}}], infrastructure: {labels: {a: b}}, x: [{"),
+		  false },
+		{ HTTPS(", tls: {options: {a: b}}}], infrastructure: {parametersRef: {group: g.io, "
+			"kind: K, name: n}}, x: [{"),
+		  true },
+	};
+	struct load load = load_yaml(CLASS "spec: {controllerName: naru.io/gateway, parametersRef: "
+					   "{group: g.io, kind: K, name: n}}\n");
+
+	(void)state;
+	assert_diags(&load, "");
+	assert_true(((const struct gateway_class *)load.objects[0])->parameters);
+	load_fini(&load);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		load = load_yaml(rows[i].text);
+		assert_diags(&load, "");
+		assert_int_equal(((const struct gateway *)load.objects[0])->parameters,
+				 rows[i].given);
+		load_fini(&load);
+	}
+}
+
 static void grants_name_both_ends(void **state)
 {
 	static const struct wrong rows[] = {
@@ -402,6 +433,7 @@ int main(void)
 		cmocka_unit_test(allowed_routes_say_what_is_wrong),
 		cmocka_unit_test(selectors_count_where_they_are_asked_for),
 		cmocka_unit_test(client_certificates_are_noticed),
+		cmocka_unit_test(parameters_are_noticed),
 		cmocka_unit_test(grants_name_both_ends),
 		cmocka_unit_test(labels_of_a_namespace_are_sorted),
 	};
