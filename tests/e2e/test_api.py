@@ -2,6 +2,7 @@
 """An API server as the source of objects: what it says is served, what it does not say changes
 nothing, whatever happens to it.
 """
+import http.client
 import itertools
 import os
 import signal
@@ -9,7 +10,7 @@ import signal
 import gateway as gw
 import pytest
 from conftest import answers, made, settled
-from proc import eventually
+from proc import entered, eventually
 
 FAMILIES = (4, 6)
 
@@ -225,3 +226,34 @@ def test_no_key_is_on_the_disk(cluster):
     api.remove("edge")
     api.remove("tls")
     settled(cluster, cluster.web)
+
+
+def probe(node, path):
+    """Status of what the kubelet or a load balancer asks the node."""
+    with entered(node.netns):
+        connection = http.client.HTTPConnection("127.0.0.1", 10256, timeout=10)
+        connection.request("GET", path)
+        status = connection.getresponse().status
+        connection.close()
+    return status
+
+
+def test_old_state_is_unready_and_served(cluster):
+    """Without word from the API server for --stale-after seconds narud's pod is unready and its
+    status says why. Nothing else changes: load balancers and the kubelet's liveness probe see a node
+    that is fine, the service answers. With the next word it is over."""
+    node = cluster.nodes[0]
+    node.stop_narud()
+    node.start_narud("--last-state", last_state(node), "--stale-after", "1")
+    eventually(lambda: probe(node, "/readyz") == 200)
+    cluster.manifests.stop()
+    eventually(lambda: probe(node, "/readyz") == 503)
+    assert [p for p in problems(node) if "what is served is old" in p]
+    assert probe(node, "/healthz") == probe(node, "/livez") == 200
+    for family in FAMILIES:
+        assert names(cluster, family) == {"web1", "web2", "web3"}
+    cluster.start_api()
+    eventually(lambda: probe(node, "/readyz") == 200)
+    eventually(lambda: not problems(node))
+    node.stop_narud()
+    start(node)

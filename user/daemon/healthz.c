@@ -79,6 +79,8 @@ static void answer(void *arg, const char *path, struct server_answer *ret_answer
 		fine = state.healthy;
 		compose(fine, &state, false, ret_answer);
 		++*(fine ? &counts->livez_200 : &counts->livez_503);
+	} else if (!strcmp(path, "/readyz")) {
+		compose(state.healthy && state.eligible && state.fresh, &state, true, ret_answer);
 	} else {
 		server_error(404, ret_answer);
 	}

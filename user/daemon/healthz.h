@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The probes that kube-proxy answers at port 10256: /healthz for load balancers, /livez for the
- * kubelet. daemon.c opens it.
+ * kubelet; and /readyz, which it has not, for the readiness of narud's own pod. daemon.c opens it.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,6 +17,7 @@ struct healthz;
 struct healthz_state {
 	bool healthy;	    /* nothing waits for too long */
 	bool eligible;	    /* the node is to get traffic */
+	bool fresh;	    /* what is served is what the cluster has now */
 	int64_t updated_us; /* wall clock: when everything was in force last */
 };
 

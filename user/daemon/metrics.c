@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
 #include "daemon/kubemetrics.h"
+#include "daemon/probes.h"
 #include "daemon/source.h"
 #include "daemon/traffic.h"
 #include "dataplane/dataplane.h"
@@ -142,6 +143,8 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	str_addf(ret_body, "naru_build_info{version=\"%s\"} 1\n", options_version());
 	gauge(ret_body, "naru_plan_generation", "generation of the newest plan",
 	      daemon->plan->generation);
+	gauge(ret_body, "naru_fresh", "0 once no word came for --stale-after: /readyz says no",
+	      probes_fresh(daemon));
 	gauge(ret_body, "naru_services", "service ports in the plan, one family each",
 	      daemon->plan->n_services);
 	head(ret_body, "naru_diagnostics", "gauge", "what is wrong with objects");

@@ -74,6 +74,9 @@ static const struct option table[] = {
 	{ "healthz", OPTION_SOCKET, AT(healthz), "ADDR:PORT|off", NULL, "NARU_HEALTHZ",
 	  "answer /healthz and /livez there as kube-proxy does; without it [::]:10256 where "
 	  "Services are served, else off" },
+	{ "stale-after", OPTION_NUMBER, AT(stale_after), "S<=2592000", "600", "NARU_STALE_AFTER",
+	  "seconds without word from the API server after which /readyz says no, while everything "
+	  "is served on; 0 is never" },
 	{ "log-level", OPTION_CHOICE, AT(log_level), "error|warn|info|debug", "info",
 	  "NARU_LOG_LEVEL", "least important messages to write" },
 	{ "check", OPTION_FLAG, AT(check), NULL, NULL, "NARU_CHECK",

@@ -45,8 +45,9 @@ struct options {
 	struct option_ports gateway_node_ports;
 	uint32_t drain_time; /* seconds */
 	char *admin;
-	char *healthz; /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
-	int log_level; /* enum log_level */
+	char *healthz;	      /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
+	uint32_t stale_after; /* seconds, 0: never */
+	int log_level;	      /* enum log_level */
 	bool check;
 	bool print_plan;
 	bool version;

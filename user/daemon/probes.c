@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The rules: a node serves while it knows what, and nothing waits for too long; a Service that
- * routes are served on needs the proxy, too.
+ * routes are served on needs the proxy, too. Old knowledge is better than none: it makes narud's own
+ * pod unready, for who looks after it and rolls it out, and keeps no traffic away from the node.
  */
 #include "daemon/probes.h"
 
@@ -51,6 +52,13 @@ static bool serves_at(void *arg, const struct addr *local)
 	return dataplane_serves_node_ports(daemon->dataplane, local);
 }
 
+bool probes_fresh(const struct daemon *daemon)
+{
+	uint64_t limit_ms = (uint64_t)daemon->options->stale_after * 1000;
+
+	return !limit_ms || source_age_ms(daemon->source) <= limit_ms;
+}
+
 static void look(void *arg, struct healthz_state *ret_state)
 {
 	const struct daemon *daemon = arg;
@@ -58,6 +66,7 @@ static void look(void *arg, struct healthz_state *ret_state)
 	*ret_state = (struct healthz_state){
 		.healthy = source_is_ready(daemon->source) && !progress_is_late(&daemon->progress),
 		.eligible = !daemon->plan->node_leaving,
+		.fresh = probes_fresh(daemon) && !daemon->stopping,
 		.updated_us = daemon->progress.last_synced_us,
 	};
 }

@@ -9,3 +9,6 @@ struct daemon;
 /* changed: what health_diags() says is another. Logs what fails. */
 void probes_open(struct daemon *daemon, void (*changed)(void *arg));
 void probes_close(struct daemon *daemon);
+
+/* Is what is served no older than --stale-after allows? */
+bool probes_fresh(const struct daemon *daemon);

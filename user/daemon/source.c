@@ -55,6 +55,11 @@ bool source_is_ready(const struct source *source)
 	return source->body->is_ready(source->state);
 }
 
+uint64_t source_age_ms(const struct source *source)
+{
+	return source->body->age_ms ? source->body->age_ms(source->state) : 0;
+}
+
 const struct diag_list *source_diags(const struct source *source)
 {
 	return source->body->diags(source->state);

@@ -6,6 +6,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/diag.h"
 
@@ -41,6 +42,8 @@ void source_close(struct source *source);
 
 /* Until then the model has nothing that may be served: what an earlier narud left stays. */
 bool source_is_ready(const struct source *source);
+/* How old what the model has may be. */
+uint64_t source_age_ms(const struct source *source);
 /* Borrowed until the loop runs again. */
 const struct diag_list *source_diags(const struct source *source);
 /* Objects of kinds that naru does not read. */

@@ -181,6 +181,15 @@ static bool is_ready(const void *arg)
 	return apisource_is_ready(state->source);
 }
 
+static uint64_t age_ms(const void *arg)
+{
+	const struct state *state = arg;
+	struct apisource_status status;
+
+	apisource_status(state->source, &status);
+	return status.age_ms;
+}
+
 static const struct diag_list *diags(const void *arg)
 {
 	const struct state *state = arg;
@@ -284,6 +293,7 @@ const struct source_body source_api = {
 	.open = open_state,
 	.close = close_state,
 	.is_ready = is_ready,
+	.age_ms = age_ms,
 	.diags = diags,
 	.skipped = skipped,
 	.write = write_state,

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/healthz.h"
+#include "daemon/probes.h"
 #include "daemon/source.h"
 #include "daemon/status_l7.h"
 #include "dataplane/dataplane.h"
@@ -142,6 +143,9 @@ static void add_problems(struct json *json, const struct daemon *daemon,
 	json_array_begin(json, "problems");
 	if (!source_is_ready(daemon->source))
 		add_problem(json, "the objects of the cluster are not known yet");
+	else if (!probes_fresh(daemon))
+		add_problem(json, "no word from the API server for %llu s: what is served is old",
+			    (unsigned long long)source_age_ms(daemon->source) / 1000);
 	if (errors)
 		add_problem(json, "%zu error%s in the objects", errors, errors == 1 ? "" : "s");
 	if (daemon->applied < 0)

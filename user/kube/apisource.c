@@ -590,7 +590,8 @@ void apisource_status(const struct apisource *source, struct apisource_status *r
 		    kind->heard_age_ms > status.age_ms)
 			status.age_ms = kind->heard_age_ms;
 	}
-	if (source->stale)
+	/* Before the file was written is no time: the clock has been set. */
+	if (source->stale && clock_wall_us() > source->last_us)
 		status.age_ms = (uint64_t)(clock_wall_us() - source->last_us) / 1000;
 	*ret_status = status;
 }
