@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * All entries, by object and by what they wait for, and whose turn it is. Invariant: of one object there
- * is one entry, hence one request at a time.
+ * All entries, by object and by what they wait for, and whose turn it is. Invariant: of one object
+ * there is one entry, hence one request at a time.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ void writer_free(struct writer *writer)
 
 static struct writer_entry *find(const struct writer *w, const struct want *key)
 {
-	struct writer_entry *const *found = tfind(key, &w->root, writer_compare);
+	struct writer_entry *const *found = tfind(key, &w->root, writer_entry_compare);
 
 	return found ? *found : NULL;
 }
@@ -56,7 +56,7 @@ static void take_want(struct writer *w, struct want *want)
 		writer_entry_set(entry, want);
 	} else {
 		entry = writer_entry_new(w, want);
-		if (!tsearch(entry, &w->root, writer_compare))
+		if (!tsearch(entry, &w->root, writer_entry_compare))
 			abort();
 		writer_entry_queue(entry);
 	}
@@ -92,7 +92,7 @@ void writer_set(struct writer *writer, struct wants *wants)
 	wants_fini(wants);
 	twalk_r(writer->root, sweep_node, &sweep);
 	for (size_t i = 0; i < sweep.n; i++) {
-		tdelete(sweep.gone[i], &writer->root, writer_compare);
+		tdelete(sweep.gone[i], &writer->root, writer_entry_compare);
 		writer_entry_free(sweep.gone[i]);
 	}
 	free(sweep.gone);

@@ -13,14 +13,13 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kube/apijson.h"
 #include "kube/resources.h"
 #include "status/merge.h"
+#include "status/stamp.h"
 
 #define PATCH	     "application/merge-patch+json"
 #define CONFLICT_MS  2000  /* in which the newer version should have been seen */
@@ -42,7 +41,7 @@ static void replace(char **text, const char *with)
 
 /* ---- entries ------------------------------------------------------------------------------- */
 
-int writer_compare(const void *left, const void *right)
+int writer_entry_compare(const void *left, const void *right)
 {
 	const struct want *a = left, *b = right;
 	int order;
@@ -197,12 +196,9 @@ static bool look_at(struct writer_entry *entry, struct look *ret_look)
 
 static struct json_object *merge(const struct writer_entry *entry, struct json_object *status)
 {
-	time_t seconds = (time_t)(clock_wall_us() / 1000000);
-	char text[sizeof("2026-11-26T00:00:00Z")];
-	struct tm parts;
+	char text[STAMP_SECONDS];
 
-	gmtime_r(&seconds, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+	stamp_seconds(text);
 	return merge_status(&entry->want, status, entry->writer->config.controller, text);
 }
 

@@ -55,7 +55,7 @@ struct writer {
 };
 
 /* By what the want is of. */
-int writer_compare(const void *left, const void *right);
+int writer_entry_compare(const void *left, const void *right);
 
 /* At rest; takes the want. */
 struct writer_entry *writer_entry_new(struct writer *writer, struct want *want);

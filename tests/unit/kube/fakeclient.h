@@ -28,7 +28,7 @@ struct client_call {
 	char *method;
 	char *path;
 	char *accept;
-	char *body; /* "" when there is none */
+	char *body;    /* "" when there is none */
 	bool answered; /* for who answers by himself */
 };
 
