@@ -31,9 +31,11 @@ KINDS = {
     "HTTPRoute": (GATEWAY, "v1", "httproutes"),
     "ReferenceGrant": (GATEWAY, "v1", "referencegrants"),
     "DestinationRule": ("networking.istio.io", "v1", "destinationrules"),
+    "AddressPool": ("naru.io", "v1alpha1", "addresspools"),
 }
-DEFINED = ("GatewayClass", "Gateway", "HTTPRoute", "ReferenceGrant", "DestinationRule")
-CLUSTER_WIDE = ("Node", "Namespace", "CustomResourceDefinition", "GatewayClass")
+DEFINED = ("GatewayClass", "Gateway", "HTTPRoute", "ReferenceGrant", "DestinationRule",
+           "AddressPool")
+CLUSTER_WIDE = ("Node", "Namespace", "CustomResourceDefinition", "GatewayClass", "AddressPool")
 
 PATH = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
                   r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)$")

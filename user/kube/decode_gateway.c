@@ -2,13 +2,16 @@
 /*
  * gateway.networking.k8s.io Gateway, under the rules that its schema has. kind.c has the row.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "kube/conditions.h"
 #include "kube/duration.h"
 #include "kube/field.h"
 #include "kube/form.h"
 #include "kube/kind.h"
+#include "kube/labels.h"
 #include "model/gateway.h"
 
 /* The API's own limits. */
@@ -100,8 +103,16 @@ static const struct decode_array listeners = {
 	.element = { .fn = decode_listener },
 };
 
+static const struct decode_field annotation_fields[] = {
+	{ .name = "naru.io/address-pool", .fn = field_string, .offset = GATEWAY(pool) },
+	{ .name = "naru.io/sharing-key", .fn = field_string, .offset = GATEWAY(sharing_key) },
+	{ 0 },
+};
+
 static const struct decode_field metadata_fields[] = {
 	{ .name = "creationTimestamp", .fn = duration_timestamp, .offset = GATEWAY(created) },
+	{ .name = "labels", .fn = labels_map, .offset = GATEWAY(labels) },
+	{ .name = "annotations", .fn = decode_object, .arg = annotation_fields },
 	{ 0 },
 };
 
@@ -210,8 +221,64 @@ static void take_spec(struct decode *d, const struct decode_field *field, struct
 	check_listeners(d, target);
 }
 
+/* An entry of status.addresses that is an address; others are not for packets. */
+static bool read_assigned(struct json_object *entry, struct addr *ret_addr)
+{
+	struct json_object *type = NULL, *value = NULL;
+
+	if (!json_object_object_get_ex(entry, "value", &value) ||
+	    !json_object_is_type(value, json_type_string))
+		return false;
+	if (json_object_object_get_ex(entry, "type", &type) &&
+	    json_object_is_type(type, json_type_string) &&
+	    strcmp(json_object_get_string(type), "IPAddress") != 0)
+		return false;
+	return !addr_parse(json_object_get_string(value), ret_addr);
+}
+
+/* A status is no user's: what cannot be read of it is passed over. The target is the Gateway. */
+static void take_assigned(struct decode *d, const struct decode_field *field,
+			  struct json_object *value, void *target)
+{
+	struct gateway *gateway = target;
+	size_t n;
+
+	(void)d;
+	(void)field;
+	if (!json_object_is_type(value, json_type_array))
+		return;
+	n = json_object_array_length(value);
+	n = n < ADDRESSES_MAX ? n : ADDRESSES_MAX;
+	gateway->assigned = mem_array(n, sizeof(*gateway->assigned));
+	for (size_t i = 0; i < n; i++) {
+		struct gateway_assigned *assigned = &gateway->assigned[gateway->n_assigned];
+
+		if (read_assigned(json_object_array_get_idx(value, i), &assigned->addr))
+			gateway->n_assigned++;
+	}
+}
+
+/* The target is the flag. */
+static void take_conditions(struct decode *d, const struct decode_field *field,
+			    struct json_object *value, void *target)
+{
+	const char *status = conditions_find(value, OBJECT_ASSIGNED);
+	bool *managed = target;
+
+	(void)d;
+	(void)field;
+	*managed = status && !strcmp(status, "True");
+}
+
+static const struct decode_field status_fields[] = {
+	{ .name = "addresses", .fn = take_assigned },
+	{ .name = "conditions", .fn = take_conditions, .offset = GATEWAY(managed) },
+	{ 0 },
+};
+
 const struct decode_field decode_gateway_fields[] = {
 	{ .name = "metadata", .fn = decode_object, .arg = metadata_fields },
 	{ .name = "spec", .fn = take_spec, .flags = DECODE_REQUIRED },
+	{ .name = "status", .fn = decode_object, .arg = status_fields },
 	{ 0 },
 };

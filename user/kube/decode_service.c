@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kube/conditions.h"
+#include "kube/duration.h"
 #include "kube/field.h"
 #include "kube/kind.h"
+#include "kube/labels.h"
 
 /* Not the API's limits but far beyond what it lets through. */
 #define PORTS_MAX   1024
@@ -201,8 +204,77 @@ static const struct decode_field label_fields[] = {
 	{ 0 },
 };
 
+/* ---- what is asked of address pools --------------------------------------------------------- */
+
+#define FAMILIES_MAX 2
+
+static const struct field_word families[] = {
+	{ "IPv4", 4 },
+	{ "IPv6", 6 },
+	{ NULL, 0 },
+};
+
+static const struct field_word family_policies[] = {
+	{ "SingleStack", FAMILIES_SINGLE },
+	{ "PreferDualStack", FAMILIES_PREFER_DUAL },
+	{ "RequireDualStack", FAMILIES_REQUIRE_DUAL },
+	{ NULL, 0 },
+};
+
+static void take_family(struct decode *d, const struct decode_field *field,
+			struct json_object *value, void *target)
+{
+	int family = 0;
+
+	(void)field;
+	field_enum(d, &(struct decode_field){ .arg = families }, value, &family);
+	*(uint8_t *)target = (uint8_t)family;
+}
+
+#define REQUEST(member) (SERVICE(request) + offsetof(struct lb_request, member))
+static const struct decode_array ip_families = {
+	.size = sizeof(uint8_t),
+	.count_offset = (ptrdiff_t)(REQUEST(n_families) - REQUEST(families)),
+	.max = FAMILIES_MAX,
+	.element = { .fn = take_family },
+};
+
+/* The older way to ask for an address: the annotation goes before it. The target is the service. */
+static void take_lb_ip(struct decode *d, const struct decode_field *field,
+		       struct json_object *value, void *target)
+{
+	struct service *service = target;
+	_cleanup_(mem_freep) char *text = NULL;
+
+	field_string(d, field, value, &text);
+	if (!text || !*text || *service->request.ips)
+		return;
+	mem_freep(&service->request.ips);
+	service->request.ips = TAKE_PTR(text);
+}
+
+static void take_conditions(struct decode *d, const struct decode_field *field,
+			    struct json_object *value, void *target)
+{
+	bool *managed = target;
+
+	(void)d;
+	(void)field;
+	*managed = conditions_find(value, OBJECT_ASSIGNED) != NULL;
+}
+
+static const struct decode_field annotation_fields[] = {
+	{ .name = "naru.io/address-pool", .fn = field_string, .offset = REQUEST(pool) },
+	{ .name = "naru.io/load-balancer-ips", .fn = field_string, .offset = REQUEST(ips) },
+	{ .name = "naru.io/sharing-key", .fn = field_string, .offset = REQUEST(sharing_key) },
+	{ 0 },
+};
+
 static const struct decode_field metadata_fields[] = {
+	{ .name = "creationTimestamp", .fn = duration_timestamp, .offset = SERVICE(created) },
 	{ .name = "labels", .fn = decode_object, .arg = label_fields },
+	{ .name = "labels", .fn = labels_map, .offset = REQUEST(labels) },
+	{ .name = "annotations", .fn = decode_object, .arg = annotation_fields },
 	{ 0 },
 };
 
@@ -236,6 +308,16 @@ static const struct decode_field spec_fields[] = {
 	  .offset = SERVICE(external_ips),
 	  .arg = &external_ips },
 	{ .name = "trafficDistribution", .fn = field_string, .offset = SERVICE(distribution) },
+	{ .name = "loadBalancerClass", .fn = field_string, .offset = REQUEST(class_name) },
+	{ .name = "loadBalancerIP", .fn = take_lb_ip },
+	{ .name = "ipFamilies",
+	  .fn = decode_array,
+	  .offset = REQUEST(families),
+	  .arg = &ip_families },
+	{ .name = "ipFamilyPolicy",
+	  .fn = field_enum,
+	  .offset = REQUEST(family_policy),
+	  .arg = family_policies },
 	{ .name = "healthCheckNodePort",
 	  .fn = field_port_or_zero,
 	  .offset = SERVICE(health_check_port) },
@@ -249,6 +331,7 @@ static const struct decode_field load_balancer_fields[] = {
 
 static const struct decode_field status_fields[] = {
 	{ .name = "loadBalancer", .fn = decode_object, .arg = load_balancer_fields },
+	{ .name = "conditions", .fn = take_conditions, .offset = SERVICE(managed) },
 	{ 0 },
 };
 
@@ -258,6 +341,20 @@ const struct decode_field decode_service_fields[] = {
 	{ .name = "status", .fn = decode_object, .arg = status_fields },
 	{ 0 },
 };
+
+/* Only addresses of load balancers are asked for; the labels of all others would fill memory. */
+static void drop_request(struct lb_request *request)
+{
+	for (size_t i = 0; i < request->n_labels; i++) {
+		free(request->labels[i].key);
+		free(request->labels[i].value);
+	}
+	free(request->labels);
+	free(request->families);
+	request->labels = NULL;
+	request->families = NULL;
+	request->n_labels = request->n_families = 0;
+}
 
 /* Entries that carry a host name only are of no use to packets. */
 void decode_service_finish(struct decode *d, struct object *object)
@@ -270,5 +367,8 @@ void decode_service_finish(struct decode *d, struct object *object)
 		if (!addr_is_zero(&service->ingress[i].ip))
 			service->ingress[n++] = service->ingress[i];
 	}
+	service->hostnames = n < service->n_ingress;
 	service->n_ingress = n;
+	if (service->type != SERVICE_LOAD_BALANCER)
+		drop_request(&service->request);
 }

@@ -113,6 +113,13 @@ static const struct kind kinds[] = {
 		.name_type = field_subdomain,
 		.fields = decode_destination_fields,
 	},
+	{
+		.api_versions = { "naru.io/v1alpha1" },
+		.name = "AddressPool",
+		.object = OBJECT_ADDRESS_POOL,
+		.name_type = field_subdomain,
+		.fields = decode_pool_fields,
+	},
 };
 
 static bool has_version(const struct kind *kind, const char *api_version)

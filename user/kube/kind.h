@@ -38,6 +38,7 @@ extern const struct decode_field decode_gateway_fields[];
 extern const struct decode_field decode_route_fields[];
 extern const struct decode_field decode_grant_fields[];
 extern const struct decode_field decode_destination_fields[];
+extern const struct decode_field decode_pool_fields[];
 
 extern const struct decode_field decode_pod_fields[];
 void decode_pod_finish(struct decode *d, struct object *object);

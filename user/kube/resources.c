@@ -83,6 +83,10 @@ const struct resource resources_table[RESOURCES_N] = {
 			 .name = "pods",
 			 .node_field = "spec.nodeName",
 			 .built_in = true },
+	[OBJECT_ADDRESS_POOL] = { .kind = OBJECT_ADDRESS_POOL,
+				  .group = "naru.io",
+				  .versions = { "v1alpha1" },
+				  .name = "addresspools" },
 };
 
 static void add_root(struct str *path, const struct resource *resource, const char *version)

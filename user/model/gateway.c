@@ -34,7 +34,7 @@ static const struct member address[] = {
 	{ 0 },
 };
 
-static const struct member requirement[] = {
+const struct member gateway_requirement_members[] = {
 	TEXT(selector_requirement, key),
 	PLAIN(selector_requirement, operator),
 	TEXTS(selector_requirement, values),
@@ -51,15 +51,35 @@ static const struct member listener[] = {
 	PLAIN(gateway_listener, client_certs),
 	LIST(gateway_listener, certs, reference),
 	PLAIN(gateway_listener, from),
-	LIST(gateway_listener, selector, requirement),
+	LIST(gateway_listener, selector, gateway_requirement_members),
 	LIST(gateway_listener, kinds, reference),
 	{ 0 },
 };
 
+static const struct member assigned[] = {
+	PLAIN(gateway_assigned, addr),
+	PLAIN(gateway_assigned, given),
+	{ 0 },
+};
+
+static const struct member label[] = {
+	TEXT(label, key),
+	TEXT(label, value),
+	{ 0 },
+};
+
 const struct member gateway_members[] = {
-	TEXT(gateway, class_name),	    PLAIN(gateway, created),
-	PLAIN(gateway, parameters),	    LIST(gateway, addresses, address),
-	LIST(gateway, listeners, listener), { 0 },
+	TEXT(gateway, class_name),
+	PLAIN(gateway, created),
+	PLAIN(gateway, parameters),
+	LIST(gateway, addresses, address),
+	LIST(gateway, listeners, listener),
+	LIST(gateway, assigned, assigned),
+	PLAIN(gateway, managed),
+	TEXT(gateway, pool),
+	TEXT(gateway, sharing_key),
+	LIST(gateway, labels, label),
+	{ 0 },
 };
 
 static const struct member value_match[] = {

@@ -87,6 +87,12 @@ struct gateway_listener {
 	size_t n_kinds;
 };
 
+/* An IP address of status.addresses. */
+struct gateway_assigned {
+	struct addr addr;
+	bool given; /* not by the object: by this narud, where nobody else can */
+};
+
 struct gateway {
 	struct object object;
 	char *class_name;
@@ -96,6 +102,13 @@ struct gateway {
 	size_t n_addresses;
 	struct gateway_listener *listeners;
 	size_t n_listeners;
+	struct gateway_assigned *assigned;
+	size_t n_assigned;
+	bool managed;	   /* its condition OBJECT_ASSIGNED holds: the addresses are pools' */
+	char *pool;	   /* annotation naru.io/address-pool, or "" */
+	char *sharing_key; /* annotation naru.io/sharing-key, or "" */
+	struct label *labels;
+	size_t n_labels;
 };
 
 enum match_type {

@@ -46,10 +46,12 @@ void member_fini(const struct member *members, void *data);
 /* Whole ones: no text is NULL. */
 bool member_equal(const struct member *members, const void *a, const void *b);
 
-/* Of gateway.c, for object.c. */
+/* Of gateway.c and pool.c, for object.c. */
 extern const struct member gateway_secret_members[];
 extern const struct member gateway_class_members[];
 extern const struct member gateway_members[];
 extern const struct member gateway_route_members[];
 extern const struct member gateway_grant_members[];
 extern const struct member gateway_destination_members[];
+extern const struct member gateway_requirement_members[];
+extern const struct member pool_members[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Life and comparison of typed objects: one row a kind. kube/ makes objects, the model keeps
- * them. Invariant: every field of object.h's structs has a row in the table of its struct.
+ * them. Invariant: every field of the model's structs has a row in the table of its struct.
  */
 #include "model/object.h"
 
@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "model/gateway.h"
 #include "model/member.h"
+#include "model/pool.h"
 
 static const struct member service_port[] = {
 	TEXT(service_port, name),
@@ -22,10 +23,25 @@ static const struct member service_port[] = {
 static const struct member ingress[] = {
 	PLAIN(lb_ingress, ip),
 	PLAIN(lb_ingress, proxy),
+	PLAIN(lb_ingress, given),
 	{ 0 },
 };
 
+static const struct member label[] = {
+	TEXT(label, key),
+	TEXT(label, value),
+	{ 0 },
+};
+
+static const struct member request[] = {
+	TEXT(lb_request, class_name),	 TEXT(lb_request, pool),
+	TEXT(lb_request, ips),		 TEXT(lb_request, sharing_key),
+	VALUES(lb_request, families),	 PLAIN(lb_request, family_policy),
+	LIST(lb_request, labels, label), { 0 },
+};
+
 static const struct member service[] = {
+	PLAIN(service, created),
 	PLAIN(service, type),
 	PLAIN(service, headless),
 	PLAIN(service, foreign_proxy),
@@ -37,6 +53,9 @@ static const struct member service[] = {
 	VALUES(service, cluster_ips),
 	LIST(service, ports, service_port),
 	LIST(service, ingress, ingress),
+	PLAIN(service, hostnames),
+	PLAIN(service, managed),
+	STRUCT(service, request, request),
 	VALUES(service, external_ips),
 	VALUES(service, source_ranges), /* bytes only: no padding */
 	{ 0 },
@@ -88,12 +107,6 @@ static const struct member pod[] = {
 	{ 0 },
 };
 
-static const struct member label[] = {
-	TEXT(label, key),
-	TEXT(label, value),
-	{ 0 },
-};
-
 static const struct member namespace[] = {
 	LIST(namespace, labels, label),
 	{ 0 },
@@ -120,6 +133,7 @@ static const struct {
 	[OBJECT_DESTINATION_RULE] =
 		KIND("DestinationRule", destination_rule, gateway_destination_members),
 	[OBJECT_POD] = KIND("Pod", pod, pod),
+	[OBJECT_ADDRESS_POOL] = KIND("AddressPool", address_pool, pool_members),
 };
 
 struct object *object_new(enum object_kind kind)

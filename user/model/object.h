@@ -26,6 +26,7 @@ enum object_kind {
 	OBJECT_REFERENCE_GRANT,
 	OBJECT_DESTINATION_RULE,
 	OBJECT_POD,
+	OBJECT_ADDRESS_POOL,
 	OBJECT_KIND_MAX,
 };
 
@@ -49,6 +50,11 @@ struct object {
 	char *name;
 	struct origin origin;
 	uint64_t generation; /* of the model, when the content last changed; set by the model */
+};
+
+struct label {
+	char *key;
+	char *value;
 };
 
 enum l4_proto {
@@ -80,10 +86,35 @@ struct service_port {
 struct lb_ingress {
 	struct addr ip;
 	bool proxy; /* ipMode: Proxy, never captured */
+	bool given; /* not by the object: by this narud, where nobody else can */
 };
+
+enum family_policy {
+	FAMILIES_SINGLE,
+	FAMILIES_PREFER_DUAL,
+	FAMILIES_REQUIRE_DUAL,
+};
+
+/* What a Service of type LoadBalancer says of its addresses; nothing for other types. */
+struct lb_request {
+	char *class_name; /* loadBalancerClass, "" when absent */
+	char *pool;	  /* annotation naru.io/address-pool, or "" */
+	/* annotation naru.io/load-balancer-ips, or else spec.loadBalancerIP, as it stands, or "" */
+	char *ips;
+	char *sharing_key; /* annotation naru.io/sharing-key, or "" */
+	uint8_t *families; /* ipFamilies: 4, 6 */
+	size_t n_families;
+	enum family_policy family_policy;
+	struct label *labels; /* sorted by key */
+	size_t n_labels;
+};
+
+/* The condition of Services and Gateways that naru gives addresses to. */
+#define OBJECT_ASSIGNED "naru.io/AddressAssigned"
 
 struct service {
 	struct object object;
+	int64_t created; /* seconds since 1970, 0 = unknown */
 	enum service_type type;
 	bool headless;	     /* clusterIP: None */
 	bool foreign_proxy;  /* label service.kubernetes.io/service-proxy-name */
@@ -98,6 +129,9 @@ struct service {
 	size_t n_ports;
 	struct lb_ingress *ingress;
 	size_t n_ingress;
+	bool hostnames; /* the status has entries that carry no IP */
+	bool managed;	/* and a condition OBJECT_ASSIGNED: naru gave its addresses */
+	struct lb_request request;
 	struct addr *external_ips;
 	size_t n_external_ips;
 	struct cidr *source_ranges; /* loadBalancerSourceRanges */
@@ -168,11 +202,6 @@ struct pod {
 	size_t n_ips;
 	struct pod_port *ports; /* of containers and sidecars */
 	size_t n_ports;
-};
-
-struct label {
-	char *key;
-	char *value;
 };
 
 struct namespace

@@ -14,6 +14,8 @@
 #include <cmocka.h>
 #include <naru/limits.h>
 
+#include "../model/service.h"
+
 #include "base/mem.h"
 #include "compile/compile.h"
 
@@ -51,7 +53,7 @@ static struct service *put_service(struct model *model, const char *name, struct
 	struct service *service = (struct service *)object_new(OBJECT_SERVICE);
 
 	name_object(&service->object, name);
-	service->distribution = mem_strdup("");
+	service_fill(&service->object);
 	service->cluster_ips = mem_array(1, sizeof(struct addr));
 	service->cluster_ips[service->n_cluster_ips++] = ip;
 	service->ports = mem_array(1, sizeof(*service->ports));

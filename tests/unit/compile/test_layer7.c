@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "../model/service.h"
+
 #include "base/mem.h"
 #include "compile/compile.h"
 #include "model/gateway.h"
@@ -83,7 +85,7 @@ static void put_service(struct model *model, const char *name, uint32_t host)
 
 	addr.byte[14] = (uint8_t)(host >> 8);
 	addr.byte[15] = (uint8_t)host;
-	service->distribution = mem_strdup("");
+	service_fill(&service->object);
 	service->cluster_ips = mem_array(1, sizeof(addr));
 	service->cluster_ips[service->n_cluster_ips++] = addr;
 	service->ports = mem_array(1, sizeof(*service->ports));

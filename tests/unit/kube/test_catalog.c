@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "../model/service.h"
+
 #include "base/mem.h"
 #include "kube/catalog.h"
 
@@ -19,7 +21,7 @@ static struct object *make(const char *file, enum service_type type)
 	object->name = mem_strdup("s");
 	object->origin.file = mem_strdup(file);
 	((struct service *)object)->type = type;
-	((struct service *)object)->distribution = mem_strdup("");
+	service_fill(object);
 	return object;
 }
 

@@ -85,6 +85,12 @@ static struct gateway *make_gateway(void)
 	TEXT(gateway, class_name);
 	GROW(gateway, addresses);
 	TEXT(gateway->addresses, text);
+	GROW(gateway, assigned);
+	TEXT(gateway, pool);
+	TEXT(gateway, sharing_key);
+	GROW(gateway, labels);
+	TEXT(gateway->labels, key);
+	TEXT(gateway->labels, value);
 	GROW(gateway, listeners);
 	listener = gateway->listeners;
 	TEXT(listener, name);
@@ -114,6 +120,15 @@ static void every_field_of_a_gateway_counts(void **state)
 	DIFFERS(addresses[0].named, true);
 	DIFFERS(addresses[0].addr.byte[3], 1);
 	DIFFERS(addresses[0].text, OTHER);
+	DIFFERS(n_assigned, 0);
+	DIFFERS(assigned[0].addr.byte[3], 1);
+	DIFFERS(assigned[0].given, true);
+	DIFFERS(managed, true);
+	DIFFERS(pool, OTHER);
+	DIFFERS(sharing_key, OTHER);
+	DIFFERS(n_labels, 0);
+	DIFFERS(labels[0].key, OTHER);
+	DIFFERS(labels[0].value, OTHER);
 	DIFFERS(n_listeners, 0);
 	DIFFERS(listeners[0].name, OTHER);
 	DIFFERS(listeners[0].hostname, OTHER);

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "service.h"
+
 #include "base/mem.h"
 #include "model/model.h"
 
@@ -20,7 +22,7 @@ static struct object *make(enum object_kind kind, const char *namespace, const c
 	object->name = mem_strdup(name);
 	object->origin.file = mem_strdup("f");
 	if (kind == OBJECT_SERVICE)
-		((struct service *)object)->distribution = mem_strdup("");
+		service_fill(object);
 	return object;
 }
 

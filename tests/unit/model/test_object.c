@@ -36,6 +36,16 @@ static struct service *make_service(void)
 	s->n_external_ips = 1;
 	s->source_ranges = mem_array(1, sizeof(*s->source_ranges));
 	s->n_source_ranges = 1;
+	s->request.class_name = mem_strdup("c");
+	s->request.pool = mem_strdup("p");
+	s->request.ips = mem_strdup("i");
+	s->request.sharing_key = mem_strdup("k");
+	s->request.families = mem_array(1, 1);
+	s->request.n_families = 1;
+	s->request.labels = mem_array(1, sizeof(*s->request.labels));
+	s->request.n_labels = 1;
+	s->request.labels[0].key = mem_strdup("l");
+	s->request.labels[0].value = mem_strdup("v");
 	return s;
 }
 
@@ -75,6 +85,20 @@ static void every_field_of_a_service_counts(void **state)
 	DIFFERS(n_ingress, 0);
 	DIFFERS(ingress[0].ip.byte[0], 1);
 	DIFFERS(ingress[0].proxy, true);
+	DIFFERS(ingress[0].given, true);
+	DIFFERS(created, 1);
+	DIFFERS(hostnames, true);
+	DIFFERS(managed, true);
+	DIFFERS(request.class_name, (char[]){ "d" });
+	DIFFERS(request.pool, (char[]){ "d" });
+	DIFFERS(request.ips, (char[]){ "d" });
+	DIFFERS(request.sharing_key, (char[]){ "d" });
+	DIFFERS(request.n_families, 0);
+	DIFFERS(request.families[0], 6);
+	DIFFERS(request.family_policy, FAMILIES_PREFER_DUAL);
+	DIFFERS(request.n_labels, 0);
+	DIFFERS(request.labels[0].key, (char[]){ "d" });
+	DIFFERS(request.labels[0].value, (char[]){ "d" });
 	b->object.origin.line = 9;
 	assert_true(object_equal(&a->object, &b->object));
 	object_free(&a->object);
