@@ -191,7 +191,15 @@ int object_compare_key(const struct object *a, const struct object *b)
 	return r ? r : strcmp(a->name, b->name);
 }
 
+/* Their statuses have to name the generation that they are about. */
+static bool is_judged(enum object_kind kind)
+{
+	return kind == OBJECT_GATEWAY_CLASS || kind == OBJECT_GATEWAY || kind == OBJECT_HTTP_ROUTE;
+}
+
 bool object_equal(const struct object *a, const struct object *b)
 {
-	return !object_compare_key(a, b) && member_equal(kinds[a->kind].members, a, b);
+	if (object_compare_key(a, b) || !member_equal(kinds[a->kind].members, a, b))
+		return false;
+	return !is_judged(a->kind) || a->origin.generation == b->origin.generation;
 }

@@ -32,7 +32,7 @@ enum object_kind {
 
 /*
  * Where an object was read, for diagnostics, and what it was then, for who writes its status. No
- * part of the content. line counts from 1, 0 = unknown.
+ * part of the content, but see object_equal(). line counts from 1, 0 = unknown.
  */
 struct origin {
 	char *file; /* of a folder, or the path of the API server's list */
@@ -226,5 +226,6 @@ const struct member *object_members(enum object_kind kind);
 const char *object_kind_name(enum object_kind kind);
 /* By kind, namespace, name. */
 int object_compare_key(const struct object *a, const struct object *b);
-/* Same key and same content; where they were read does not count. */
+/* Same key and same content; where they were read does not count. metadata.generation does, of the
+ * kinds that plan/verdict.h knows: it says that somebody changed something, if not for naru. */
 bool object_equal(const struct object *a, const struct object *b);

@@ -113,6 +113,7 @@ static void every_field_of_a_gateway_counts(void **state)
 
 	(void)state;
 	assert_true(object_equal(&a->object, &b->object));
+	DIFFERS(object.origin.generation, 2);
 	DIFFERS(class_name, OTHER);
 	DIFFERS(created, 1);
 	DIFFERS(parameters, true);
@@ -205,6 +206,7 @@ static void every_field_of_a_route_counts(void **state)
 	(void)state;
 	assert_true(object_equal(&a->object, &b->object));
 	DIFFERS(created, 1);
+	DIFFERS(object.origin.generation, 2);
 	DIFFERS(n_parents, 0);
 	REFERENCE_DIFFERS(parents[0]);
 	DIFFERS(n_hostnames, 0);
@@ -358,6 +360,7 @@ static void a_class_has_a_controller(void **state)
 	(void)state;
 	assert_true(object_equal(&a->object, &b->object));
 	DIFFERS(controller, OTHER);
+	DIFFERS(object.origin.generation, 2);
 	DIFFERS(parameters, true);
 	object_free(&a->object);
 	object_free(&b->object);

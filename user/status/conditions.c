@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Verdicts as JSON. The daemon calls it after each compile and acknowledgement. Invariant: that
+ * something is programmed is said only when a node has said so.
+ */
+#include "status/conditions.h"
+
+#include "base/mem.h"
+#include "status/features.h"
+
+#define GROUP "gateway.networking.k8s.io"
+
+/* What stands for an object of the model, which may have changed since it was judged. */
+static struct json_object *want_of(struct wants *wants, enum object_kind kind,
+				   const char *namespace, const char *name, int64_t generation)
+{
+	const struct object object = {
+		.kind = kind,
+		.namespace = (char *)namespace,
+		.name = (char *)name,
+		.origin = { .generation = generation },
+	};
+
+	return wants_add(wants, &object);
+}
+
+/* programmed: what is said to be so is. */
+static void add_conditions(struct json_object *owner, const struct verdict_conditions *conditions,
+			   bool programmed)
+{
+	wants_list(owner, "conditions");
+	for (size_t i = 0; i < conditions->n; i++) {
+		enum verdict_id id = conditions->items[i].id;
+		const char *message = conditions->items[i].message;
+		const struct verdict_row *row;
+
+		if (!programmed && id == VERDICT_GATEWAY_PROGRAMMED)
+			id = VERDICT_GATEWAY_PENDING;
+		if (!programmed && id == VERDICT_LISTENER_PROGRAMMED)
+			id = VERDICT_LISTENER_PENDING;
+		if (id != conditions->items[i].id)
+			message = "no node has taken it over yet";
+		row = verdict_row(id);
+		wants_condition(owner, row->type, row->holds, row->reason, message);
+	}
+}
+
+static void want_class(const struct verdict_class *class, struct wants *wants)
+{
+	struct json_object *status =
+		want_of(wants, OBJECT_GATEWAY_CLASS, "", class->name, class->generation);
+
+	add_conditions(status, &class->conditions, true);
+	features_add(status);
+}
+
+static void add_listener(struct json_object *status, const struct verdict_listener *listener,
+			 bool programmed)
+{
+	struct json_object *entry = wants_entry(status, "listeners"), *kind;
+
+	wants_text(entry, "name", listener->name);
+	wants_list(entry, "supportedKinds");
+	if (listener->http_routes) {
+		kind = wants_entry(entry, "supportedKinds");
+		wants_text(kind, "group", GROUP);
+		wants_text(kind, "kind", "HTTPRoute");
+	}
+	wants_number(entry, "attachedRoutes", listener->attached);
+	add_conditions(entry, &listener->conditions, programmed);
+}
+
+static void want_gateway(const struct verdict_gateway *gateway, const struct conditions_ack *ack,
+			 struct wants *wants)
+{
+	struct json_object *status = want_of(wants, OBJECT_GATEWAY, gateway->namespace,
+					     gateway->name, gateway->generation);
+	bool programmed = ack->programmed(ack->arg, gateway);
+
+	wants_list(status, "addresses");
+	for (size_t i = 0; i < gateway->n_addresses; i++) {
+		struct json_object *address = wants_entry(status, "addresses");
+		char text[ADDR_STR_LEN];
+
+		wants_text(address, "type", "IPAddress");
+		wants_text(address, "value", addr_format(&gateway->addresses[i], text));
+	}
+	add_conditions(status, &gateway->conditions, programmed);
+	wants_list(status, "listeners");
+	for (size_t i = 0; i < gateway->n_listeners; i++)
+		add_listener(status, &gateway->listeners[i], programmed);
+}
+
+/* As the route has it: what it leaves out stays out. */
+static void add_reference(struct json_object *entry, const struct verdict_parent *parent)
+{
+	struct json_object *reference = wants_member(entry, "parentRef");
+
+	wants_text(reference, "group", parent->group);
+	wants_text(reference, "kind", parent->kind);
+	if (*parent->namespace)
+		wants_text(reference, "namespace", parent->namespace);
+	wants_text(reference, "name", parent->name);
+	if (*parent->section)
+		wants_text(reference, "sectionName", parent->section);
+	if (parent->port)
+		wants_number(reference, "port", parent->port);
+}
+
+static void want_route(const struct verdict_route *route, struct wants *wants)
+{
+	struct json_object *status =
+		want_of(wants, OBJECT_HTTP_ROUTE, route->namespace, route->name, route->generation);
+
+	wants_list(status, "parents");
+	for (size_t i = 0; i < route->n_parents; i++) {
+		struct json_object *entry = wants_entry(status, "parents");
+
+		add_reference(entry, &route->parents[i]);
+		wants_text(entry, "controllerName", VERDICT_CONTROLLER);
+		add_conditions(entry, &route->parents[i].conditions, true);
+	}
+}
+
+void conditions_want(const struct verdicts *verdicts, const struct conditions_ack *ack,
+		     struct wants *wants)
+{
+	for (size_t i = 0; i < verdicts->n_classes; i++)
+		want_class(&verdicts->classes[i], wants);
+	for (size_t i = 0; i < verdicts->n_gateways; i++)
+		want_gateway(&verdicts->gateways[i], ack, wants);
+	for (size_t i = 0; i < verdicts->n_routes; i++)
+		want_route(&verdicts->routes[i], wants);
+}
