@@ -102,7 +102,7 @@ static int serve(const struct options *options, const char *node_name)
 	signal(SIGPIPE, SIG_IGN);
 	r = daemon_open(&daemon, options, node_name);
 	if (!r)
-		daemon_run(&daemon);
+		r = daemon_run(&daemon);
 	daemon_close(&daemon);
 	return r;
 }

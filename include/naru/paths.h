@@ -2,12 +2,13 @@
 /* Where things lie on a machine. */
 #pragma once
 
-#define NARU_BPFFS_DIR	  "/sys/fs/bpf" /* --bpffs; pins go below NARU_PIN_SUBDIR of it */
-#define NARU_PIN_SUBDIR	  "naru"
-#define NARU_LINK_SUBDIR  "links" /* below the pin directory */
-#define NARU_RUN_DIR	  "/run/naru"
-#define NARU_SOCKET	  "narud.sock" /* below the run directory */
-#define NARU_PROXY_SOCKET "proxy.sock" /* beside it: where naru-proxy connects to narud */
+#define NARU_BPFFS_DIR	     "/sys/fs/bpf" /* --bpffs; pins go below NARU_PIN_SUBDIR of it */
+#define NARU_PIN_SUBDIR	     "naru"
+#define NARU_LINK_SUBDIR     "links" /* below the pin directory */
+#define NARU_RUN_DIR	     "/run/naru"
+#define NARU_SOCKET	     "narud.sock"    /* below the run directory */
+#define NARU_PROXY_SOCKET    "proxy.sock"    /* beside it: where naru-proxy connects to narud */
+#define NARU_HANDOVER_SOCKET "handover.sock" /* where the next narud connects to this one */
 
 /* Says of a route that it is naru's (/etc/iproute2/rt_protos has no such number). */
 #define NARU_RTPROT 110

@@ -13,7 +13,8 @@
 #include "base/mem.h"
 #include "base/sockaddr.h"
 
-#define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define TYPE  (SOCK_STREAM | FLAGS)
 
 static int set(int fd, int level, int name, int value)
 {
@@ -49,9 +50,9 @@ int socket_tcp_any(uint16_t port, int *ret_fd)
 }
 
 /* Is somebody behind the socket file? 0: no, and the file is gone now. */
-static int clear_path(const struct sockaddr_un *name)
+static int clear_path(const struct sockaddr_un *name, int type)
 {
-	_cleanup_(mem_closep) int fd = socket(AF_UNIX, TYPE, 0);
+	_cleanup_(mem_closep) int fd = socket(AF_UNIX, type, 0);
 	struct stat st;
 
 	if (fd < 0)
@@ -67,9 +68,9 @@ static int clear_path(const struct sockaddr_un *name)
 	return unlink(name->sun_path) < 0 ? -errno : 0;
 }
 
-int socket_unix(const char *path, int *ret_fd)
+static int make_file(const char *path, int type, int *ret_fd)
 {
-	_cleanup_(mem_closep) int fd = socket(AF_UNIX, TYPE, 0);
+	_cleanup_(mem_closep) int fd = socket(AF_UNIX, type, 0);
 	struct sockaddr_un name;
 	int r;
 
@@ -77,7 +78,7 @@ int socket_unix(const char *path, int *ret_fd)
 		return -errno;
 	r = sockaddr_from_path(path, &name);
 	if (!r)
-		r = clear_path(&name);
+		r = clear_path(&name, type);
 	if (r < 0)
 		return r;
 	/* The file takes the descriptor's mode: there is no moment in which others may connect. */
@@ -85,4 +86,14 @@ int socket_unix(const char *path, int *ret_fd)
 		return -errno;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int socket_unix(const char *path, int *ret_fd)
+{
+	return make_file(path, TYPE, ret_fd);
+}
+
+int socket_unix_packets(const char *path, int *ret_fd)
+{
+	return make_file(path, SOCK_SEQPACKET | FLAGS, ret_fd);
 }

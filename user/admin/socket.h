@@ -10,5 +10,7 @@ int socket_tcp(const struct addr *addr, uint16_t port, int *ret_fd);
 /* At every address of both families, or of IPv4 where the kernel has no other. */
 int socket_tcp_any(uint16_t port, int *ret_fd);
 
-/* In the file system, with mode 0600, replacing a dead one; -EADDRINUSE when somebody answers. */
+/* In the file system, with mode 0600, replacing a dead one; -EADDRINUSE when somebody answers. The
+ * second one keeps packets apart (SOCK_SEQPACKET). */
 int socket_unix(const char *path, int *ret_fd);
+int socket_unix_packets(const char *path, int *ret_fd);

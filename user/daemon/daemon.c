@@ -29,6 +29,7 @@
 #include "daemon/probes.h"
 #include "daemon/seen.h"
 #include "daemon/source.h"
+#include "daemon/succession.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
 #include "http/regex.h"
@@ -37,6 +38,7 @@
 
 #define RETRY_MS 1000 /* after the kernel refused a write */
 #define WAIT_MS	 1000 /* at most, for the proxy to say that it knows the plan */
+#define LOCK_MS	 5000 /* for the lock of a narud that is taken over from */
 
 /* ---- from objects to kernel ---------------------------------------------------------------- */
 
@@ -113,7 +115,9 @@ static void on_edge_changed(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (daemon->waiting && !edge_is_behind(daemon->edge))
+	if (daemon->part != DAEMON_SERVES)
+		succession_look(daemon);
+	else if (daemon->waiting && !edge_is_behind(daemon->edge))
 		apply_to_kernel(daemon);
 	else
 		take_diags(daemon);
@@ -138,6 +142,14 @@ struct compile_config daemon_config(const struct options *options, const char *n
 	};
 }
 
+/* Another narud serves: the proxy learns what it will have to know, nobody else does. */
+static void prepare(struct daemon *daemon)
+{
+	if (daemon->edge && !daemon->draining && source_is_ready(daemon->source))
+		edge_apply(daemon->edge, daemon->plan);
+	succession_look(daemon);
+}
+
 /* While the source knows nothing, there is an empty plan to look at, and none is put in force. */
 static void recompile(struct daemon *daemon)
 {
@@ -146,6 +158,10 @@ static void recompile(struct daemon *daemon)
 
 	plan_free(daemon->plan);
 	daemon->plan = compile(daemon->model, &config);
+	if (daemon->part != DAEMON_SERVES) {
+		prepare(daemon);
+		return;
+	}
 	if (!source_is_ready(daemon->source)) {
 		diag_fini(&daemon->plan->diags);
 		take_diags(daemon);
@@ -216,12 +232,21 @@ static void on_stop(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	if (daemon->part != DAEMON_SERVES) {
+		daemon->stopping = true;
+		loop_stop(daemon->loop);
+		return;
+	}
 	if (daemon->stopping) {
 		edge_kill(daemon->edge);
 		loop_stop(daemon->loop);
 		return;
 	}
 	daemon->stopping = true;
+	if (succession_give_back(daemon) && !daemon->edge) {
+		loop_stop(daemon->loop);
+		return;
+	}
 	edge_drain(daemon->edge, on_drained, daemon);
 }
 
@@ -242,7 +267,7 @@ static void warn_of_overlap(const struct option_range *ours)
 			 ours->min, ours->max, min, max);
 }
 
-static int open_dataplane(struct daemon *daemon, bool steered)
+static int open_dataplane(struct daemon *daemon)
 {
 	const struct options *options = daemon->options;
 	const struct dataplane_config config = {
@@ -261,10 +286,13 @@ static int open_dataplane(struct daemon *daemon, bool steered)
 		.snat_max = options->snat_ports.max,
 		.bypass_netfilter = options->bypass_netfilter,
 		.force_clsact = options->tc == OPTIONS_TC_CLSACT,
+		.wait_ms = options->take_over == OPTIONS_TAKE_OVER_OFF ? 0 : LOCK_MS,
 	};
 	int r;
 
-	if (!steered)
+	if (daemon->dataplane)
+		return dataplane_resume(daemon->dataplane);
+	if (!daemon->steering)
 		return 0;
 	if (daemon->l4)
 		warn_of_overlap(&options->snat_ports);
@@ -319,7 +347,6 @@ static int watch(struct daemon *daemon)
 		daemon->tick = loop_timer_add(daemon->loop, DATAPLANE_TICK_MS, DATAPLANE_TICK_MS,
 					      on_tick, daemon);
 	}
-	loop_on_stop(daemon->loop, on_stop, daemon);
 	return 0;
 }
 
@@ -342,13 +369,13 @@ static int choose_l4(struct daemon *daemon, const struct privileges *have)
 	return 0;
 }
 
-static int open_edge(struct daemon *daemon)
+static int open_edge(struct daemon *daemon, bool steered)
 {
 	const struct edge_config config = {
 		.loop = daemon->loop,
 		.options = daemon->options,
 		.model = daemon->model,
-		.dataplane = daemon->dataplane,
+		.steered = steered,
 		.launcher = daemon->launcher,
 		.changed = on_edge_changed,
 		.arg = daemon,
@@ -369,6 +396,82 @@ static void open_launcher(struct daemon *daemon)
 		      &daemon->launcher);
 }
 
+/* Devices, objects and clients are somebody else's matter until it serves again. */
+void daemon_release(struct daemon *daemon)
+{
+	daemon->part = DAEMON_YIELDED;
+	loop_fd_remove(TAKE_PTR(daemon->dataplane_handle));
+	loop_timer_remove(TAKE_PTR(daemon->tick));
+	loop_timer_remove(TAKE_PTR(daemon->retry));
+	loop_timer_remove(TAKE_PTR(daemon->waiting));
+	loop_timer_remove(TAKE_PTR(daemon->hurry));
+	probes_close(daemon);
+	admin_close(TAKE_PTR(daemon->admin));
+	seen_free(TAKE_PTR(daemon->seen));
+	if (*daemon->options->proxy_dir)
+		edge_attach(daemon->edge, NULL);
+	else
+		edge_close(TAKE_PTR(daemon->edge));
+	if (daemon->dataplane)
+		dataplane_yield(daemon->dataplane);
+}
+
+/* A proxy that was made for steering is of no use without. */
+static int take_edge(struct daemon *daemon)
+{
+	int r;
+
+	if (daemon->edge && daemon->steering && !daemon->dataplane)
+		edge_close(TAKE_PTR(daemon->edge));
+	r = daemon->edge ? 0 : open_edge(daemon, daemon->dataplane != NULL);
+	if (!r)
+		edge_attach(daemon->edge, daemon->dataplane);
+	return r;
+}
+
+int daemon_serve(struct daemon *daemon)
+{
+	int r = open_dataplane(daemon);
+
+	if (!r)
+		r = open_admin(daemon);
+	if (!r)
+		r = take_edge(daemon);
+	if (!r && !daemon->fenced)
+		r = fence_files(daemon->options, daemon->dataplane);
+	if (!r && !daemon->source)
+		r = open_source(daemon);
+	if (r < 0)
+		return r;
+	daemon->part = DAEMON_SERVES;
+	probes_open(daemon, on_health_changed);
+	recompile(daemon);
+	r = watch(daemon);
+	if (!r && !daemon->fenced)
+		r = fence_calls();
+	if (r < 0)
+		return r;
+	daemon->fenced = true;
+	log_info("serving node=%s services=%zu l4=%s binds=%zu by=%s", daemon->node_name,
+		 daemon->plan->n_services, daemon->l4 ? "on" : "off", daemon->plan->l7.n_binds,
+		 daemon->dataplane ? "bpf" : "sockets");
+	succession_begin(daemon);
+	return 0;
+}
+
+int daemon_prepare(struct daemon *daemon)
+{
+	int r = 0;
+
+	if (*daemon->options->proxy_dir)
+		r = open_edge(daemon, daemon->steering);
+	if (!r && !daemon->source)
+		r = open_source(daemon);
+	if (!r)
+		recompile(daemon);
+	return r;
+}
+
 int daemon_open(struct daemon *daemon, const struct options *options, const char *node_name)
 {
 	struct privileges have;
@@ -384,38 +487,34 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 		r = source_check(options);
 	if (r < 0)
 		return r;
+	daemon->steering = have.steering;
 	daemon->loop = loop_new();
 	if (!daemon->loop)
 		return log_err(-EMFILE, "event loop");
 	daemon->model = model_new();
-	r = open_dataplane(daemon, have.steering);
-	if (!r)
-		r = open_admin(daemon);
-	if (!r)
-		r = open_edge(daemon);
-	if (!r)
-		r = fence_files(options, daemon->dataplane);
-	if (!r)
-		r = open_source(daemon);
+	loop_on_stop(daemon->loop, on_stop, daemon);
+	r = succession_open(daemon);
 	if (r < 0)
 		return r;
-	probes_open(daemon, on_health_changed);
-	recompile(daemon);
-	r = watch(daemon);
-	return r < 0 ? r : fence_calls();
+	return daemon->part == DAEMON_WAITS ? daemon_prepare(daemon) : daemon_serve(daemon);
 }
 
-void daemon_run(struct daemon *daemon)
+void daemon_fail(struct daemon *daemon, int result)
 {
-	log_info("serving node=%s services=%zu l4=%s binds=%zu by=%s", daemon->node_name,
-		 daemon->plan->n_services, daemon->l4 ? "on" : "off", daemon->plan->l7.n_binds,
-		 daemon->dataplane ? "bpf" : "sockets");
+	daemon->result = result;
+	loop_stop(daemon->loop);
+}
+
+int daemon_run(struct daemon *daemon)
+{
 	loop_run(daemon->loop);
 	log_info(daemon->dataplane ? "ends; the kernel's state stays in place" : "ends");
+	return daemon->result;
 }
 
 void daemon_close(struct daemon *daemon)
 {
+	succession_close(daemon);
 	admin_close(daemon->admin);
 	probes_close(daemon);
 	progress_fini(&daemon->progress);

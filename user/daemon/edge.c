@@ -26,6 +26,7 @@ struct place {
 
 struct edge {
 	struct edge_config config;
+	struct dataplane *dataplane; /* NULL: no one is led */
 	struct feed *feed;
 	struct loop_fd *launcher_handle;
 	struct loop_timer *deadline;
@@ -84,7 +85,7 @@ static bool on_find_key(void *arg, const struct plan_cert *cert, const char **re
 static void on_sockets(void *arg, const int *fds, size_t n)
 {
 	struct edge *edge = arg;
-	int r = dataplane_set_listeners(edge->config.dataplane, fds, n);
+	int r = edge->dataplane ? dataplane_set_listeners(edge->dataplane, fds, n) : 0;
 
 	if (r < 0)
 		log_err(r, "connections cannot be led to naru-proxy");
@@ -166,12 +167,12 @@ static int open_feed(struct edge *edge)
 	const struct options *options = config->options;
 	const struct feed_config of_feed = {
 		.loop = config->loop,
-		.run_dir = options->run_dir,
+		.run_dir = *options->proxy_dir ? options->proxy_dir : options->run_dir,
 		.version = options_version(),
 		.threads = options->l7_threads ? options->l7_threads : cpus_available(),
 		.drain_ms = options->drain_time * 1000,
 		.access_log = edge->access_log,
-		.steered = config->dataplane != NULL,
+		.steered = config->steered,
 		.uid = proxy_uid(config),
 		.handlers = { on_start, on_kill, on_find_key, on_sockets, on_changed, edge },
 	};
@@ -223,6 +224,13 @@ void edge_close(struct edge *edge)
 	free(edge);
 }
 
+void edge_attach(struct edge *edge, struct dataplane *dataplane)
+{
+	edge->dataplane = dataplane;
+	if (dataplane)
+		feed_lead(edge->feed);
+}
+
 static bool is_place(const struct edge *edge, const struct plan_bind *bind)
 {
 	for (size_t i = 0; i < edge->n_places; i++)
@@ -248,6 +256,14 @@ void edge_apply(struct edge *edge, const struct plan *plan)
 	for (size_t i = 0; i < edge->n_places; i++)
 		edge->places[i] = (struct place){ plan->l7.binds[i].addr, plan->l7.binds[i].port };
 	feed_apply(edge->feed, &plan->l7, plan->generation);
+}
+
+bool edge_serves(const struct edge *edge)
+{
+	struct feed_status status;
+
+	feed_status(edge->feed, &status);
+	return !edge->n_places || (status.pid && (status.current || *status.refusal));
 }
 
 bool edge_is_behind(const struct edge *edge)

@@ -20,8 +20,8 @@ struct edge_config {
 	struct loop *loop;
 	const struct options *options;
 	struct model *model;
-	struct dataplane *dataplane; /* NULL: ordinary sockets */
-	struct launcher *launcher;   /* NULL: proxies are not started */
+	bool steered;		   /* connections are led by a dataplane; or by ordinary sockets */
+	struct launcher *launcher; /* NULL: proxies are not started */
 	void (*changed)(void *arg);
 	void *arg;
 };
@@ -31,6 +31,9 @@ int edge_open(const struct edge_config *config, struct edge **ret_edge);
 /* Leaves the proxy alone. NULL is legal. */
 void edge_close(struct edge *edge);
 
+/* Which leads connections, from now on; NULL: none now. Borrowed. */
+void edge_attach(struct edge *edge, struct dataplane *dataplane);
+
 /* Tells the proxy. The plan is borrowed for the call. */
 void edge_apply(struct edge *edge, const struct plan *plan);
 /* Does the plan listen where nothing listened before? Then the proxy is to know before the kernel
@@ -38,6 +41,8 @@ void edge_apply(struct edge *edge, const struct plan *plan);
 bool edge_grows(const struct edge *edge, const struct plan *plan);
 /* Has a proxy in charge yet to say that it serves what was applied? */
 bool edge_is_behind(const struct edge *edge);
+/* Is everything that was applied served as far as the proxy is able to? */
+bool edge_serves(const struct edge *edge);
 
 /* Lets the proxy finish; done is called once, when it has or its time is over. */
 void edge_drain(struct edge *edge, void (*done)(void *arg), void *arg);

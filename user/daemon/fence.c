@@ -86,6 +86,8 @@ int fence_files(const struct options *options, bool pinned)
 	add(&fence, mem_strdup("/sys"), false);
 	add(&fence, mem_strdup(options->cgroup), false);
 	add(&fence, mem_strdup(options->run_dir), true);
+	if (*options->proxy_dir)
+		add(&fence, mem_strdup(options->proxy_dir), true);
 	if (pinned)
 		add(&fence, mem_printf("%s/" NARU_PIN_SUBDIR, options->bpffs), true);
 	if (*options->last_state)

@@ -43,6 +43,17 @@ static const struct option table[] = {
 	  "cgroup2 folder whose sockets are served; without it the root of the tree" },
 	{ "run-dir", OPTION_STRING, AT(run_dir), "DIR", NULL, "NARU_RUN_DIR",
 	  "folder of the sockets that naructl and naru-proxy talk to" RUNDIR_HELP },
+	{ "take-over", OPTION_CHOICE, AT(take_over), "off|on|stay", "off", "NARU_TAKE_OVER",
+	  "take over from the narud that runs here, once this one knows what to serve and, with "
+	  "--proxy-dir, has its naru-proxy; off: end with status 75 if there is one; stay: as on, "
+	  "and once another one has taken over from this one, wait until that one ends, for "
+	  "supervisors that would start this one again" },
+	{ "instance", OPTION_STRING, AT(instance), "NAME", NULL, "NARU_INSTANCE",
+	  "what this narud keeps when it is started again, such as its pod's name: what has been "
+	  "taken over from it, it does not take back" },
+	{ "proxy-dir", OPTION_STRING, AT(proxy_dir), "DIR", NULL, "NARU_PROXY_DIR",
+	  "folder in which a naru-proxy of this narud alone finds it; without it the run "
+	  "directory, where a proxy goes from one narud to the next" },
 	{ "l4", OPTION_CHOICE, AT(l4), "auto|off|on", "auto", "NARU_L4",
 	  "serve Services by packets and sockets; auto is on with the privileges that it needs; "
 	  "off leaves Services to others and serves Gateways only" },

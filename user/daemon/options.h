@@ -19,6 +19,12 @@ enum options_l4 {
 	OPTIONS_L4_ON,
 };
 
+enum options_take_over {
+	OPTIONS_TAKE_OVER_OFF,
+	OPTIONS_TAKE_OVER_ON,
+	OPTIONS_TAKE_OVER_STAY, /* also when another one has taken over from this one */
+};
+
 /* Strings are never NULL: "" is "not given". Choices are indices in the order that --help names. */
 struct options {
 	char *manifests;  /* "": an API server, by */
@@ -33,7 +39,10 @@ struct options {
 	bool bypass_netfilter;
 	char *bpffs;
 	char *cgroup;
-	char *run_dir;	     /* once parsed: never "" */
+	char *run_dir;	 /* once parsed: never "" */
+	char *proxy_dir; /* "": run_dir */
+	int take_over;	 /* enum options_take_over */
+	char *instance;
 	int l4;		     /* enum options_l4 */
 	uint32_t l7_threads; /* 0: as many as there are CPUs for */
 	uint32_t proxy_uid;  /* of a proxy that others start; 0: narud does */

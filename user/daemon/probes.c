@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
 #include "daemon/health.h"
@@ -93,6 +94,6 @@ void probes_open(struct daemon *daemon, void (*changed)(void *arg))
 
 void probes_close(struct daemon *daemon)
 {
-	health_free(daemon->health);
-	healthz_close(daemon->healthz);
+	health_free(TAKE_PTR(daemon->health));
+	healthz_close(TAKE_PTR(daemon->healthz));
 }

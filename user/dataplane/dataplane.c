@@ -26,6 +26,7 @@
 #include "base/netlink.h"
 #include "dataplane/attach.h"
 #include "dataplane/cgroup.h"
+#include "dataplane/cleanup.h"
 #include "dataplane/encode.h"
 #include "dataplane/fill.h"
 #include "dataplane/foreign.h"
@@ -39,6 +40,7 @@
 #include "dataplane/vips.h"
 
 #define SETTLE_MS 1000 /* between two tries */
+#define RESUME_MS 2000 /* for the lock of a process that is ending */
 
 struct dataplane {
 	struct dataplane_config config; /* strings are copies */
@@ -161,14 +163,11 @@ static int attach(struct dataplane *d)
 	return r ? r : attach_steer(&d->attach);
 }
 
+/* Everything but lock and programs, from what is pinned. */
 static int open_parts(struct dataplane *d)
 {
-	int r = pins_open(&d->pins, d->config.bpffs_dir);
+	int r = d->config.l4 ? l4_open(&d->l4, &d->load, &d->config) : 0;
 
-	if (!r)
-		r = load_open(d->pins.dir, &d->config, &d->load);
-	if (!r && d->config.l4)
-		r = l4_open(&d->l4, &d->load, &d->config);
 	if (r)
 		return r;
 	init_parts(d);
@@ -196,7 +195,11 @@ int dataplane_open(const struct dataplane_config *config, struct dataplane **ret
 
 	d->pins.lock = -1;
 	copy_config(&d->config, config);
-	r = open_parts(d);
+	r = pins_open(&d->pins, d->config.bpffs_dir, d->config.wait_ms);
+	if (!r)
+		r = load_open(d->pins.dir, &d->config, &d->load);
+	if (!r)
+		r = open_parts(d);
 	if (r) {
 		dataplane_close(d);
 		return r;
@@ -205,20 +208,44 @@ int dataplane_open(const struct dataplane_config *config, struct dataplane **ret
 	return 0;
 }
 
-void dataplane_close(struct dataplane *d)
+/* What open_parts() has opened; may be called twice. */
+static void close_parts(struct dataplane *d)
 {
-	if (!d)
-		return;
-	netlink_close(d->netlink);
+	netlink_close(TAKE_PTR(d->netlink));
 	topology_fini(&d->topology);
 	steer_fini(&d->steer);
 	vips_fini(&d->vips);
 	foreign_fini(&d->foreign);
 	l4_close(&d->l4);
+	free(TAKE_PTR(d->cgroup));
+	d->topology = (struct topology){};
+	d->steer = (struct steer){};
+	d->vips = (struct vips){};
+}
+
+void dataplane_yield(struct dataplane *d)
+{
+	close_parts(d);
+	pins_close(&d->pins);
+}
+
+int dataplane_resume(struct dataplane *d)
+{
+	int r = pins_open(&d->pins, d->config.bpffs_dir, RESUME_MS);
+
+	if (!r && !load_is_pinned(&d->load, d->pins.dir))
+		r = log_err(-ESTALE, "the pinned maps are not those of this narud any more");
+	return r ? r : open_parts(d);
+}
+
+void dataplane_close(struct dataplane *d)
+{
+	if (!d)
+		return;
+	close_parts(d);
 	load_close(&d->load);
 	pins_close(&d->pins);
 	free_config(&d->config);
-	free(d->cgroup);
 	free(d->devices);
 	free(d->binds);
 	free(d->vip_rows);
@@ -556,44 +583,7 @@ void dataplane_watch_read(struct dataplane *d, event_fn fn, void *arg)
 
 /* ---- removal ---- */
 
-/* In this network namespace; steering goes after them. */
-static void remove_routes(void)
-{
-	_cleanup_(netlink_snapshot_fini) struct netlink_snapshot net = {};
-	int r = netlink_dump(&net);
-
-	if (r)
-		log_warn("read local routes: %s", strerror(-r));
-	for (size_t i = 0; i < net.n_locals; i++) {
-		const struct netlink_local *local = &net.locals[i];
-		char text[ADDR_STR_LEN];
-
-		if (local->protocol != NARU_RTPROT || local->dst.len != 128)
-			continue;
-		r = netlink_local_remove(&local->dst.addr, NARU_RTPROT);
-		if (r)
-			log_warn("remove the local route of %s: %s",
-				 addr_format(&local->dst.addr, text), strerror(-r));
-	}
-}
-
 int dataplane_cleanup(const char *bpffs_dir)
 {
-	struct pins pins;
-	int r = pins_open_existing(&pins, bpffs_dir);
-
-	if (r == -ENOENT) {
-		remove_routes();
-		log_info("nothing to remove: there is no %s/%s", bpffs_dir, NARU_PIN_SUBDIR);
-		return 0;
-	}
-	if (r)
-		return r;
-	remove_routes();
-	attach_detach_all(pins.links);
-	r = pins_remove(&pins);
-	if (!r)
-		log_info("removed programs, links and maps of %s/%s", bpffs_dir, NARU_PIN_SUBDIR);
-	pins_close(&pins);
-	return r;
+	return cleanup_all(bpffs_dir);
 }

@@ -36,6 +36,7 @@ struct dataplane_config {
 	uint16_t snat_min, snat_max;
 	bool bypass_netfilter;
 	bool force_clsact; /* attach TC by clsact although the kernel has tcx */
+	unsigned wait_ms;  /* for the lock, from a process that is about to give it back */
 };
 
 struct dataplane;
@@ -48,6 +49,16 @@ struct dataplane;
  */
 int dataplane_open(const struct dataplane_config *config, struct dataplane **ret_dataplane);
 void dataplane_close(struct dataplane *dataplane);
+
+/*
+ * Gives the lock to another process; everything stays in place, and nothing but dataplane_resume()
+ * and dataplane_close() is legal from here on. dataplane_resume() takes over anew what is there
+ * then, without loading programs, which takes rights that the process has given up. -EBUSY: the
+ * other one has it still; -ESTALE: the maps are others. Logs the reason. dataplane_close() is due
+ * after a failure.
+ */
+void dataplane_yield(struct dataplane *dataplane);
+int dataplane_resume(struct dataplane *dataplane);
 
 /*
  * The proxy's listening sockets, one for each worker in the worker's order, -1 for a worker that

@@ -161,6 +161,42 @@ static int pin_maps(struct bpf_object *object, const char *pin_dir)
 	return 0;
 }
 
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+static bool is_pinned(const struct bpf_map *map, const char *pin_dir)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pin_dir, bpf_map__name(map));
+	_cleanup_(mem_closep) int fd = bpf_obj_get(path);
+	uint32_t id = map_id(fd);
+
+	return id && id == map_id(bpf_map__fd(map));
+}
+
+static bool are_pinned(const struct bpf_object *object, const char *pin_dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		if (is_shared(map) && !is_pinned(map, pin_dir))
+			return false;
+	}
+	return true;
+}
+
+bool load_is_pinned(const struct load *load, const char *pin_dir)
+{
+	return are_pinned(load->steer_object->obj, pin_dir) &&
+	       (!load->tc_object || are_pinned(load->tc_object->obj, pin_dir)) &&
+	       (!load->sock_object || are_pinned(load->sock_object->obj, pin_dir));
+}
+
 /* ---- objects ---- */
 
 /* A dry load finds all maps that are shared, and leaves nothing. */

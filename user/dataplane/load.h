@@ -4,6 +4,7 @@
  * maps, makes and pins the maps that are not there.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/dataplane.h"
@@ -45,6 +46,9 @@ int load_open(const char *pin_dir, const struct dataplane_config *config, struct
  * pins. -ENOENT: layer 4 is not there. Logs what is wrong. */
 int load_open_dry(const char *pin_dir, bool xdp, struct load *ret_load);
 void load_close(struct load *load);
+
+/* Are the maps of this load still those that are pinned there? */
+bool load_is_pinned(const struct load *load, const char *pin_dir);
 
 /* The packet path's clock now. -errno. */
 int load_tick(const struct load *load, uint32_t *ret_tick);

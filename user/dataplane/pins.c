@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
@@ -29,6 +30,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+
+#define TRIES	 8
+#define PAUSE_MS 20u
 
 static struct pins *locked;
 
@@ -125,7 +129,9 @@ static void explain_busy(const char *dir)
 	_cleanup_(mem_freep) char *who = pid ? mem_printf("process %d", pid)
 					     : mem_strdup("a process in another PID namespace");
 
-	log_error("%s is in use by %s: stop that, or choose another --bpffs", dir, who);
+	log_error("%s is in use by %s: stop that, choose another --bpffs, or let this one take "
+		  "over from it (--take-over on)",
+		  dir, who);
 }
 
 static int explain(const struct pins *pins, const char *bpffs_dir, int r)
@@ -139,21 +145,31 @@ static int explain(const struct pins *pins, const char *bpffs_dir, int r)
 	return r;
 }
 
-int pins_open(struct pins *pins, const char *bpffs_dir)
+/* Makes the directory and locks it, again for as long as it is removed in between. */
+static int make_and_lock(struct pins *pins)
 {
-	int r = make(bpffs_dir);
+	int r = -EAGAIN;
 
-	init(pins, bpffs_dir);
-	for (int i = 0; i < 8 && !r; i++) {
+	for (int i = 0; i < TRIES && (r == -EAGAIN || r == -ENOENT); i++) {
 		r = make(pins->dir);
 		if (!r)
 			r = lock(pins);
-		if (r != -EAGAIN && r != -ENOENT)
-			break;
-		r = 0;
 	}
-	if (!r && pins->lock < 0)
-		r = -EAGAIN;
+	return r;
+}
+
+int pins_open(struct pins *pins, const char *bpffs_dir, unsigned wait_ms)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	int r = make(bpffs_dir);
+
+	init(pins, bpffs_dir);
+	if (!r)
+		r = make_and_lock(pins);
+	for (; r == -EBUSY && wait_ms >= PAUSE_MS; wait_ms -= PAUSE_MS) {
+		nanosleep(&pause, NULL);
+		r = make_and_lock(pins);
+	}
 	if (!r)
 		r = make(pins->links);
 	if (!r)

@@ -12,9 +12,10 @@ struct pins {
 	struct pins *next_locked;
 };
 
-/* Makes the directories if need be and locks. -EBUSY: somebody else has it. -EINVAL: not a BPF file
- * system. Logs failures. pins must stay where it is until pins_close(). */
-int pins_open(struct pins *pins, const char *bpffs_dir);
+/* Makes the directories if need be and locks; who has the lock gets wait_ms to give it back.
+ * -EBUSY: somebody else has it. -EINVAL: not a BPF file system. Logs failures. pins must stay where
+ * it is until pins_close(). */
+int pins_open(struct pins *pins, const char *bpffs_dir, unsigned wait_ms);
 /* The same for an existing directory only. -ENOENT. */
 int pins_open_existing(struct pins *pins, const char *bpffs_dir);
 /* Unpins all maps and removes the directories; links must be detached before. 0 or -errno. */

@@ -560,6 +560,12 @@ void feed_drain(struct feed *feed, void (*done)(void *arg), void *arg)
 	look_for_end(feed);
 }
 
+void feed_lead(struct feed *feed)
+{
+	if (feed->led && !feed->draining)
+		lead_on(feed);
+}
+
 void feed_kill(struct feed *feed)
 {
 	/* Not the one it names: that may be anybody's. */

@@ -71,6 +71,9 @@ void feed_drain(struct feed *feed, void (*done)(void *arg), void *arg);
 /* Ends every proxy at once. */
 void feed_kill(struct feed *feed);
 
+/* Calls sockets() again, for who did not listen before. */
+void feed_lead(struct feed *feed);
+
 struct feed_status {
 	bool wanted; /* there are binds, or were */
 	bool steered;

@@ -59,6 +59,7 @@ struct control {
 	size_t n_keys, cap_keys;
 	uint64_t acked;
 	bool connected_once, draining, stopped;
+	bool told; /* by a signal to end */
 	int result;
 };
 
@@ -435,10 +436,14 @@ static void on_stop(void *arg)
 {
 	struct control *control = arg;
 
-	if (control->draining) {
+	if (control->told) {
 		stop(control, 0);
 		return;
 	}
+	control->told = true;
+	/* narud was first: what is under way has its time still. */
+	if (control->draining)
+		return;
 	send_message(control, &(struct message){ .type = MESSAGE_DRAINING, .fd = -1 });
 	drain(control);
 }
