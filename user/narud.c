@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "compile/compile.h"
+#include "daemon/assign.h"
 #include "daemon/daemon.h"
 #include "daemon/options.h"
 #include "kube/manifests.h"
@@ -46,13 +47,15 @@ static void print_diag(const struct diag *diag)
 	fputc('\n', stderr);
 }
 
-static int report(const struct manifests *manifests, const struct plan *plan,
-		  const struct options *options)
+/* of_pools: what they could not give. */
+static int report(const struct manifests *manifests, const struct diag_list *of_pools,
+		  const struct plan *plan, const struct options *options)
 {
 	struct diag_list diags = { 0 };
 	size_t errors, n;
 
 	diag_append(&diags, manifests_diags(manifests));
+	diag_append(&diags, of_pools);
 	diag_append(&diags, &plan->diags);
 	diag_sort(&diags);
 	for (size_t i = 0; i < diags.n; i++)
@@ -78,6 +81,7 @@ static int check(const struct options *options, const char *node_name)
 	struct manifests *manifests = NULL;
 	const struct compile_config config =
 		daemon_config(options, node_name, options->l4 != OPTIONS_L4_OFF);
+	struct diag_list of_pools = { 0 };
 	struct plan *plan;
 	int r = manifests_open(options->manifests, model, &manifests);
 
@@ -86,8 +90,10 @@ static int check(const struct options *options, const char *node_name)
 		model_free(model);
 		return r;
 	}
+	assign_local(model, options, &of_pools);
 	plan = compile(model, &config);
-	r = report(manifests, plan, options);
+	r = report(manifests, &of_pools, plan, options);
+	diag_fini(&of_pools);
 	plan_free(plan);
 	manifests_close(manifests);
 	model_free(model);

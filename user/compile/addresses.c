@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Addresses are authorised here: anybody who may write a Gateway chooses them, so they must lie
- * where the operator said, and on addresses of nodes only the operator's ports may be used. What
- * belongs to another node is that node's to serve. gateways.c calls it.
+ * where the operator said or be given by a pool of his, and on addresses of nodes only the
+ * operator's ports may be used. What belongs to another node is that node's to serve. gateways.c
+ * calls it.
  */
 #include "compile/addresses.h"
 
 #include <string.h>
 
+#include "allocate/pools.h"
 #include "base/mem.h"
 #include "compile/problem.h"
 
@@ -19,6 +21,7 @@ struct node_addr {
 struct addresses {
 	struct node_addr *items; /* sorted by address */
 	size_t n, cap;
+	struct pools pools;
 	bool cluster; /* this node is one of a cluster: there is a Node object of it */
 };
 
@@ -65,6 +68,7 @@ struct addresses *addresses_new(struct layer7 *l7)
 		}
 	}
 	merge(addresses);
+	pools_init(&addresses->pools, l7->model);
 	return addresses;
 }
 
@@ -73,6 +77,7 @@ void addresses_free(struct addresses *addresses)
 	if (!addresses)
 		return;
 	free(addresses->items);
+	pools_fini(&addresses->pools);
 	free(addresses);
 }
 
@@ -89,8 +94,12 @@ static bool may_use_port(const struct compile_config *config, uint16_t port)
 	return false;
 }
 
-static bool in_ranges(const struct compile_config *config, const struct addr *addr)
+/* Where the operator said, be it by an option or by pools. */
+static bool may_use(const struct addresses *addresses, const struct compile_config *config,
+		    const struct addr *addr)
 {
+	if (pools_owner(&addresses->pools, addr))
+		return true;
 	for (size_t i = 0; i < config->n_gateway_cidrs; i++)
 		if (cidr_contains(&config->gateway_cidrs[i], addr))
 			return true;
@@ -128,7 +137,7 @@ static void bind_all(struct layer7 *l7, const struct gate *gate, const struct bi
 }
 
 /* Why an address that is neither loopback nor a node's may not be used. */
-static const char *refusal(const struct compile_config *config,
+static const char *refusal(const struct addresses *addresses, const struct compile_config *config,
 			   const struct gateway_address *address, enum verdict_id *ret_id)
 {
 	*ret_id = VERDICT_GATEWAY_UNSUPPORTED_ADDRESS;
@@ -136,28 +145,73 @@ static const char *refusal(const struct compile_config *config,
 		return "is not an IP address";
 	*ret_id = VERDICT_GATEWAY_NO_ADDRESS;
 	if (!*address->text)
-		return "cannot be served: naru gives out no addresses yet";
+		return "stands here: an AddressPool is to give an address, and none has yet";
 	*ret_id = VERDICT_GATEWAY_UNUSABLE_ADDRESS;
 	if (!slices_usable_addr(&address->addr))
 		return "cannot be served: not a unicast address that reaches beyond one host";
-	if (!in_ranges(config, &address->addr))
-		return "lies outside the ranges for Gateways (--gateway-cidrs)";
+	if (!may_use(addresses, config, &address->addr))
+		return "lies outside the ranges for Gateways (--gateway-cidrs, AddressPools)";
 	return NULL;
+}
+
+static const struct node_addr *find_node(const struct addresses *addresses, const struct addr *addr)
+{
+	const struct node_addr key = { .addr = *addr };
+
+	if (!addresses->n)
+		return NULL;
+	return bsearch(&key, addresses->items, addresses->n, sizeof(*addresses->items),
+		       node_addr_compare);
+}
+
+/* Is it left to us? */
+static bool is_open(const struct gateway_address *address)
+{
+	return !address->named && !*address->text;
+}
+
+/*
+ * What pools gave it, as the leader wrote into its status. There may be addresses of nodes, too,
+ * past ones included: these nobody makes his own. Returns how many were bound.
+ */
+static size_t claim_assigned(const struct addresses *addresses, struct layer7 *l7,
+			     struct gate *gate)
+{
+	const struct gateway *gateway = gate->gateway;
+	size_t n = 0;
+
+	for (size_t i = 0; i < gateway->n_assigned; i++) {
+		const struct addr *addr = &gateway->assigned[i].addr;
+		const struct bind_draft like = {
+			.addr = *addr,
+			.address = gateway->n_addresses + i,
+			.vip = true,
+		};
+
+		if (!gateway->managed && !gateway->assigned[i].given &&
+		    !pools_owner(&addresses->pools, addr))
+			continue;
+		if (find_node(addresses, addr) || !slices_usable_addr(addr) ||
+		    !may_use(addresses, l7->config, addr))
+			continue;
+		bind_all(l7, gate, &like, false);
+		n++;
+	}
+	return n;
 }
 
 static void claim(const struct addresses *addresses, struct layer7 *l7, struct gate *gate,
 		  size_t index)
 {
 	const struct gateway_address *address = &gate->gateway->addresses[index];
-	const struct node_addr key = { .addr = address->addr }, *node = NULL;
+	const struct node_addr *node = NULL;
 	struct bind_draft like = { .addr = address->addr, .address = index };
 	char field[LAYER7_FIELD_LEN];
 	enum verdict_id id;
 	const char *reason;
 
-	if (!address->named && addresses->n)
-		node = bsearch(&key, addresses->items, addresses->n, sizeof(*addresses->items),
-			       node_addr_compare);
+	if (!address->named)
+		node = find_node(addresses, &address->addr);
 	if (node) {
 		like.node = true;
 		like.elsewhere = !node->here;
@@ -168,7 +222,7 @@ static void claim(const struct addresses *addresses, struct layer7 *l7, struct g
 		bind_all(l7, gate, &like, false);
 		return;
 	}
-	reason = refusal(l7->config, address, &id);
+	reason = refusal(addresses, l7->config, address, &id);
 	if (reason) {
 		snprintf(field, sizeof(field), "spec.addresses[%zu].value", index);
 		problem_judge(PROBLEM(l7->diags, &gate->gateway->object, field, &gate->said, id),
@@ -182,9 +236,17 @@ static void claim(const struct addresses *addresses, struct layer7 *l7, struct g
 void addresses_claim(const struct addresses *addresses, struct layer7 *l7, struct gate *gate)
 {
 	const struct bind_draft everywhere = { .address = LAYER7_EVERYWHERE, .node = true };
+	const struct gateway *gateway = gate->gateway;
+	bool open = !gateway->n_addresses;
+	size_t assigned = 0;
 
-	if (!gate->gateway->n_addresses)
+	for (size_t i = 0; i < gateway->n_addresses; i++)
+		open |= is_open(&gateway->addresses[i]);
+	if (open)
+		assigned = claim_assigned(addresses, l7, gate);
+	if (!gateway->n_addresses && !assigned)
 		bind_all(l7, gate, &everywhere, addresses->cluster);
-	for (size_t i = 0; i < gate->gateway->n_addresses; i++)
-		claim(addresses, l7, gate, i);
+	for (size_t i = 0; i < gateway->n_addresses; i++)
+		if (!assigned || !is_open(&gateway->addresses[i]))
+			claim(addresses, l7, gate, i);
 }

@@ -261,7 +261,8 @@ static void draft_gateway(struct layer7 *l7, const struct gateway *gateway)
 	*gate = (struct gate){
 		.gateway = gateway,
 		.first = l7->n_listeners,
-		.addressed = mem_array(gateway->n_addresses, sizeof(*gate->addressed)),
+		.addressed = mem_array(gateway->n_addresses + gateway->n_assigned,
+				       sizeof(*gate->addressed)),
 	};
 	check_parameters(l7, gate);
 	for (size_t i = 0; i < gateway->n_listeners; i++)

@@ -22,9 +22,10 @@
 /* A Gateway of our class; all its listeners have a draft. */
 struct gate {
 	const struct gateway *gateway;
-	size_t first;	 /* of its listeners */
-	bool refused;	 /* serves nothing, whatever its listeners say */
-	bool *addressed; /* for each of spec.addresses: some listener is served there */
+	size_t first; /* of its listeners */
+	bool refused; /* serves nothing, whatever its listeners say */
+	/* For each of spec.addresses, then of status.addresses: some listener is served there. */
+	bool *addressed;
 	bool everywhere; /* some listener is served on all nodes */
 	struct verdict_conditions said;
 };
@@ -50,7 +51,7 @@ struct bind_draft {
 	struct addr addr;
 	uint16_t port;
 	size_t listener;
-	size_t address; /* in the Gateway's spec.addresses, or LAYER7_EVERYWHERE */
+	size_t address; /* in the gate's addressed, or LAYER7_EVERYWHERE */
 	bool elsewhere; /* another node's to serve: settled here, too, and then dropped */
 	bool vip;	/* the node has to make the address its own */
 	bool node;	/* an address of this node */

@@ -172,10 +172,14 @@ static void list_addresses(const struct layer7 *l7, const struct gate *gate,
 		list_nodes(l7, verdict);
 		return;
 	}
-	verdict->addresses = mem_array(gateway->n_addresses, sizeof(*verdict->addresses));
+	verdict->addresses =
+		mem_array(gateway->n_addresses + gateway->n_assigned, sizeof(*verdict->addresses));
 	for (size_t i = 0; i < gateway->n_addresses; i++)
 		if (gate->addressed[i])
 			verdict->addresses[verdict->n_addresses++] = gateway->addresses[i].addr;
+	for (size_t i = 0; i < gateway->n_assigned; i++)
+		if (gate->addressed[gateway->n_addresses + i])
+			verdict->addresses[verdict->n_addresses++] = gateway->assigned[i].addr;
 }
 
 static bool is_accepted(const struct verdict_listener *listener)

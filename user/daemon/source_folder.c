@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "daemon/assign.h"
 #include "daemon/options.h"
 #include "daemon/source_body.h"
 #include "kube/manifests.h"
@@ -15,7 +16,15 @@ struct state {
 	const struct source_config *config;
 	struct manifests *manifests;
 	struct loop_fd *handle;
+	struct diag_list diags; /* of the manifests, and of what pools could not give */
 };
+
+static void assign(struct state *state)
+{
+	diag_fini(&state->diags);
+	diag_append(&state->diags, manifests_diags(state->manifests));
+	assign_local(state->config->model, state->config->options, &state->diags);
+}
 
 static int refuse(const char *dir, int r)
 {
@@ -51,8 +60,10 @@ static void on_readable(void *arg, unsigned events)
 	(void)events;
 	if (r < 0)
 		log_err(r, "folder %s", state->config->options->manifests);
-	if (r > 0)
+	if (r > 0) {
+		assign(state);
 		state->config->changed(state->config->arg);
+	}
 }
 
 static void close_state(void *arg)
@@ -61,6 +72,7 @@ static void close_state(void *arg)
 
 	loop_fd_remove(state->handle);
 	manifests_close(state->manifests);
+	diag_fini(&state->diags);
 	free(state);
 }
 
@@ -78,11 +90,13 @@ static int open_state(const struct source_config *config, void **ret_state)
 					    on_readable, state);
 	if (!r && !state->handle)
 		r = log_err(-EIO, "the manifest folder cannot be watched");
-	if (r < 0)
+	if (r < 0) {
 		close_state(state);
-	else
-		*ret_state = state;
-	return r;
+		return r;
+	}
+	assign(state);
+	*ret_state = state;
+	return 0;
 }
 
 static bool is_ready(const void *arg)
@@ -95,7 +109,7 @@ static const struct diag_list *diags(const void *arg)
 {
 	const struct state *state = arg;
 
-	return manifests_diags(state->manifests);
+	return &state->diags;
 }
 
 static size_t skipped(const void *arg)
