@@ -86,7 +86,8 @@ const struct resource resources_table[RESOURCES_N] = {
 	[OBJECT_ADDRESS_POOL] = { .kind = OBJECT_ADDRESS_POOL,
 				  .group = "naru.io",
 				  .versions = { "v1alpha1" },
-				  .name = "addresspools" },
+				  .name = "addresspools",
+				  .status = true },
 };
 
 static void add_root(struct str *path, const struct resource *resource, const char *version)
