@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects in, plan out, whatever somebody wrote into them: the plan prints, its layer 7 is a
- * snapshot that is read back (so every index points to something), and the same objects give the
- * same plan. The first byte chooses the format.
+ * snapshot that is read back (so every index points to something), its verdicts are whole, and the
+ * same objects give the same plan. The first byte chooses the format.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -58,6 +58,56 @@ static void check_snapshot(const struct plan_l7 *l7)
 	l7_fini(&back);
 }
 
+/* One condition of each type that must be there, and only what is about the subject. */
+static void check_conditions(const struct verdict_conditions *conditions,
+			     enum verdict_subject subject, const enum verdict_id *types)
+{
+	for (size_t i = 0; i < conditions->n; i++)
+		require(verdict_row(conditions->items[i].id)->subject == subject);
+	for (size_t i = 0; types[i] != VERDICT_ID_MAX; i++)
+		require(verdict_find(conditions, types[i]));
+}
+
+static void check_gateway(const struct verdict_gateway *gateway)
+{
+	static const enum verdict_id types[] = { VERDICT_GATEWAY_ACCEPTED,
+						 VERDICT_GATEWAY_PROGRAMMED,
+						 VERDICT_GATEWAY_RESOLVED, VERDICT_ID_MAX };
+	static const enum verdict_id of_listener[] = {
+		VERDICT_LISTENER_ACCEPTED,
+		VERDICT_LISTENER_PROGRAMMED,
+		VERDICT_LISTENER_RESOLVED,
+		VERDICT_LISTENER_DISTINCT,
+		VERDICT_ID_MAX,
+	};
+
+	check_conditions(&gateway->conditions, VERDICT_GATEWAY, types);
+	for (size_t i = 0; i < gateway->n_listeners; i++)
+		check_conditions(&gateway->listeners[i].conditions, VERDICT_LISTENER, of_listener);
+}
+
+/* The API allows 16 addresses, 64 listeners, 32 parents, and 8 conditions of each. */
+static void check_verdicts(const struct verdicts *verdicts)
+{
+	static const enum verdict_id of_class[] = { VERDICT_CLASS_ACCEPTED, VERDICT_ID_MAX };
+	static const enum verdict_id of_route[] = { VERDICT_ROUTE_ACCEPTED, VERDICT_ROUTE_RESOLVED,
+						    VERDICT_ID_MAX };
+
+	for (size_t i = 0; i < verdicts->n_classes; i++)
+		check_conditions(&verdicts->classes[i].conditions, VERDICT_CLASS, of_class);
+	for (size_t i = 0; i < verdicts->n_gateways; i++) {
+		require(verdicts->gateways[i].n_addresses <= 16);
+		require(verdicts->gateways[i].n_listeners <= 64);
+		check_gateway(&verdicts->gateways[i]);
+	}
+	for (size_t i = 0; i < verdicts->n_routes; i++) {
+		require(verdicts->routes[i].n_parents <= 32);
+		for (size_t j = 0; j < verdicts->routes[i].n_parents; j++)
+			check_conditions(&verdicts->routes[i].parents[j].conditions, VERDICT_ROUTE,
+					 of_route);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct cidr everywhere[] = {
@@ -84,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put_all(model, data, size);
 	plan = compile(model, &config);
 	check_snapshot(&plan->l7);
+	check_verdicts(&plan->verdicts);
 	first = text_of(plan);
 	plan_free(plan);
 	plan = compile(model, &config);

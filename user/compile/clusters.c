@@ -26,6 +26,18 @@ static const struct service_port *find_port(const struct service *service, uint1
 	return NULL;
 }
 
+/* Endpoints are spoken to in HTTP/1.1, and connections stay HTTP. NULL: nothing else is asked for. */
+static const char *unsupported(const struct service_port *port)
+{
+	static const char *const names[] = {
+		[APP_H2C] = "HTTP/2 (kubernetes.io/h2c)",
+		[APP_WS] = "WebSocket (kubernetes.io/ws)",
+		[APP_WSS] = "WebSocket over TLS (kubernetes.io/wss)",
+	};
+
+	return names[port->app_protocol];
+}
+
 /* The Service and port of a reference, or why there is none, in words and as a verdict. */
 static char *resolve(const struct layer7 *l7, const struct object *route,
 		     const struct object_reference *to, struct cluster_ref *ret_ref,
@@ -61,6 +73,10 @@ static char *resolve(const struct layer7 *l7, const struct object *route,
 		return mem_printf("Service %s has no TCP port %u", to->name, to->port);
 	if (!services_plain(namespace) || !services_plain(to->name) || !services_plain(port->name))
 		return mem_printf("Service %s or its port has not a name", to->name);
+	*ret_id = VERDICT_ROUTE_NO_PROTOCOL;
+	if (unsupported(port))
+		return mem_printf("port %u of Service %s wants %s, which is not supported",
+				  to->port, to->name, unsupported(port));
 	*ret_ref = (struct cluster_ref){ .service = service, .port = port };
 	return NULL;
 }

@@ -49,11 +49,30 @@ static const struct field_word ip_modes[] = {
 	{ NULL, 0 },
 };
 
+/* Whatever else stands there is no error: anybody may name protocols of their own. */
+static void take_app_protocol(struct decode *d, const struct decode_field *field,
+			      struct json_object *value, void *target)
+{
+	static const struct field_word words[] = {
+		{ "kubernetes.io/h2c", APP_H2C },
+		{ "kubernetes.io/ws", APP_WS },
+		{ "kubernetes.io/wss", APP_WSS },
+	};
+	const char *text = value ? field_text(d, value) : NULL;
+	enum app_protocol *protocol = target;
+
+	(void)field;
+	for (size_t i = 0; text && i < ARRAY_SIZE(words); i++)
+		if (!strcmp(text, words[i].text))
+			*protocol = (enum app_protocol)words[i].value;
+}
+
 #define PORT(member) offsetof(struct service_port, member)
 static const struct decode_field port_fields[] = {
 	{ .name = "name", .fn = field_label, .offset = PORT(name) },
 	{ .name = "protocol", .fn = field_enum, .offset = PORT(proto), .arg = field_protocols },
 	{ .name = "port", .fn = field_port, .offset = PORT(port), .flags = DECODE_REQUIRED },
+	{ .name = "appProtocol", .fn = take_app_protocol, .offset = PORT(app_protocol) },
 	{ .name = "nodePort", .fn = field_port_or_zero, .offset = PORT(node_port) },
 	{ 0 },
 };

@@ -13,11 +13,9 @@
 #include "model/pool.h"
 
 static const struct member service_port[] = {
-	TEXT(service_port, name),
-	PLAIN(service_port, proto),
-	PLAIN(service_port, port),
-	PLAIN(service_port, node_port),
-	{ 0 },
+	TEXT(service_port, name),	   PLAIN(service_port, proto),
+	PLAIN(service_port, app_protocol), PLAIN(service_port, port),
+	PLAIN(service_port, node_port),	   { 0 },
 };
 
 static const struct member ingress[] = {

@@ -75,9 +75,18 @@ enum traffic_policy {
 	POLICY_LOCAL,
 };
 
+/* appProtocol, as far as Kubernetes has names for protocols over HTTP; anything else is APP_HTTP. */
+enum app_protocol {
+	APP_HTTP,
+	APP_H2C, /* kubernetes.io/h2c: HTTP/2 without TLS, and no negotiation */
+	APP_WS,	 /* kubernetes.io/ws: WebSocket */
+	APP_WSS, /* kubernetes.io/wss: WebSocket over TLS */
+};
+
 struct service_port {
 	char *name; /* "" when unnamed */
 	enum l4_proto proto;
+	enum app_protocol app_protocol;
 	uint16_t port;
 	uint16_t node_port; /* 0 = none */
 };

@@ -72,6 +72,7 @@ enum verdict_subject {
 	ROW(ROUTE_NOT_PERMITTED, ROUTE, "ResolvedRefs", false, "RefNotPermitted")                  \
 	ROW(ROUTE_BAD_KIND, ROUTE, "ResolvedRefs", false, "InvalidKind")                           \
 	ROW(ROUTE_NO_BACKEND, ROUTE, "ResolvedRefs", false, "BackendNotFound")                     \
+	ROW(ROUTE_NO_PROTOCOL, ROUTE, "ResolvedRefs", false, "UnsupportedProtocol")                \
 	ROW(ROUTE_PARTLY, ROUTE, "PartiallyInvalid", true, "UnsupportedValue")
 
 enum verdict_id {

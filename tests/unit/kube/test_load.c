@@ -64,6 +64,9 @@ static void service_fields_say_what_is_wrong(void **state)
 		{ SERVICE "spec: {ports: [{port: 80, protocol: ICMP}]}\n",
 		  "f:4: error: Service default/s: spec.ports[0].protocol: expected TCP, UDP or "
 		  "SCTP, found \"ICMP\"" },
+		{ SERVICE "spec: {ports: [{port: 80, appProtocol: 5}]}\n",
+		  "f:4: error: Service default/s: spec.ports[0].appProtocol: expected a string, "
+		  "found 5" },
 		{ SERVICE "spec: {ports: [{port: 80, nodePort: -1}]}\n",
 		  "f:4: error: Service default/s: spec.ports[0].nodePort: expected a number from "
 		  "1 to 65535, found -1" },
@@ -243,7 +246,8 @@ static void a_service_has_all_its_fields(void **state)
 		"  externalIPs: [192.0.2.1]\n"
 		"  trafficDistribution: PreferClose\n  healthCheckNodePort: 31000\n"
 		"  ports:\n  - {name: a, port: 80, nodePort: 30080}\n"
-		"  - {name: b, port: 53, protocol: UDP}\n  - {name: c, port: 9, protocol: SCTP}\n"
+		"  - {name: b, port: 53, protocol: UDP, appProtocol: example.com/own}\n"
+		"  - {name: c, port: 9, protocol: SCTP, appProtocol: kubernetes.io/h2c}\n"
 		"status:\n  loadBalancer:\n    ingress:\n    - {hostname: lb.example}\n"
 		"    - {ip: 192.0.2.7, ipMode: Proxy}\n    - {ip: '2001:db8::7'}\n");
 	const struct service *s = (const struct service *)load.objects[0];
@@ -273,6 +277,9 @@ static void a_service_has_all_its_fields(void **state)
 	assert_int_equal(s->n_ports, 3);
 	assert_int_equal(s->ports[0].proto, L4_TCP);
 	assert_int_equal(s->ports[0].node_port, 30080);
+	assert_int_equal(s->ports[0].app_protocol, APP_HTTP);
+	assert_int_equal(s->ports[1].app_protocol, APP_HTTP);
+	assert_int_equal(s->ports[2].app_protocol, APP_H2C);
 	assert_int_equal(s->ports[1].proto, L4_UDP);
 	assert_int_equal(s->ports[1].node_port, 0);
 	assert_int_equal(s->ports[2].proto, L4_SCTP);

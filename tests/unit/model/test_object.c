@@ -81,6 +81,7 @@ static void every_field_of_a_service_counts(void **state)
 	DIFFERS(ports[0].name, (char[]){ "q" });
 	DIFFERS(ports[0].proto, L4_UDP);
 	DIFFERS(ports[0].port, 1);
+	DIFFERS(ports[0].app_protocol, APP_WS);
 	DIFFERS(ports[0].node_port, 1);
 	DIFFERS(n_ingress, 0);
 	DIFFERS(ingress[0].ip.byte[0], 1);
