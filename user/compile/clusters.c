@@ -26,7 +26,7 @@ static const struct service_port *find_port(const struct service *service, uint1
 	return NULL;
 }
 
-/* Endpoints are spoken to in HTTP/1.1, and connections stay HTTP. NULL: nothing else is asked for. */
+/* Endpoints are spoken to in HTTP/1.1, and connections stay so. NULL: nothing else is wanted. */
 static const char *unsupported(const struct service_port *port)
 {
 	static const char *const names[] = {

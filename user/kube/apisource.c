@@ -225,6 +225,7 @@ static void look_at_crds(struct apisource *s)
 	} else if (s->crds.events != s->crds_events) {
 		discovery_ask(s->discovery, ASK_MS);
 	}
+	s->dirty |= s->crds.events != s->crds_events;
 	s->crds_events = s->crds.events;
 }
 
@@ -580,7 +581,9 @@ static void describe(const struct apisource *s, size_t i, struct apisource_kind 
 /* What is watched is as new as can be. */
 void apisource_status(const struct apisource *source, struct apisource_status *ret_status)
 {
-	struct apisource_status status = { .synced = source->synced, .stale = source->stale };
+	struct apisource_status status = { .synced = source->synced,
+					   .stale = source->stale,
+					   .crds = &source->crds };
 
 	for (size_t i = 0; i < RESOURCES_N; i++) {
 		struct apisource_kind *kind = &status.kinds[i];

@@ -15,6 +15,7 @@
 
 struct apisource;
 struct client;
+struct crds;
 struct loop;
 
 struct apisource_config {
@@ -64,9 +65,10 @@ struct apisource_kind {
 };
 
 struct apisource_status {
-	bool synced;	 /* each kind was read once */
-	bool stale;	 /* the model has what was in the file */
-	uint64_t age_ms; /* how old what the model has may be */
+	bool synced;		 /* each kind was read once */
+	bool stale;		 /* the model has what was in the file */
+	uint64_t age_ms;	 /* how old what the model has may be */
+	const struct crds *crds; /* the definitions; a change is one of which changed() tells */
 	struct apisource_kind kinds[RESOURCES_N];
 };
 

@@ -75,7 +75,7 @@ enum traffic_policy {
 	POLICY_LOCAL,
 };
 
-/* appProtocol, as far as Kubernetes has names for protocols over HTTP; anything else is APP_HTTP. */
+/* appProtocol, where it is one of those that Kubernetes has a name for; else APP_HTTP. */
 enum app_protocol {
 	APP_HTTP,
 	APP_H2C, /* kubernetes.io/h2c: HTTP/2 without TLS, and no negotiation */

@@ -32,6 +32,8 @@ enum verdict_subject {
 #define VERDICT_ROWS(ROW)                                                                          \
 	ROW(CLASS_ACCEPTED, CLASS, "Accepted", true, "Accepted")                                   \
 	ROW(CLASS_INVALID_PARAMETERS, CLASS, "Accepted", false, "InvalidParameters")               \
+	ROW(CLASS_KNOWN_VERSION, CLASS, "SupportedVersion", true, "SupportedVersion")              \
+	ROW(CLASS_OTHER_VERSION, CLASS, "SupportedVersion", false, "UnsupportedVersion")           \
 	ROW(GATEWAY_ACCEPTED, GATEWAY, "Accepted", true, "Accepted")                               \
 	ROW(GATEWAY_SOME_LISTENERS, GATEWAY, "Accepted", true, "ListenersNotValid")                \
 	ROW(GATEWAY_NO_LISTENER, GATEWAY, "Accepted", false, "ListenersNotValid")                  \

@@ -5,10 +5,13 @@
  */
 #include "status/conditions.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "status/features.h"
 
-#define GROUP "gateway.networking.k8s.io"
+#define GROUP	  "gateway.networking.k8s.io"
+#define MINOR_MAX 6 /* of Gateway API v1; one digit */
 
 /* What stands for an object of the model, which may have changed since it was judged. */
 static struct json_object *want_of(struct wants *wants, enum object_kind kind,
@@ -45,12 +48,52 @@ static void add_conditions(struct json_object *owner, const struct verdict_condi
 	}
 }
 
-static void want_class(const struct verdict_class *class, struct wants *wants)
+/* What is behind a version that naru was written for, NULL: it is another one. */
+static const char *skip_known(const char *version)
+{
+	const char *patch;
+	size_t digits;
+
+	if (strncmp(version, "v1.", 3) != 0 || version[3] < '0' || version[3] > '0' + MINOR_MAX ||
+	    version[4] != '.')
+		return NULL;
+	patch = version + strlen("v1.6.");
+	digits = strspn(patch, "0123456789");
+	return digits ? patch + digits : NULL;
+}
+
+/* Are all of the list? Newer ones may mean something else by what naru reads. */
+static bool are_known(const char *definitions)
+{
+	const char *end = skip_known(definitions);
+
+	while (end && !strncmp(end, ", ", 2))
+		end = skip_known(end + 2);
+	return end && !*end;
+}
+
+/* Objects are taken all the same, and what they have in common with the known ones is served. */
+static void add_version(struct json_object *status, const char *definitions)
+{
+	enum verdict_id id =
+		are_known(definitions) ? VERDICT_CLASS_KNOWN_VERSION : VERDICT_CLASS_OTHER_VERSION;
+	_cleanup_(mem_freep) char *message =
+		mem_printf("the cluster has Gateway API %s, naru knows v1.0 to v1.%d", definitions,
+			   MINOR_MAX);
+
+	wants_condition(status, verdict_row(id)->type, verdict_row(id)->holds,
+			verdict_row(id)->reason, id == VERDICT_CLASS_KNOWN_VERSION ? "" : message);
+}
+
+static void want_class(const struct verdict_class *class, const struct conditions_ack *ack,
+		       struct wants *wants)
 {
 	struct json_object *status =
 		want_of(wants, OBJECT_GATEWAY_CLASS, "", class->name, class->generation);
 
 	add_conditions(status, &class->conditions, true);
+	if (ack->definitions && *ack->definitions)
+		add_version(status, ack->definitions);
 	features_add(status);
 }
 
@@ -126,7 +169,7 @@ void conditions_want(const struct verdicts *verdicts, const struct conditions_ac
 		     struct wants *wants)
 {
 	for (size_t i = 0; i < verdicts->n_classes; i++)
-		want_class(&verdicts->classes[i], wants);
+		want_class(&verdicts->classes[i], ack, wants);
 	for (size_t i = 0; i < verdicts->n_gateways; i++)
 		want_gateway(&verdicts->gateways[i], ack, wants);
 	for (size_t i = 0; i < verdicts->n_routes; i++)

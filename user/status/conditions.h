@@ -11,6 +11,9 @@ struct conditions_ack {
 	/* Is the Gateway in force on a node as it was judged: at this generation? */
 	bool (*programmed)(void *arg, const struct verdict_gateway *gateway);
 	void *arg;
+	/* The versions of Gateway API's definitions in the cluster, as kube/crds.h lists them; NULL
+	 * or "": not known, and nothing is said of them. */
+	const char *definitions;
 };
 
 /*

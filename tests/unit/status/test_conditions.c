@@ -155,19 +155,19 @@ static void test_whole_statuses(void **state)
 {
 	static char edge[] = "edge";
 	static const struct scene scenes[] = {
-		{ "market/market.json", NULL, NULL, { always, NULL } },
-		{ "l7-addresses/objects.yaml", NULL, "203.0.113.0/24", { always, NULL } },
-		{ "l7-broken/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-conflicts/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-east-west/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-filters/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-grants/objects.yaml", NULL, NULL, { never, NULL } },
-		{ "l7-hostnames/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-precedence/objects.yaml", NULL, NULL, { never, NULL } },
-		{ "l7-quick-start/objects.yaml", NULL, NULL, { never, NULL } },
-		{ "l7-tls/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-unserved/objects.yaml", NULL, NULL, { always, NULL } },
-		{ "l7-verdicts/objects.yaml", NULL, "203.0.113.0/24", { by_name, edge } },
+		{ "market/market.json", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-addresses/objects.yaml", NULL, "203.0.113.0/24", { always, NULL, NULL } },
+		{ "l7-broken/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-conflicts/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-east-west/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-filters/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-grants/objects.yaml", NULL, NULL, { never, NULL, NULL } },
+		{ "l7-hostnames/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-precedence/objects.yaml", NULL, NULL, { never, NULL, NULL } },
+		{ "l7-quick-start/objects.yaml", NULL, NULL, { never, NULL, NULL } },
+		{ "l7-tls/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-unserved/objects.yaml", NULL, NULL, { always, NULL, NULL } },
+		{ "l7-verdicts/objects.yaml", NULL, "203.0.113.0/24", { by_name, edge, NULL } },
 	};
 
 	(void)state;
@@ -187,14 +187,14 @@ static void test_whole_statuses(void **state)
 static void test_same_on_every_node(void **state)
 {
 	static const struct scene scenes[][2] = {
-		{ { "market/market.json", "alpha", NULL, { always, NULL } },
-		  { "market/market.json", "gamma", NULL, { always, NULL } } },
-		{ { "l7-addresses/objects.yaml", "alpha", NULL, { always, NULL } },
-		  { "l7-addresses/objects.yaml", "beta", NULL, { always, NULL } } },
-		{ { "l7-unserved/objects.yaml", "alpha", NULL, { always, NULL } },
-		  { "l7-unserved/objects.yaml", "beta", NULL, { always, NULL } } },
-		{ { "l7-verdicts/objects.yaml", "alpha", NULL, { always, NULL } },
-		  { "l7-verdicts/objects.yaml", "beta", NULL, { always, NULL } } },
+		{ { "market/market.json", "alpha", NULL, { always, NULL, NULL } },
+		  { "market/market.json", "gamma", NULL, { always, NULL, NULL } } },
+		{ { "l7-addresses/objects.yaml", "alpha", NULL, { always, NULL, NULL } },
+		  { "l7-addresses/objects.yaml", "beta", NULL, { always, NULL, NULL } } },
+		{ { "l7-unserved/objects.yaml", "alpha", NULL, { always, NULL, NULL } },
+		  { "l7-unserved/objects.yaml", "beta", NULL, { always, NULL, NULL } } },
+		{ { "l7-verdicts/objects.yaml", "alpha", NULL, { always, NULL, NULL } },
+		  { "l7-verdicts/objects.yaml", "beta", NULL, { always, NULL, NULL } } },
 	};
 
 	(void)state;
@@ -241,8 +241,8 @@ static const char *member(struct json_object *owner, const char *name)
 /* Nothing is programmed before a node says so, and then only what can be. */
 static void test_programmed_by_the_nodes(void **state)
 {
-	const struct scene before = { "l7-broken/objects.yaml", NULL, NULL, { never, NULL } };
-	const struct scene after = { "l7-broken/objects.yaml", NULL, NULL, { always, NULL } };
+	const struct scene before = { "l7-broken/objects.yaml", NULL, NULL, { never, NULL, NULL } };
+	const struct scene after = { "l7-broken/objects.yaml", NULL, NULL, { always, NULL, NULL } };
 	static const char *const listeners[][2] = {
 		{ "Pending", "Programmed" }, { "Invalid", "Invalid" }, { "Invalid", "Invalid" },
 		{ "Invalid", "Invalid" },    { "Invalid", "Invalid" }, { "Invalid", "Invalid" },
@@ -275,7 +275,9 @@ static void test_programmed_by_the_nodes(void **state)
 /* What naru wants, once written, is wanted again without a write; foreign routes are left alone. */
 static void test_settles(void **state)
 {
-	const struct scene scene = { "l7-verdicts/objects.yaml", NULL, NULL, { always, NULL } };
+	const struct scene scene = {
+		"l7-verdicts/objects.yaml", NULL, NULL, { always, NULL, NULL }
+	};
 	struct wants wants = { 0 };
 
 	(void)state;
@@ -297,7 +299,9 @@ static void test_settles(void **state)
 
 static void test_features_are_sorted(void **state)
 {
-	const struct scene scene = { "l7-quick-start/objects.yaml", NULL, NULL, { always, NULL } };
+	const struct scene scene = {
+		"l7-quick-start/objects.yaml", NULL, NULL, { always, NULL, NULL }
+	};
 	struct wants wants = { 0 };
 	struct json_object *list;
 
@@ -312,6 +316,49 @@ static void test_features_are_sorted(void **state)
 	wants_fini(&wants);
 }
 
+/* Of versions that are not known nothing is said; of odd ones that they are not known ones. */
+static void test_versions_of_the_definitions(void **state)
+{
+	static const struct {
+		const char *definitions;
+		const char *reason; /* NULL: no condition */
+	} rows[] = {
+		{ NULL, NULL },
+		{ "", NULL },
+		{ "v1.6.3", "SupportedVersion" },
+		{ "v1.0.0", "SupportedVersion" },
+		{ "v1.5.1, v1.6.3", "SupportedVersion" },
+		{ "v1.7.0", "UnsupportedVersion" },
+		{ "v1.6.3, v1.7.0", "UnsupportedVersion" },
+		{ "v1.6.3, none", "UnsupportedVersion" },
+		{ "none", "UnsupportedVersion" },
+		{ "v2.0.0", "UnsupportedVersion" },
+		{ "v0.8.1", "UnsupportedVersion" },
+		{ "v1.6.3-rc1", "UnsupportedVersion" },
+		{ "v1.6.", "UnsupportedVersion" },
+		{ "v1.6.3, ", "UnsupportedVersion" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct scene scene = { "l7-quick-start/objects.yaml",
+					     NULL,
+					     NULL,
+					     { always, NULL, rows[i].definitions } };
+		struct wants wants = { 0 };
+		struct json_object *status, *list;
+
+		want(&scene, &wants);
+		status = wants_find(&wants, OBJECT_GATEWAY_CLASS, "", "naru")->status;
+		json_object_object_get_ex(status, "conditions", &list);
+		assert_int_equal(json_object_array_length(list), rows[i].reason ? 2 : 1);
+		if (rows[i].reason)
+			assert_string_equal(member(condition(status, "SupportedVersion"), "reason"),
+					    rows[i].reason);
+		wants_fini(&wants);
+	}
+}
+
 static void test_routes_of_others(void **state)
 {
 	static const char route[] =
@@ -322,7 +369,7 @@ static void test_routes_of_others(void **state)
 		"{\"parents\": [{\"controllerName\": \"naru.io/gateway\", \"parentRef\": "
 		"{\"name\": \"ours\"}, \"conditions\": []}]}";
 	const struct compile_config config = { .node_name = "alpha", .l4 = true };
-	const struct conditions_ack ack = { always, NULL };
+	const struct conditions_ack ack = { .programmed = always };
 	struct model *model = model_of(LOAD_JSON, route, strlen(route));
 	struct plan *plan = compile(model, &config);
 	struct json_object *former = json_tokener_parse(left), *merged, *parents;
@@ -351,6 +398,7 @@ int main(void)
 		cmocka_unit_test(test_programmed_by_the_nodes),
 		cmocka_unit_test(test_settles),
 		cmocka_unit_test(test_features_are_sorted),
+		cmocka_unit_test(test_versions_of_the_definitions),
 		cmocka_unit_test(test_routes_of_others),
 	};
 
