@@ -33,7 +33,7 @@ static const struct {
 	{ "narud/routes.json", "/v1/routes" },	     { "narud/backends.json", "/v1/backends" },
 	{ "narud/plan.txt", "/v1/plan.txt" },	     { "narud/drops.json", "/v1/drops" },
 	{ "narud/traffic.json", "/v1/traffic" },     { "narud/metrics.txt", "/metrics" },
-	{ "narud/diff.json", "/v1/diff" },
+	{ "narud/diff.json", "/v1/diff" },	     { "narud/addresses.json", "/v1/addresses" },
 };
 
 /* Lines, of which there may be very many. */

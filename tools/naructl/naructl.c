@@ -81,6 +81,8 @@ static const struct command commands[] = {
 	  "which requests go where, with their shares", 0, 0 },
 	{ "backends", ask, "/v1/backends", show_l7_backends, NULL,
 	  "connections, limits, ejections and failures behind routes", 0, 0 },
+	{ "addresses", ask, "/v1/addresses", show_addresses, NULL,
+	  "address pools, and which Services and Gateways have their addresses", 0, 0 },
 	{ "flows", flows, NULL, NULL, NULL, "connections and conversations now", 0, 0 },
 	{ "observe", observe, NULL, NULL, NULL, "flows that begin and packets dropped from now on",
 	  0, 0 },

@@ -18,6 +18,7 @@
 #include "daemon/metrics.h"
 #include "daemon/status.h"
 #include "daemon/traffic.h"
+#include "daemon/views_addresses.h"
 #include "daemon/views_l7.h"
 #include "dataplane/dataplane.h"
 #include "plan/plan.h"
@@ -287,6 +288,7 @@ const struct admin_route views_routes[] = {
 	{ "/v1/listeners", JSON, views_l7_listeners },
 	{ "/v1/routes", JSON, views_l7_routes },
 	{ "/v1/backends", JSON, views_l7_backends },
+	{ "/v1/addresses", JSON, views_addresses },
 	{ "/v1/plan", JSON, show_plan },
 	{ "/v1/plan.txt", TEXT, show_plan_text },
 	{ "/v1/diff", JSON, show_diff },
