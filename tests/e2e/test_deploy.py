@@ -18,11 +18,11 @@ OPTIONS = ("--namespace", "naru-system", "--kube-version", "1.30.0", "--api-vers
 
 # What narud may do besides reading, all of it.
 WRITES = {
-    ("", "services/status"): {"patch", "update"},
-    ("gateway.networking.k8s.io", "gatewayclasses/status"): {"patch", "update"},
-    ("gateway.networking.k8s.io", "gateways/status"): {"patch", "update"},
-    ("gateway.networking.k8s.io", "httproutes/status"): {"patch", "update"},
-    ("naru.io", "addresspools/status"): {"patch", "update"},
+    ("", "services/status"): {"patch"},
+    ("gateway.networking.k8s.io", "gatewayclasses/status"): {"patch"},
+    ("gateway.networking.k8s.io", "gateways/status"): {"patch"},
+    ("gateway.networking.k8s.io", "httproutes/status"): {"patch"},
+    ("naru.io", "addresspools/status"): {"patch"},
     ("events.k8s.io", "events"): {"create", "patch"},
     ("coordination.k8s.io", "leases"): {"create", "update"},
 }

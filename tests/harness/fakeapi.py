@@ -32,13 +32,18 @@ KINDS = {
     "ReferenceGrant": (GATEWAY, "v1", "referencegrants"),
     "DestinationRule": ("networking.istio.io", "v1", "destinationrules"),
     "AddressPool": ("naru.io", "v1alpha1", "addresspools"),
+    "NodeState": ("naru.io", "v1alpha1", "nodestates"),
+    "Lease": ("coordination.k8s.io", "v1", "leases"),
+    "Event": ("events.k8s.io", "v1", "events"),
 }
 DEFINED = ("GatewayClass", "Gateway", "HTTPRoute", "ReferenceGrant", "DestinationRule",
-           "AddressPool")
-CLUSTER_WIDE = ("Node", "Namespace", "CustomResourceDefinition", "GatewayClass", "AddressPool")
+           "AddressPool", "NodeState")
+CLUSTER_WIDE = ("Node", "Namespace", "CustomResourceDefinition", "GatewayClass", "AddressPool",
+                "NodeState")
 
 PATH = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
-                  r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)$")
+                  r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)"
+                  r"(?:/(?P<name>[^/]+)(?P<part>/status)?)?$")
 
 
 def definition(kind):
@@ -81,6 +86,19 @@ def selected(obj, query):
     return True
 
 
+def merged(target, patch):
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    target = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            target.pop(name, None)
+        else:
+            target[name] = merged(target.get(name), value)
+    return target
+
+
 class Watch:
     """A stream of events."""
 
@@ -112,6 +130,7 @@ class FakeAPI:
         self.token = "t0ken"
         self.faults = []        # part of the path, function of the stream
         self.requests = []      # paths that were asked for
+        self.writes = []        # method, path and body of what clients wrote
         self.initial = True     # knows watches that begin with all objects
         chain, key = make_certificate(directory, "api", address)
         self.chain = chain
@@ -192,12 +211,34 @@ class FakeAPI:
         """Were objects put under that name?"""
         return name in self.files
 
+    def object(self, kind, name, namespace=""):
+        """A copy of the object as it is, None if there is none."""
+        with self.lock:
+            return copy.deepcopy(self.objects.get((kind, namespace, name)))
+
+    def written(self, part=""):
+        """How many writes of clients went to a path with this part."""
+        with self.lock:
+            return sum(part in path for _, path, _ in self.writes)
+
+    # Statuses are not those who write objects'; generations are the server's own.
+    def _keep(self, obj, former):
+        if former:
+            obj["metadata"].setdefault("uid", former["metadata"]["uid"])
+            if "status" in former:
+                obj.setdefault("status", former["status"])
+        if obj["kind"] in DEFINED:
+            before = former["metadata"].get("generation", 1) if former else 0
+            changed = not former or former.get("spec") != obj.get("spec")
+            obj["metadata"].setdefault("generation", before + changed)
+
     def _apply(self, obj):
         obj = copy.deepcopy(obj)
         if obj["kind"] not in CLUSTER_WIDE:
             obj["metadata"].setdefault("namespace", "default")
         key = key_of(obj)
         self.version += 1
+        self._keep(obj, self.objects.get(key))
         obj["metadata"].setdefault("uid", f"uid-{self.version}")
         obj["metadata"]["resourceVersion"] = str(self.version)
         self._tell("MODIFIED" if key in self.objects else "ADDED", obj)
@@ -279,10 +320,48 @@ class FakeAPI:
         kind = next((k for k, row in KINDS.items() if row == wanted), None)
         if not kind or (kind in DEFINED and key_of(definition(kind)) not in self.objects):
             stream.answer(404, b"404 page not found\n", content_type="text/plain")
+        elif stream.fields[":method"] != "GET":
+            self._write(stream, kind, found)
+        elif found["name"]:
+            self._get(stream, (kind, found["namespace"] or "", found["name"]))
         elif query.get("watch") == "true":
             self._watch(stream, kind, found["namespace"], query)
         else:
             self._list(stream, kind, found["namespace"], query)
+
+    def _get(self, stream, key):
+        if key in self.objects:
+            self._send(stream, 200, self.objects[key])
+        else:
+            self._send(stream, 404, status(404, "NotFound"))
+
+    def _write(self, stream, kind, found):
+        method, body = stream.fields[":method"], json.loads(stream.body)
+        self.writes.append((method, stream.fields[":path"], body))
+        key = kind, found["namespace"] or "", found["name"] or body["metadata"]["name"]
+        former = self.objects.get(key)
+        if method == "POST" and former:
+            self._send(stream, 409, status(409, "AlreadyExists"))
+        elif method == "POST":
+            self._send(stream, 201, self._apply({**body, "kind": kind}))
+        elif not former:
+            self._send(stream, 404, status(404, "NotFound"))
+        elif body.get("metadata", {}).get("resourceVersion",
+                                          former["metadata"]["resourceVersion"]
+                                          ) != former["metadata"]["resourceVersion"]:
+            self._send(stream, 409, status(409, "Conflict"))
+        else:
+            self._send(stream, 200, self._apply(self._changed(former, body, method, found)))
+
+    @staticmethod
+    def _changed(former, body, method, found):
+        if method == "PATCH":
+            if found["part"]:
+                body = {"status": body["status"]}
+            return merged(former, body)
+        if found["part"]:
+            return {**former, "status": body.get("status", {})}
+        return {**body, "kind": former["kind"]}
 
     def _select(self, kind, namespace, query):
         return [obj for key, obj in sorted(self.objects.items())

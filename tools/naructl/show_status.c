@@ -185,12 +185,35 @@ static void print_diagnostics(struct json_object *root)
 	table_print(&table, "");
 }
 
+/* Who tells the cluster what became of its objects. */
+static void print_reporting(struct json_object *root)
+{
+	struct json_object *reporting = field_of(root, "reporting");
+	const char *leader = field_text(reporting, "leader");
+
+	if (!field_is(reporting, "on"))
+		return;
+	printf("statuses: ");
+	if (field_is(reporting, "leads"))
+		printf("written by this node");
+	else if (*leader)
+		printf("written by node ");
+	else
+		printf("written by nobody yet");
+	if (!field_is(reporting, "leads"))
+		print_clean(leader);
+	printf("; written %" PRIu64 ", failed %" PRIu64 ", pending %" PRIu64 "\n",
+	       field_number(reporting, "written"), field_number(reporting, "failed"),
+	       field_number(reporting, "pending"));
+}
+
 int show_status(struct json_object *root)
 {
 	print_problems(root);
 	print_plan(root);
 	print_l7(root);
 	print_sources(root);
+	print_reporting(root);
 	if (field_is(root, "l4")) {
 		printf("cgroup:   %s\npins:     %s\n", field_text(root, "cgroup"),
 		       field_text(root, "pins"));

@@ -27,6 +27,7 @@
 #include "daemon/launcher.h"
 #include "daemon/privileges.h"
 #include "daemon/probes.h"
+#include "daemon/reporting.h"
 #include "daemon/seen.h"
 #include "daemon/source.h"
 #include "daemon/succession.h"
@@ -42,6 +43,15 @@
 
 /* ---- from objects to kernel ---------------------------------------------------------------- */
 
+/* The plan is in force here, as far as kernel and proxy have said so. */
+static bool is_in_force(const struct daemon *daemon, const struct feed_status *status)
+{
+	if (!source_is_ready(daemon->source) || daemon->applied < 0 || daemon->waiting)
+		return false;
+	return !daemon->plan->l7.n_binds ||
+	       (status->pid && status->current && status->generation == daemon->plan->generation);
+}
+
 static void take_diags(struct daemon *daemon)
 {
 	struct diag_list now = { 0 };
@@ -52,12 +62,15 @@ static void take_diags(struct daemon *daemon)
 	diag_append(&now, &daemon->plan->diags);
 	diag_append(&now, &daemon->of_kernel);
 	diag_append(&now, status.diags);
+	reporting_report(daemon->reporting, &now);
 	if (daemon->health)
 		diag_append(&now, health_diags(daemon->health));
 	diag_sort(&now);
 	changes_log(&daemon->diags, &now);
 	diag_fini(&daemon->diags);
 	daemon->diags = now;
+	if (is_in_force(daemon, &status))
+		reporting_in_force(daemon->reporting);
 }
 
 static void on_retry(void *arg);
@@ -111,6 +124,11 @@ static void on_health_changed(void *arg)
 	take_diags(arg);
 }
 
+static void on_reporting_changed(void *arg)
+{
+	take_diags(arg);
+}
+
 static void on_edge_changed(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -158,6 +176,7 @@ static void recompile(struct daemon *daemon)
 
 	plan_free(daemon->plan);
 	daemon->plan = compile(daemon->model, &config);
+	reporting_plan(daemon->reporting, daemon->plan);
 	if (daemon->part != DAEMON_SERVES) {
 		prepare(daemon);
 		return;
@@ -181,6 +200,14 @@ static void recompile(struct daemon *daemon)
 static void on_source_changed(void *arg)
 {
 	recompile(arg);
+}
+
+static void on_source_seen(void *arg, enum object_kind kind, const char *namespace,
+			   const char *name)
+{
+	struct daemon *daemon = arg;
+
+	reporting_see(daemon->reporting, kind, namespace, name);
 }
 
 static void on_dataplane(void *arg, unsigned events)
@@ -224,7 +251,18 @@ static void on_drained(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	loop_stop(daemon->loop);
+	daemon->drained = true;
+	if (!daemon->reporting_stops)
+		loop_stop(daemon->loop);
+}
+
+static void on_reported(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->reporting_stops = false;
+	if (daemon->drained)
+		loop_stop(daemon->loop);
 }
 
 /* The first time what is under way is finished; who asks again does not want to wait. */
@@ -243,8 +281,9 @@ static void on_stop(void *arg)
 		return;
 	}
 	daemon->stopping = true;
+	daemon->reporting_stops = reporting_stop(daemon->reporting, on_reported, daemon);
 	if (succession_give_back(daemon) && !daemon->edge) {
-		loop_stop(daemon->loop);
+		on_drained(daemon);
 		return;
 	}
 	edge_drain(daemon->edge, on_drained, daemon);
@@ -313,6 +352,7 @@ static int open_source(struct daemon *daemon)
 		.node_name = daemon->node_name,
 		.model = daemon->model,
 		.changed = on_source_changed,
+		.seen = on_source_seen,
 		.arg = daemon,
 	};
 
@@ -384,6 +424,22 @@ static int open_edge(struct daemon *daemon, bool steered)
 	return edge_open(&config, &daemon->edge);
 }
 
+static void open_reporting(struct daemon *daemon)
+{
+	const struct reporting_config config = {
+		.loop = daemon->loop,
+		.options = daemon->options,
+		.node_name = daemon->node_name,
+		.model = daemon->model,
+		.source = daemon->source,
+		.changed = on_reporting_changed,
+		.arg = daemon,
+	};
+
+	reporting_close(daemon->reporting);
+	daemon->reporting = reporting_open(&config);
+}
+
 /* Before there is anything that a child should not inherit. Without a launcher narud serves what
  * needs no proxy, and the rest when one connects that others have started. */
 static void open_launcher(struct daemon *daemon)
@@ -400,6 +456,8 @@ static void open_launcher(struct daemon *daemon)
 void daemon_release(struct daemon *daemon)
 {
 	daemon->part = DAEMON_YIELDED;
+	if (!daemon->stopping)
+		reporting_stop(daemon->reporting, NULL, NULL);
 	loop_fd_remove(TAKE_PTR(daemon->dataplane_handle));
 	loop_timer_remove(TAKE_PTR(daemon->tick));
 	loop_timer_remove(TAKE_PTR(daemon->retry));
@@ -444,6 +502,7 @@ int daemon_serve(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	daemon->part = DAEMON_SERVES;
+	open_reporting(daemon);
 	probes_open(daemon, on_health_changed);
 	recompile(daemon);
 	r = watch(daemon);
@@ -524,6 +583,7 @@ void daemon_close(struct daemon *daemon)
 	loop_timer_remove(daemon->retry);
 	loop_timer_remove(daemon->waiting);
 	loop_timer_remove(daemon->hurry);
+	reporting_close(daemon->reporting);
 	edge_close(daemon->edge);
 	launcher_close(daemon->launcher);
 	source_close(daemon->source);

@@ -20,6 +20,7 @@ struct heir;
 struct launcher;
 struct model;
 struct plan;
+struct reporting;
 struct seen;
 struct source;
 
@@ -48,15 +49,18 @@ struct daemon {
 	struct healthz *healthz; /* NULL: nobody wants to ask */
 	struct progress progress;
 	struct seen *seen;
-	struct heir *heir;	    /* of the narud that serves or served before, NULL: none */
-	struct handover *handover;  /* to the next one */
-	bool draining;		    /* the proxy, since that one serves */
-	struct plan *plan;	    /* the newest; never NULL once daemon_open() returned 0 */
-	struct diag_list diags;	    /* of sources, plan and dataplane, sorted */
-	struct diag_list of_kernel; /* of the dataplane alone */
+	struct heir *heir;	     /* of the narud that serves or served before, NULL: none */
+	struct handover *handover;   /* to the next one */
+	bool draining;		     /* the proxy, since that one serves */
+	struct plan *plan;	     /* the newest; never NULL once daemon_open() returned 0 */
+	struct diag_list diags;	     /* of sources, plan and dataplane, sorted */
+	struct diag_list of_kernel;  /* of the dataplane alone */
+	struct reporting *reporting; /* NULL: nothing is told to the cluster */
 	bool stopping;
-	int applied; /* 0, or why the kernel is not equal to the plan */
-	int result;  /* why it ends, 0: it was told to */
+	bool drained;	      /* of what stopping waits for, the proxy */
+	bool reporting_stops; /* and the Lease */
+	int applied;	      /* 0, or why the kernel is not equal to the plan */
+	int result;	      /* why it ends, 0: it was told to */
 
 	struct loop_fd *dataplane_handle;
 	struct loop_timer *tick, *retry, *waiting, *hurry;

@@ -88,6 +88,14 @@ static const struct option table[] = {
 	{ "stale-after", OPTION_NUMBER, AT(stale_after), "S<=2592000", "600", "NARU_STALE_AFTER",
 	  "seconds without word from the API server after which /readyz says no, while everything "
 	  "is served on; 0 is never" },
+	{ "status", OPTION_CHOICE, AT(status), "auto|off|on", "auto", "NARU_STATUS",
+	  "write what became of objects into their statuses, by one narud of all; auto is on with "
+	  "an API server" },
+	{ "status-qps", OPTION_NUMBER, AT(status_qps), "N<=1000", "20", "NARU_STATUS_QPS",
+	  "statuses to write in a second, twice as many at once" },
+	{ "namespace", OPTION_STRING, AT(namespace), "NAME", NULL, "NARU_NAMESPACE",
+	  "where the Lease is by which narud agree on who writes statuses; without it narud's own "
+	  "namespace, or that of the kubeconfig, or kube-system" },
 	{ "log-level", OPTION_CHOICE, AT(log_level), "error|warn|info|debug", "info",
 	  "NARU_LOG_LEVEL", "least important messages to write" },
 	{ "check", OPTION_FLAG, AT(check), NULL, NULL, "NARU_CHECK",
@@ -125,6 +133,10 @@ int options_parse(int argc, char *const *argv, struct options *ret_options, char
 		return option_refuse("kubeconfig", "cannot be used with --manifests", ret_error);
 	if (*ret_options->manifests && *ret_options->last_state)
 		return option_refuse("last-state", "cannot be used with --manifests", ret_error);
+	if (*ret_options->manifests && ret_options->status == OPTIONS_STATUS_ON)
+		return option_refuse("status", "on cannot be used with --manifests", ret_error);
+	if (!ret_options->status_qps)
+		return option_refuse("status-qps", "must be 1 or more", ret_error);
 	if (!*ret_options->manifests && ret_options->check)
 		return option_refuse("check", "needs --manifests", ret_error);
 	if (!*ret_options->manifests && !*ret_options->kubeconfig && !is_in_cluster())

@@ -13,6 +13,12 @@ enum options_tc {
 	OPTIONS_TC_CLSACT,
 };
 
+enum options_status {
+	OPTIONS_STATUS_AUTO, /* on with an API server */
+	OPTIONS_STATUS_OFF,
+	OPTIONS_STATUS_ON,
+};
+
 enum options_l4 {
 	OPTIONS_L4_AUTO, /* on with the privileges for it */
 	OPTIONS_L4_OFF,
@@ -56,6 +62,9 @@ struct options {
 	char *admin;
 	char *healthz;	      /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
 	uint32_t stale_after; /* seconds, 0: never */
+	int status;	      /* enum options_status */
+	uint32_t status_qps;  /* writes in a second, at least 1 */
+	char *namespace;      /* of the Lease; "": narud's own */
 	int log_level;	      /* enum log_level */
 	bool check;
 	bool print_plan;

@@ -60,6 +60,14 @@ uint64_t source_age_ms(const struct source *source)
 	return source->body->age_ms ? source->body->age_ms(source->state) : 0;
 }
 
+bool source_server(const struct source *source, struct source_server *ret_server)
+{
+	if (!source->body->server)
+		return false;
+	source->body->server(source->state, ret_server);
+	return true;
+}
+
 const struct diag_list *source_diags(const struct source *source)
 {
 	return source->body->diags(source->state);

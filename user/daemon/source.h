@@ -9,7 +9,10 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "model/object.h"
 
+struct apisource;
+struct client;
 struct json;
 struct loop;
 struct model;
@@ -24,6 +27,8 @@ struct source_config {
 	struct model *model; /* which it fills; outlives the source */
 	/* Objects or diagnostics are others than before; not from inside a call. */
 	void (*changed)(void *arg);
+	/* Status or version of an object is another; only to be noted. NULL: nobody asks. */
+	void (*seen)(void *arg, enum object_kind kind, const char *namespace, const char *name);
 	void *arg;
 };
 
@@ -42,6 +47,14 @@ void source_close(struct source *source);
 
 /* Until then the model has nothing that may be served: what an earlier narud left stays. */
 bool source_is_ready(const struct source *source);
+/* An API server: what statuses and the like are written to. Borrowed. */
+struct source_server {
+	struct client *client;
+	const struct apisource *objects;
+	const char *namespace; /* narud's own there, "": none is known */
+};
+/* False: the source is nothing to write to. */
+bool source_server(const struct source *source, struct source_server *ret_server);
 /* How old what the model has may be. */
 uint64_t source_age_ms(const struct source *source);
 /* Borrowed until the loop runs again. */

@@ -14,8 +14,8 @@
 #include "kube/apisource.h"
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
+#include "plan/verdict.h"
 
-#define CONTROLLER "naru.io/gateway"
 /* All nodes start at once when a DaemonSet is made. */
 #define SPREAD_MS   5000
 #define SERVERS_MAX 16
@@ -146,6 +146,14 @@ static void on_changed(void *arg)
 	state->config->changed(state->config->arg);
 }
 
+static void on_seen(void *arg, enum object_kind kind, const char *namespace, const char *name)
+{
+	struct state *state = arg;
+
+	if (state->config->seen)
+		state->config->seen(state->config->arg, kind, namespace, name);
+}
+
 static int open_state(const struct source_config *config, void **ret_state)
 {
 	const struct options *options = config->options;
@@ -154,10 +162,11 @@ static int open_state(const struct source_config *config, void **ret_state)
 		.loop = config->loop,
 		.model = config->model,
 		.node_name = config->node_name,
-		.controller = CONTROLLER,
+		.controller = VERDICT_CONTROLLER,
 		.state_file = *options->last_state ? options->last_state : NULL,
 		.spread_ms = *options->kubeconfig ? 0 : SPREAD_MS,
 		.changed = on_changed,
+		.seen = on_seen,
 		.arg = state,
 	};
 	int r;
@@ -201,6 +210,17 @@ static size_t skipped(const void *arg)
 {
 	(void)arg;
 	return 0;
+}
+
+static void describe_server(const void *arg, struct source_server *ret_server)
+{
+	const struct state *state = arg;
+
+	*ret_server = (struct source_server){
+		.client = state->client,
+		.objects = state->source,
+		.namespace = state->access.namespace ? state->access.namespace : "",
+	};
 }
 
 static void write_age(struct json *json, const char *name, uint64_t age_ms)
@@ -290,6 +310,7 @@ static void add_metrics(const void *arg, struct str *out)
 const struct source_body source_api = {
 	.check = check,
 	.reads = reads,
+	.server = describe_server,
 	.open = open_state,
 	.close = close_state,
 	.is_ready = is_ready,

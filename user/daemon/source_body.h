@@ -17,6 +17,8 @@ struct source_body {
 	void (*metrics)(const void *state, struct str *out);
 	void (*reads)(const struct options *options, void (*fn)(void *arg, const char *path),
 		      void *arg);
+	/* NULL: it cannot be written to. */
+	void (*server)(const void *state, struct source_server *ret_server);
 	bool may_use_loopback;
 };
 

@@ -16,6 +16,7 @@
 #include "daemon/daemon.h"
 #include "daemon/healthz.h"
 #include "daemon/probes.h"
+#include "daemon/reporting.h"
 #include "daemon/source.h"
 #include "daemon/status_l7.h"
 #include "dataplane/dataplane.h"
@@ -207,6 +208,7 @@ void status_write(struct daemon *daemon, struct str *ret_body)
 	add_counts(&json, daemon->plan);
 	status_l7_add(&json, daemon);
 	add_source(&json, daemon);
+	reporting_write(daemon->reporting, &json);
 	add_diags(&json, &daemon->diags);
 	if (daemon->dataplane) {
 		add_kernel(&json, &status);

@@ -20,8 +20,9 @@
 #include "kube/field.h"
 #include "kube/yamldoc.h"
 
-#define FILE_MAX    1048576
-#define ENTRIES_MAX 1024
+#define FILE_MAX      1048576
+#define ENTRIES_MAX   1024
+#define NAMESPACE_MAX 256
 
 /* ---- what stands in a file ------------------------------------------------------------------ */
 
@@ -511,6 +512,19 @@ int kubeconfig_load(const char *path, const char *context, struct kubeconfig *re
 
 /* ---- in a pod ------------------------------------------------------------------------------- */
 
+/* One line; NULL when it cannot be read: only who writes needs it. */
+static char *read_namespace(const char *directory)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/namespace", directory);
+	char *text;
+	size_t len;
+
+	if (file_read(path, NAMESPACE_MAX, &text, &len) < 0)
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
 int kubeconfig_in_cluster(const char *directory, struct kubeconfig *ret_config, char **ret_error)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
@@ -533,6 +547,7 @@ int kubeconfig_in_cluster(const char *directory, struct kubeconfig *ret_config, 
 	}
 	config.ca_file = mem_printf("%s/ca.crt", directory);
 	config.token_file = mem_printf("%s/token", directory);
+	config.namespace = read_namespace(directory);
 	fill(&config);
 	*ret_config = config;
 	return 0;

@@ -182,6 +182,8 @@ static void test_errors(void **state)
 		{ "", "--manifests: or --kubeconfig is required" },
 		{ "--manifests d --kubeconfig f", "--kubeconfig: cannot be used with --manifests" },
 		{ "--manifests d --last-state f", "--last-state: cannot be used with --manifests" },
+		{ "--manifests d --status on", "--status: on cannot be used with --manifests" },
+		{ "--kubeconfig f --status-qps 0", "--status-qps: must be 1 or more" },
 		{ "--kubeconfig f --check", "--check: needs --manifests" },
 		{ "--manifests", "--manifests: needs a value" },
 		{ "--manifests=", "--manifests: needs a value" },

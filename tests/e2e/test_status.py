@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What narud tells an API server: by one narud of all, and nothing that is said already."""
+import signal
+import time
+
+import gateway as gw
+import pytest
+from edge import VIP, edge_made, statuses
+from objects import NAMESPACE
+from proc import eventually
+
+NAMES = {"GatewayClass": ("naru", ""), "Gateway": ("edge", NAMESPACE),
+         "HTTPRoute": ("route", NAMESPACE)}
+
+
+@pytest.fixture(scope="module")
+def edge():
+    """A Gateway in front of two services on two nodes, whose objects an API server has."""
+    with edge_made(api=True) as made:
+        yield made
+
+
+def status_of(edge, kind):
+    """The status of the one object of that kind."""
+    name, namespace = NAMES[kind]
+    return (edge.rig.manifests.object(kind, name, namespace) or {}).get("status") or {}
+
+
+def generation_of(edge, kind):
+    """Its metadata.generation."""
+    name, namespace = NAMES[kind]
+    return edge.rig.manifests.object(kind, name, namespace)["metadata"]["generation"]
+
+
+def holds(conditions, kind, generation):
+    """Is the condition of that type true, and of this generation?"""
+    return any(c["type"] == kind and c["status"] == "True" and
+               c["observedGeneration"] == generation for c in conditions)
+
+
+def is_programmed(edge):
+    """Does the Gateway's status say that it is in force as it is now?"""
+    status, generation = status_of(edge, "Gateway"), generation_of(edge, "Gateway")
+    return (holds(status.get("conditions", []), "Accepted", generation) and
+            holds(status.get("conditions", []), "Programmed", generation) and
+            all(holds(listener["conditions"], "Programmed", generation)
+                for listener in status["listeners"]))
+
+
+def leaders(edge):
+    """The nodes that say that they write."""
+    return [node for node in edge.rig.nodes
+            if node.naructl_json("status")["reporting"].get("leads")]
+
+
+def all_said(edge):
+    """Waits until every status says what it should."""
+    eventually(lambda: holds(status_of(edge, "GatewayClass").get("conditions", []), "Accepted",
+                             generation_of(edge, "GatewayClass")))
+    eventually(lambda: is_programmed(edge))
+    eventually(lambda: any(holds(parent["conditions"], "Accepted", generation_of(edge, "HTTPRoute"))
+                           for parent in status_of(edge, "HTTPRoute").get("parents", [])))
+    eventually(lambda: not any(node.naructl_json("status")["reporting"]["pending"]
+                               for node in leaders(edge)))
+
+
+def test_statuses_say_what_is_true(edge):
+    """By one of the two nodes, at the newest generation, with addresses."""
+    all_said(edge)
+    assert len(leaders(edge)) == 1
+    assert [a["value"] for a in status_of(edge, "Gateway")["addresses"]] == list(VIP.values())
+    assert status_of(edge, "Gateway")["listeners"][0]["attachedRoutes"] == 1
+    parent, = status_of(edge, "HTTPRoute")["parents"]
+    assert parent["controllerName"] == "naru.io/gateway"
+    for node in edge.rig.nodes:
+        assert "statuses: written by" in node.naructl("status", check=False).stdout
+        assert not node.naructl_json("status")["diagnostics"]
+
+
+def test_a_change_is_said_anew(edge):
+    """A listener more: the conditions are of the new generation, and times stay where nothing
+    changed."""
+    all_said(edge)
+    before = {c["type"]: c for c in status_of(edge, "Gateway")["conditions"]}
+    edge.put_gateway(gw.listener("http", 80), gw.listener("more", 81))
+    eventually(lambda: len(status_of(edge, "Gateway")["listeners"]) == 2)
+    all_said(edge)
+    for condition in status_of(edge, "Gateway")["conditions"]:
+        former = before[condition["type"]]
+        assert condition["observedGeneration"] == former["observedGeneration"] + 1
+        assert condition["lastTransitionTime"] == former["lastTransitionTime"]
+    edge.put_gateway()
+    all_said(edge)
+
+
+def test_what_others_wrote_stays(edge):
+    """Entries of other controllers, conditions of other types: untouched and in their order."""
+    all_said(edge)
+    api = edge.rig.manifests
+    foreign = {"parentRef": {"name": "other"}, "controllerName": "example.com/other",
+               "conditions": []}
+    route = api.object("HTTPRoute", "route", NAMESPACE)
+    route["status"] = {"parents": [foreign, *route["status"]["parents"], foreign]}
+    api.put("route.yaml", route)
+    gateway = api.object("Gateway", "edge", NAMESPACE)
+    mine = {"type": "example.com/Mine", "status": "True", "reason": "R", "message": "",
+            "lastTransitionTime": "2020-01-01T00:00:00Z"}
+    gateway["status"]["conditions"].insert(0, mine)
+    api.put("edge.yaml", gw.CLASS, gateway)
+    edge.put_route(gw.rule(edge.v2))
+    edge.put_gateway(gw.listener("http", 80), gw.listener("more", 81))
+    all_said(edge)
+    parents = status_of(edge, "HTTPRoute")["parents"]
+    assert [p["controllerName"] for p in parents] == ["example.com/other", "naru.io/gateway",
+                                                      "example.com/other"]
+    assert parents[0] == parents[2] == foreign
+    assert status_of(edge, "Gateway")["conditions"][0] == mine
+    edge.put_route(gw.rule(edge.v1))
+    edge.put_gateway()
+    all_said(edge)
+
+
+def test_nothing_is_written_that_is_said(edge):
+    """Endpoints that change, and time that passes, are no reason to write; nor is a status that
+    somebody else writes."""
+    all_said(edge)
+    api = edge.rig.manifests
+    before = api.written("/status")
+    edge.v1.set(*(edge.rig.endpoint(pod) for pod in edge.pods["v1"][:1]))
+    edge.v1.write()
+    eventually(lambda: edge.told()["name"] == "v1")
+    edge.v1.set(*(edge.rig.endpoint(pod) for pod in edge.pods["v1"]))
+    edge.v1.write()
+    edge.settled()
+    leases = api.written("/leases")
+    eventually(lambda: api.written("/leases") >= leases + 2)
+    assert api.written("/status") == before
+
+
+def test_another_one_takes_over(edge):
+    """The leader ends and gives the Lease back: another one leads, and rewrites nothing."""
+    all_said(edge)
+    api = edge.rig.manifests
+    first, = leaders(edge)
+    before = api.written("/status")
+    first.stop_narud()
+    holder = api.object("Lease", "naru-leader", "kube-system")["spec"]["holderIdentity"]
+    assert not holder.startswith(first.name)
+    eventually(lambda: leaders_of(edge, first))
+    first.start_narud()
+    other, = leaders(edge)
+    assert other is not first
+    edge.settled()
+    all_said(edge)
+    assert api.written("/status") == before
+
+
+def leaders_of(edge, stopped):
+    """Those that lead among the nodes that are not stopped."""
+    return [node for node in edge.rig.nodes if node is not stopped and
+            node.naructl_json("status")["reporting"].get("leads")]
+
+
+def test_a_killed_leader_is_replaced(edge):
+    """It cannot give the Lease back: another one has it when it has run out, and writes on."""
+    all_said(edge)
+    first, = leaders(edge)
+    first.stop_narud(signal.SIGKILL)
+    begun = time.monotonic()
+    edge.put_gateway(gw.listener("http", 80), gw.listener("more", 81))
+    eventually(lambda: leaders_of(edge, first), seconds=40)
+    assert time.monotonic() - begun > 5
+    eventually(lambda: is_programmed(edge))
+    first.start_narud()
+    edge.put_gateway()
+    all_said(edge)
+
+
+def test_a_missing_right_is_told(edge):
+    """And everything is served on."""
+    all_said(edge)
+    api = edge.rig.manifests
+    api.fail("gateways/edge/status", lambda stream: api.refuse(stream, 403))
+    edge.put_gateway(gw.listener("http", 80), gw.listener("more", 81))
+    eventually(lambda: any("needs the right to patch gateways/status" in d["reason"]
+                           for node in leaders(edge)
+                           for d in node.naructl_json("status")["diagnostics"]))
+    assert statuses(edge.ask("-n", 20)) == {200}
+    api.heal()

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One timer does what is due: the Lease, then, for who leads, the wants, then the writer. Wants are
+ * made anew when plan, leadership or what the nodes have done changed, at most half of the time.
+ * Invariants: who does not lead wants nothing and writes nothing; nothing is wanted before all
+ * objects of the API server were read.
+ */
+#include "daemon/reporting.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "daemon/options.h"
+#include "daemon/source.h"
+#include "kube/apisource.h"
+#include "kube/backoff.h"
+#include "kube/store.h"
+#include "model/model.h"
+#include "plan/plan.h"
+#include "status/conditions.h"
+#include "status/inforce.h"
+#include "status/leader.h"
+#include "status/writer.h"
+
+#define NAMESPACE  "kube-system"
+#define GATHER_MS  50 /* after a change, in which others may follow */
+#define REST_TIMES 10 /* as long as making the wants took, nothing is made anew */
+#define FIRST	   3  /* nodes that ask for the Lease often */
+#define STOP_MS	   2000
+#define BURST	   2 /* seconds' worth of writes */
+
+struct reporting {
+	struct reporting_config config;
+	struct source_server server;
+	const struct timing *timing;
+	const struct plan *plan; /* borrowed, NULL: none yet */
+	struct inforce here;	 /* on this node */
+	struct leader *leader;
+	struct writer *writer;
+	bool led;	   /* at the last look */
+	bool synced;	   /* the same */
+	bool dirty;	   /* what is wanted is to be made anew */
+	uint64_t wants_ms; /* not before */
+	uint64_t armed_ms;
+	struct loop_timer *timer;
+	bool running;
+	struct diag_list diags;
+	struct loop_timer *stop;
+	void (*done)(void *arg);
+	void *done_arg;
+};
+
+static uint64_t now(const struct reporting *r)
+{
+	return r->timing->now_ms(r->timing->arg);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t due(const struct reporting *r)
+{
+	uint64_t due_ms = writer_due_ms(r->writer);
+
+	if (r->synced)
+		due_ms = earlier(due_ms, leader_due_ms(r->leader));
+	if (r->dirty && r->synced)
+		due_ms = earlier(due_ms, r->wants_ms);
+	return due_ms;
+}
+
+static void on_timer(void *arg);
+
+static void arm(struct reporting *r)
+{
+	uint64_t due_ms = due(r), now_ms = now(r);
+
+	if (r->running || due_ms == r->armed_ms)
+		return;
+	loop_timer_remove(TAKE_PTR(r->timer));
+	r->armed_ms = due_ms;
+	if (due_ms != UINT64_MAX)
+		r->timer = loop_timer_add(r->config.loop, due_ms > now_ms ? due_ms - now_ms : 0, 0,
+					  on_timer, r);
+}
+
+static void soil(struct reporting *r)
+{
+	if (r->dirty)
+		return;
+	r->dirty = true;
+	if (r->wants_ms < now(r) + GATHER_MS)
+		r->wants_ms = now(r) + GATHER_MS;
+}
+
+/* ---- what is wanted -------------------------------------------------------------------------- */
+
+static bool is_programmed(void *arg, const struct verdict_gateway *gateway)
+{
+	const struct reporting *r = arg;
+
+	return inforce_has(&r->here, gateway->namespace, gateway->name, gateway->generation);
+}
+
+static void make_wants(struct reporting *r)
+{
+	const struct conditions_ack ack = { .programmed = is_programmed, .arg = r };
+	uint64_t begun_ms = now(r);
+	struct wants wants = { 0 };
+
+	if (r->led && r->plan)
+		conditions_want(&r->plan->verdicts, &ack, &wants);
+	writer_set(r->writer, &wants);
+	r->dirty = false;
+	r->wants_ms = now(r) + REST_TIMES * (now(r) - begun_ms);
+}
+
+/* ---- what the writer asks -------------------------------------------------------------------- */
+
+static const char *version_of(void *arg, enum object_kind kind)
+{
+	const struct reporting *r = arg;
+	struct apisource_status status;
+
+	apisource_status(r->server.objects, &status);
+	return status.kinds[kind].version;
+}
+
+static bool on_find(void *arg, const struct want *want, struct store_status *ret_status)
+{
+	const struct reporting *r = arg;
+	const struct store *store = apisource_store(r->server.objects, want->kind);
+
+	return store && store_find_status(store, want->namespace, want->name, ret_status);
+}
+
+static bool may_write(void *arg)
+{
+	const struct reporting *r = arg;
+
+	return leader_holds(r->leader);
+}
+
+static void on_written(void *arg, const struct writer_change *change)
+{
+	(void)arg;
+	(void)change;
+}
+
+static void on_changed(void *arg)
+{
+	arm(arg);
+}
+
+/* ---- what is due ----------------------------------------------------------------------------- */
+
+/* All nodes may lead, but only the first few by name ask for it often. */
+static bool is_first(const struct reporting *r)
+{
+	const struct object *const *objects;
+	size_t n = model_list(r->config.model, OBJECT_NODE, &objects), first = 0;
+
+	for (size_t i = 0; i < n && first < FIRST; i++) {
+		if (((const struct node *)objects[i])->leaving)
+			continue;
+		if (!strcmp(objects[i]->name, r->config.node_name))
+			return true;
+		first++;
+	}
+	return first < FIRST;
+}
+
+static void look_at_source(struct reporting *r)
+{
+	struct apisource_status status;
+
+	if (r->synced)
+		return;
+	apisource_status(r->server.objects, &status);
+	r->synced = status.synced;
+}
+
+static void look_at_leader(struct reporting *r)
+{
+	bool leads = leader_holds(r->leader);
+
+	if (leads != r->led)
+		soil(r);
+	r->led = leads;
+}
+
+static void look_at_diags(struct reporting *r)
+{
+	struct diag_list diags = { 0 };
+	struct leader_status status;
+
+	leader_status(r->leader, &status);
+	if (*status.problem)
+		diag_add(&diags, DIAG_WARNING, "", 0, "Lease " LEADER_LEASE, "",
+			 "cannot be had, so this narud writes no status: %s", status.problem);
+	writer_report(r->writer, &diags);
+	if (!diag_equal(&diags, &r->diags)) {
+		diag_fini(&r->diags);
+		r->diags = diags;
+		r->config.changed(r->config.arg);
+	} else {
+		diag_fini(&diags);
+	}
+}
+
+static void finish_stop(struct reporting *r)
+{
+	void (*done)(void *arg) = TAKE_PTR(r->done);
+
+	loop_timer_remove(TAKE_PTR(r->stop));
+	if (done)
+		done(r->done_arg);
+}
+
+static void on_timer(void *arg)
+{
+	struct reporting *r = arg;
+
+	r->running = true;
+	r->armed_ms = 0;
+	if (r->synced)
+		leader_run(r->leader);
+	look_at_leader(r);
+	if (r->dirty && r->synced && now(r) >= r->wants_ms)
+		make_wants(r);
+	writer_run(r->writer);
+	look_at_diags(r);
+	r->running = false;
+	if (r->done && leader_is_released(r->leader))
+		finish_stop(r);
+	else
+		arm(r);
+}
+
+/* ---- from outside ---------------------------------------------------------------------------- */
+
+static void open_leader(struct reporting *r)
+{
+	const char *namespaces[] = { r->config.options->namespace, r->server.namespace, NAMESPACE };
+	struct leader_config config = {
+		.client = r->server.client,
+		.timing = r->timing,
+		.node = r->config.node_name,
+		.changed = on_changed,
+		.arg = r,
+	};
+
+	for (size_t i = ARRAY_SIZE(namespaces); i > 0; i--)
+		if (*namespaces[i - 1])
+			config.namespace = namespaces[i - 1];
+	r->leader = leader_new(&config);
+}
+
+static void open_writer(struct reporting *r)
+{
+	const struct writer_config config = {
+		.client = r->server.client,
+		.timing = r->timing,
+		.controller = VERDICT_CONTROLLER,
+		.qps = r->config.options->status_qps,
+		.burst = BURST * r->config.options->status_qps,
+		.version = version_of,
+		.find = on_find,
+		.may_write = may_write,
+		.written = on_written,
+		.changed = on_changed,
+		.arg = r,
+	};
+
+	r->writer = writer_new(&config);
+}
+
+struct reporting *reporting_open(const struct reporting_config *config)
+{
+	struct source_server server;
+	struct reporting *r;
+
+	if (config->options->status == OPTIONS_STATUS_OFF ||
+	    !source_server(config->source, &server))
+		return NULL;
+	r = mem_new(sizeof(*r));
+	r->config = *config;
+	r->server = server;
+	r->timing = &backoff_timing;
+	open_leader(r);
+	open_writer(r);
+	return r;
+}
+
+void reporting_close(struct reporting *reporting)
+{
+	if (!reporting)
+		return;
+	loop_timer_remove(reporting->timer);
+	loop_timer_remove(reporting->stop);
+	writer_free(reporting->writer);
+	leader_free(reporting->leader);
+	inforce_fini(&reporting->here);
+	diag_fini(&reporting->diags);
+	free(reporting);
+}
+
+void reporting_plan(struct reporting *reporting, const struct plan *plan)
+{
+	if (!reporting)
+		return;
+	reporting->plan = plan;
+	look_at_source(reporting);
+	leader_set_eager(reporting->leader, is_first(reporting));
+	soil(reporting);
+	arm(reporting);
+}
+
+void reporting_in_force(struct reporting *reporting)
+{
+	struct inforce here = { 0 };
+
+	if (!reporting || !reporting->plan)
+		return;
+	inforce_take(&reporting->plan->verdicts, &here);
+	if (inforce_equal(&here, &reporting->here)) {
+		inforce_fini(&here);
+		return;
+	}
+	inforce_fini(&reporting->here);
+	reporting->here = here;
+	soil(reporting);
+	arm(reporting);
+}
+
+void reporting_see(struct reporting *reporting, enum object_kind kind, const char *namespace,
+		   const char *name)
+{
+	if (reporting)
+		writer_see(reporting->writer, kind, namespace, name);
+}
+
+static void on_stop(void *arg)
+{
+	finish_stop(arg);
+}
+
+bool reporting_stop(struct reporting *reporting, void (*done)(void *arg), void *arg)
+{
+	struct reporting *r = reporting;
+
+	if (!r)
+		return false;
+	leader_release(r->leader);
+	if (leader_is_released(r->leader) || !done)
+		return false;
+	r->done = done;
+	r->done_arg = arg;
+	r->stop = loop_timer_add(r->config.loop, STOP_MS, 0, on_stop, r);
+	arm(r);
+	return true;
+}
+
+void reporting_report(const struct reporting *reporting, struct diag_list *diags)
+{
+	if (reporting)
+		diag_append(diags, &reporting->diags);
+}
+
+void reporting_write(const struct reporting *reporting, struct json *json)
+{
+	struct leader_status leader;
+	struct writer_counts counts;
+
+	json_object_begin(json, "reporting");
+	json_bool(json, "on", reporting != NULL);
+	if (reporting) {
+		leader_status(reporting->leader, &leader);
+		writer_counts(reporting->writer, &counts);
+		json_bool(json, "leads", leader.holds);
+		json_string(json, "leader", leader.holder);
+		json_uint(json, "written", counts.written);
+		json_uint(json, "failed", counts.failed);
+		json_uint(json, "conflicts", counts.conflicts);
+		json_uint(json, "pending", counts.pending);
+	}
+	json_object_end(json);
+}
+
+static void add_head(struct str *out, const char *name, const char *type, const char *help)
+{
+	str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void reporting_metrics(const struct reporting *reporting, struct str *out)
+{
+	struct leader_status leader;
+	struct writer_counts counts;
+
+	if (!reporting)
+		return;
+	leader_status(reporting->leader, &leader);
+	writer_counts(reporting->writer, &counts);
+	add_head(out, "naru_leader", "gauge", "1 while this narud writes statuses");
+	str_addf(out, "naru_leader %d\n", leader.holds);
+	add_head(out, "naru_status_writes_total", "counter", "statuses that were written, or not");
+	str_addf(out, "naru_status_writes_total{result=\"written\"} %llu\n",
+		 (unsigned long long)counts.written);
+	str_addf(out, "naru_status_writes_total{result=\"conflict\"} %llu\n",
+		 (unsigned long long)counts.conflicts);
+	str_addf(out, "naru_status_writes_total{result=\"failed\"} %llu\n",
+		 (unsigned long long)counts.failed);
+	add_head(out, "naru_status_pending", "gauge", "statuses that are to be looked at");
+	str_addf(out, "naru_status_pending %zu\n", counts.pending);
+}
