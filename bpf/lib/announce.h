@@ -86,15 +86,66 @@ static __always_inline int announce_send(struct __sk_buff *ctx, const __u8 *dmac
 	return bpf_redirect(ctx_ifindex(ctx), 0);
 }
 
+/* Nobody but narud tells for how long; without that, always. */
+static __always_inline int announce_mine(const struct naru_vip *vip)
+{
+	__u32 zero = 0;
+	const struct naru_answering *a = bpf_map_lookup_elem(&answering, &zero);
+
+	return vip->announce && (!a || !a->until_ns || bpf_ktime_get_ns() < a->until_ns);
+}
+
+static __always_inline int announce_same_mac(const __u8 *a, const __u8 *b)
+{
+	int same = 1;
+
+	for (int i = 0; i < ETH_ALEN; i++)
+		same &= a[i] == b[i];
+	return same;
+}
+
+static __always_inline __u32 announce_word(const void *from)
+{
+	__u32 word;
+
+	__builtin_memcpy(&word, from, 4);
+	return word;
+}
+
+/*
+ * A frame in which somebody says to have the address is noted, unless it is one of this device. The
+ * mark is where narud puts it (frame.c); four bytes name it, four the node.
+ */
+static __always_inline void announce_note(struct __sk_buff *ctx, const struct naru_device *dev,
+					  const __u32 *addr, __u32 mark_at, __u32 mark,
+					  const int af)
+{
+	struct naru_addr key __attribute__((aligned(8)));
+	struct naru_conflict value = { .time_ns = bpf_ktime_get_ns(), .ifindex = ctx_ifindex(ctx) };
+	struct naru_vip *vip = announce_find(addr, af);
+	__u32 tail[2] = {};
+
+	if (!vip || !announce_mine(vip) || cfg.dry_run ||
+	    bpf_skb_load_bytes(ctx, ETH_ALEN, value.mac, ETH_ALEN) ||
+	    announce_same_mac(value.mac, dev->mac))
+		return;
+	if (!bpf_skb_load_bytes(ctx, mark_at, tail, sizeof(tail)) && tail[0] == mark) {
+		value.marked = 1;
+		value.node = bpf_ntohl(tail[1]);
+	}
+	pkt_map_addr(key.addr, addr, af);
+	bpf_map_update_elem(&conflict, &key, &value, BPF_ANY);
+	count(NARU_C_CONFLICT);
+}
+
 static __always_inline int announce_load_arp(struct __sk_buff *ctx, struct announce_arp *arp)
 {
 	return bpf_skb_load_bytes(ctx, PKT_L3, arp, sizeof(*arp)) ||
 	       arp->hardware != bpf_htons(1) || arp->protocol != bpf_htons(ETH_P_IP) ||
-	       arp->hardware_len != ETH_ALEN || arp->protocol_len != 4 ||
-	       arp->op != bpf_htons(ANNOUNCE_ARP_REQUEST);
+	       arp->hardware_len != ETH_ALEN || arp->protocol_len != 4;
 }
 
-/* A request that comes in. One that names its sender as the target asks nothing. */
+/* What comes in. A request that names its sender as the target asks nothing. */
 static __noinline int announce_arp(struct __sk_buff *ctx)
 {
 	struct announce_arp arp = {};
@@ -106,10 +157,14 @@ static __noinline int announce_arp(struct __sk_buff *ctx)
 		return TC_ACT_UNSPEC;
 	__builtin_memcpy(&target, arp.taddr, 4);
 	__builtin_memcpy(&sender, arp.saddr, 4);
+	announce_note(ctx, dev, &sender, PKT_L3 + sizeof(arp), announce_word(NARU_MARK_ARP),
+		      AF_INET);
+	if (arp.op != bpf_htons(ANNOUNCE_ARP_REQUEST))
+		return TC_ACT_UNSPEC;
 	vip = announce_find(&target, AF_INET);
 	if (!vip)
 		return TC_ACT_UNSPEC;
-	if (!vip->announce || sender == target)
+	if (!announce_mine(vip) || sender == target)
 		return announce_drop(NARU_C_NOT_ANNOUNCED);
 	arp.op = bpf_htons(ANNOUNCE_ARP_REPLY);
 	__builtin_memcpy(arp.tmac, arp.smac, ETH_ALEN);
@@ -130,11 +185,11 @@ static __noinline int announce_ask(struct __sk_buff *ctx)
 	struct naru_vip *vip;
 	__u32 sender;
 
-	if (!dev || announce_load_arp(ctx, &arp))
+	if (!dev || announce_load_arp(ctx, &arp) || arp.op != bpf_htons(ANNOUNCE_ARP_REQUEST))
 		return TC_ACT_UNSPEC;
 	__builtin_memcpy(&sender, arp.saddr, 4);
 	vip = announce_find(&sender, AF_INET);
-	if (!vip || vip->announce || !dev->has_src4)
+	if (!vip || announce_mine(vip) || !dev->has_src4)
 		return TC_ACT_UNSPEC;
 	if (bpf_skb_store_bytes(ctx, PKT_L3 + __builtin_offsetof(struct announce_arp, saddr),
 				dev->src4, 4, BPF_F_RECOMPUTE_CSUM))
@@ -149,8 +204,7 @@ static __always_inline int announce_load_nd(struct __sk_buff *ctx, struct announ
 {
 	return bpf_skb_load_bytes(ctx, PKT_L3, nd, sizeof(*nd)) || nd->ip.version != 6 ||
 	       nd->ip.nexthdr != IPPROTO_ICMPV6 || nd->ip.hop_limit != 255 ||
-	       bpf_ntohs(nd->ip.payload_len) < sizeof(*nd) - sizeof(nd->ip) ||
-	       nd->type != ANNOUNCE_SOLICIT || nd->code;
+	       bpf_ntohs(nd->ip.payload_len) < sizeof(*nd) - sizeof(nd->ip) || nd->code;
 }
 
 /*
@@ -196,10 +250,15 @@ static __noinline int announce_nd(struct __sk_buff *ctx)
 
 	if (!dev || announce_load_nd(ctx, &nd))
 		return TC_ACT_UNSPEC;
+	if (nd.type == ANNOUNCE_ADVERTISE)
+		announce_note(ctx, dev, nd.target, PKT_L3 + sizeof(nd) + sizeof(option),
+			      announce_word(NARU_MARK_ND), AF_INET6);
+	if (nd.type != ANNOUNCE_SOLICIT)
+		return TC_ACT_UNSPEC;
 	vip = announce_find(nd.target, AF_INET6);
 	if (!vip)
 		return TC_ACT_UNSPEC;
-	if (!vip->announce)
+	if (!announce_mine(vip))
 		return announce_drop(NARU_C_NOT_ANNOUNCED);
 	if (bpf_skb_load_bytes(ctx, ETH_ALEN, dmac, sizeof(dmac)))
 		return announce_drop(NARU_C_REWRITE);

@@ -34,5 +34,13 @@ const volatile struct naru_config cfg;
 MAP_HASH(device, __u32, struct naru_device, NARU_DEVICES_MAX, BPF_F_NO_PREALLOC);
 MAP_HASH(steer_vip, struct naru_addr, struct naru_vip, NARU_VIPS_MAX, BPF_F_NO_PREALLOC);
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct naru_addr);
+	__type(value, struct naru_conflict);
+	__uint(max_entries, NARU_CONFLICTS_MAX);
+} conflict SEC(".maps");
+
+MAP_ARRAY(answering, BPF_MAP_TYPE_ARRAY, struct naru_answering, 1, 0);
 MAP_ARRAY(meta, BPF_MAP_TYPE_ARRAY, struct naru_meta, 1, 0);
 MAP_ARRAY(counters, BPF_MAP_TYPE_PERCPU_ARRAY, struct naru_counters, 1, 0);

@@ -333,6 +333,23 @@ struct naru_vip {
 	__u8 pad[2];
 };
 
+/* `answering`: while the kernel's monotonic clock is below it, the programs answer for VIPs that
+ * are announced. 0: always. So a node whose narud has died falls silent when others take over. */
+struct naru_answering {
+	__u64 until_ns;
+};
+
+/* `conflict`, keyed by struct naru_addr: who else said that it has a VIP that this node answers
+ * for. An LRU map: who is forgotten too early says it again. */
+struct naru_conflict {
+	__u64 time_ns; /* bpf_ktime_get_ns() */
+	__u8 mac[6];
+	__u8 marked; /* 1: by a node of a cluster, */
+	__u8 pad;
+	__u32 node; /* which, in host order */
+	__u32 ifindex;
+};
+
 /* `steer_workers`: how many slots of `steer_sock`, from 0 on, may hold a listening socket. */
 struct naru_workers {
 	__u32 slots;
@@ -458,6 +475,7 @@ _Static_assert(sizeof(struct naru_sock) == 148, "abi");
 _Static_assert(sizeof(struct naru_steer_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_steer) == 4, "abi");
 _Static_assert(sizeof(struct naru_vip) == 4, "abi");
+_Static_assert(sizeof(struct naru_conflict) == 24, "abi");
 _Static_assert(sizeof(struct naru_config) == 40, "abi");
 
 /*

@@ -39,6 +39,9 @@
 	X(HEADERS, headers_unknown, "packets left to the stack for their IPv6 extension headers")  \
 	X(STEERED, steered, "opening segments given to the proxy")                                 \
 	X(ANNOUNCED, announced, "ARP requests and neighbour solicitations answered")               \
+	X(TOLD, announcements, "ARP announcements and unsolicited advertisements sent")            \
+	X(CONFLICT, address_conflicts,                                                             \
+	  "frames of others that name an address which this node answers for as their own")        \
 	X(EVENTS_LOST, events_lost, "events for naructl observe that found the ring full")
 
 #define NARU_COUNTER_ENUM(id, name, help)  NARU_C_##id,

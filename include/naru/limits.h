@@ -19,6 +19,7 @@
 #define NARU_NODE_ADDRS_MAX 1024
 #define NARU_BINDS_MAX	    4096 /* addresses and ports of the proxy */
 #define NARU_VIPS_MAX	    4096
+#define NARU_CONFLICTS_MAX  256
 #define NARU_WORKERS_MAX    256 /* listening sockets of the proxy */
 
 #define NARU_SET_MAX	 4096	/* endpoints of one set */
@@ -34,3 +35,8 @@
 #define NARU_SOCK_OFF_MAX  4096	 /* pods of this node whose sockets are not translated */
 #define NARU_CGROUP_LEVELS 16	 /* of a process below the root of the tree, as far as is looked */
 #define NARU_SOCK_PEERS	   4	 /* translated peers remembered for one unconnected socket */
+
+/* What nodes add to announcements that nobody asked for, before their own number: behind an ARP
+ * packet, and as an experimental option of neighbour discovery of eight bytes. */
+#define NARU_MARK_ARP "naru"
+#define NARU_MARK_ND  "\xfd\x01na"

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -372,13 +373,133 @@ static void test_own_questions(void **state)
 	}
 }
 
+static void answer_until(uint64_t until_ns)
+{
+	const struct naru_answering value = { .until_ns = until_ns };
+	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(node_map("answering"), &zero, &value, BPF_ANY), 0);
+}
+
+/* For so long as narud has said, and as one that does not announce from then on. */
+static void test_until(void **state)
+{
+	static const enum program programs[] = { TC_INGRESS, VIP_INGRESS };
+	struct question q = questions[0];
+	struct timespec now;
+	uint64_t now_ns;
+
+	(void)state;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	for (size_t i = 0; i < 4; i++) {
+		int family = i & 1 ? AF_INET6 : AF_INET;
+
+		answer_until(now_ns + 3600000000000);
+		q.answer = ANSWERS;
+		ask(&q, family, programs[i / 2], false);
+		answer_until(now_ns);
+		q.answer = KEEPS_STILL;
+		ask(&q, family, programs[i / 2], false);
+	}
+	answer_until(0);
+}
+
+/* What somebody says to have, and what narud reads of it. */
+struct claim {
+	const char *what;
+	enum host target;
+	bool reply; /* ARP: an answer; else an announcement */
+	bool ours;  /* with the device's own link address */
+	const char *mark;
+	bool noted, marked;
+};
+
+static size_t put_claim(const struct claim *c, int family, uint8_t *frame)
+{
+	const struct question q = {
+		.target = c->target, .sender = c->target, .at = NIC0, .option = true
+	};
+	size_t len = family == AF_INET ? arp_request(&q, frame) : solicitation(&q, frame);
+	uint8_t mac[6];
+
+	if (family == AF_INET6) {
+		frame[54] = 136;
+		frame[58] = 0x20;
+		frame[78] = 2;
+	} else if (c->reply) {
+		frame[21] = 2;
+		world_addr(CLIENT, AF_INET, frame + 38);
+	}
+	if (c->ours) {
+		world_mac(world_own_mac(NIC0), mac);
+		memcpy(frame + 6, mac, 6);
+	}
+	if (c->mark) {
+		memcpy(frame + len, c->mark, 4);
+		memcpy(frame + len + 4, (uint8_t[4]){ 0x12, 0x34, 0x56, 0x78 }, 4);
+	}
+	return len + 18;
+}
+
+static void see_claim(const struct claim *c, int family, enum program program)
+{
+	uint8_t frame[PACKET_MAX] = {}, mac[6];
+	size_t len = put_claim(c, family, frame);
+	uint64_t before = counted(NARU_C_CONFLICT);
+	struct naru_conflict value;
+	struct naru_addr key;
+	struct node_run run;
+
+	world_mapped(c->target, family, key.addr);
+	bpf_map_delete_elem(node_map("conflict"), &key);
+	assert_int_equal(node_run(program, NIC0, frame, len, 0, &run), 0);
+	if (counted(NARU_C_CONFLICT) != before + c->noted ||
+	    !bpf_map_lookup_elem(node_map("conflict"), &key, &value) != c->noted)
+		fail_msg("%s, IPv%d", c->what, family == AF_INET ? 4 : 6);
+	/* An announcement of what is ours ends here: the stack would believe it. */
+	if (family == AF_INET6 || c->reply)
+		assert_int_equal(run.verdict, TC_ACT_UNSPEC);
+	if (!c->noted)
+		return;
+	world_mac(world_sender_mac(NIC0), mac);
+	assert_memory_equal(value.mac, mac, 6);
+	assert_int_equal(value.marked, c->marked);
+	assert_int_equal(value.node, c->marked ? 0x12345678 : 0);
+	assert_int_not_equal(value.time_ns, 0);
+}
+
+static void test_claims(void **state)
+{
+	static const enum program programs[] = { TC_INGRESS, VIP_INGRESS };
+	static const struct claim claims[] = {
+		{ "a stranger", LB, .noted = true },
+		{ "an answer", LB, .reply = true, .noted = true },
+		{ "ourselves", LB, .ours = true },
+		{ "not announced here", VIP2, .noted = false },
+		{ "of a service", VIP, .noted = false },
+		{ "not ours", STRANGER, .noted = false },
+		{ "another mark", LB, .mark = "nara", .noted = true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(claims) / sizeof(*claims); i++)
+		see_claim(&claims[i / 4], i & 1 ? AF_INET6 : AF_INET, programs[i >> 1 & 1]);
+	for (size_t i = 0; i < 4; i++) {
+		int family = i & 1 ? AF_INET6 : AF_INET;
+		const struct claim claim = { "a node", LB, .noted = true, .marked = true,
+					     .mark = i & 1 ? NARU_MARK_ND : NARU_MARK_ARP };
+
+		see_claim(&claim, family, programs[i / 2]);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_questions),
-		cmocka_unit_test(test_xdp_leaves_them),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_own_questions),
+		cmocka_unit_test(test_questions), cmocka_unit_test(test_xdp_leaves_them),
+		cmocka_unit_test(test_truncated), cmocka_unit_test(test_own_questions),
+		cmocka_unit_test(test_until),	  cmocka_unit_test(test_claims),
 	};
 	int failed;
 

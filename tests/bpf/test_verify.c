@@ -26,6 +26,7 @@
 #include "sock_lb.skel.h"
 #include "tc_lb.skel.h"
 #include "tc_vip.skel.h"
+#include "tell.skel.h"
 #include "xdp_lb.skel.h"
 
 #define INSTRUCTIONS_MAX (1000000 / 2)
@@ -131,6 +132,7 @@ static int load_all(void **state)
 	}
 	LOAD(sock_lb_bpf, 0);
 	LOAD(tc_vip_bpf, 0);
+	LOAD(tell_bpf, 0);
 	LOAD(sk_steer_bpf, 0);
 	return 0;
 }

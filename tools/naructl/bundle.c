@@ -34,6 +34,7 @@ static const struct {
 	{ "narud/plan.txt", "/v1/plan.txt" },	     { "narud/drops.json", "/v1/drops" },
 	{ "narud/traffic.json", "/v1/traffic" },     { "narud/metrics.txt", "/metrics" },
 	{ "narud/diff.json", "/v1/diff" },	     { "narud/addresses.json", "/v1/addresses" },
+	{ "narud/announce.json", "/v1/announce" },
 };
 
 /* Lines, of which there may be very many. */

@@ -10,5 +10,6 @@ int show_l7_listeners(struct json_object *root);
 int show_l7_routes(struct json_object *root);
 int show_l7_backends(struct json_object *root);
 int show_addresses(struct json_object *root);
+int show_announce(struct json_object *root);
 int show_diff(struct json_object *root);
 int show_drops(struct json_object *root);

@@ -109,6 +109,15 @@ size_t peers_count(const struct peers *peers)
 	return n;
 }
 
+size_t peers_heard_since(const struct peers *peers, uint64_t ms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < peers->n; i++)
+		n += peers->items[i].in && peers->items[i].last_ms >= ms;
+	return n;
+}
+
 bool peers_counts(const struct peers *peers, const char *name)
 {
 	const struct peer *peer = find(peers, name);

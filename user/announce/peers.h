@@ -19,8 +19,8 @@
 
 #define PEERS_BEAT_MS	250
 #define PEERS_LOST_MS	2000  /* without a beat: gone */
-#define PEERS_QUIET_MS	700   /* from the start to the first beat: it names those that are heard */
-#define PEERS_SETTLE_MS 1300  /* from the start until ready */
+#define PEERS_QUIET_MS	300   /* from the start to the first beat: it names those that are heard */
+#define PEERS_SETTLE_MS 1000  /* from the start until ready */
 #define PEERS_HOLD_MS	1000  /* heard for this long after the first loss, twice after the second */
 #define PEERS_HOLDS	4     /* doublings */
 #define PEERS_PARDON_MS 60000 /* without a loss: all losses are forgotten */
@@ -63,6 +63,8 @@ bool peers_tick(struct peers *peers, uint64_t now_ms);
 /* Does it count? While we are not ready, that one does not says nothing. */
 bool peers_counts(const struct peers *peers, const char *name);
 size_t peers_count(const struct peers *peers);
+/* Of those, how many were heard since then. */
+size_t peers_heard_since(const struct peers *peers, uint64_t ms);
 
 /* Our own beat. False: it is too early for one. */
 bool peers_beat(const struct peers *peers, uint64_t now_ms, struct beat *ret_beat);

@@ -20,8 +20,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rundir.h"
+#include "daemon/announcing.h"
 #include "daemon/changes.h"
 #include "daemon/edge.h"
+#include "daemon/ending.h"
 #include "daemon/fence.h"
 #include "daemon/health.h"
 #include "daemon/launcher.h"
@@ -65,6 +67,7 @@ static void take_diags(struct daemon *daemon)
 	reporting_report(daemon->reporting, &now);
 	if (daemon->health)
 		diag_append(&now, health_diags(daemon->health));
+	announcing_report(daemon->announcing, &now);
 	diag_sort(&now);
 	changes_log(&daemon->diags, &now);
 	diag_fini(&daemon->diags);
@@ -119,7 +122,7 @@ static void apply(struct daemon *daemon)
 	take_diags(daemon);
 }
 
-static void on_health_changed(void *arg)
+static void on_diags_changed(void *arg)
 {
 	take_diags(arg);
 }
@@ -189,6 +192,7 @@ static void recompile(struct daemon *daemon)
 	progress_queue(&daemon->progress, daemon->model);
 	if (daemon->health)
 		health_apply(daemon->health, daemon->plan);
+	announcing_plan(daemon->announcing);
 	apply(daemon);
 	log_debug("plan generation=%llu services=%zu diagnostics=%zu",
 		  (unsigned long long)daemon->plan->generation, daemon->plan->n_services,
@@ -245,48 +249,6 @@ static void hurry(struct daemon *daemon)
 {
 	if (daemon->dataplane && !daemon->hurry && dataplane_hurries(daemon->dataplane))
 		daemon->hurry = loop_timer_add(daemon->loop, 1, 0, on_hurry, daemon);
-}
-
-static void on_drained(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	daemon->drained = true;
-	if (!daemon->reporting_stops)
-		loop_stop(daemon->loop);
-}
-
-static void on_reported(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	daemon->reporting_stops = false;
-	if (daemon->drained)
-		loop_stop(daemon->loop);
-}
-
-/* The first time what is under way is finished; who asks again does not want to wait. */
-static void on_stop(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	if (daemon->part != DAEMON_SERVES) {
-		daemon->stopping = true;
-		loop_stop(daemon->loop);
-		return;
-	}
-	if (daemon->stopping) {
-		edge_kill(daemon->edge);
-		loop_stop(daemon->loop);
-		return;
-	}
-	daemon->stopping = true;
-	daemon->reporting_stops = reporting_stop(daemon->reporting, on_reported, daemon);
-	if (succession_give_back(daemon) && !daemon->edge) {
-		on_drained(daemon);
-		return;
-	}
-	edge_drain(daemon->edge, on_drained, daemon);
 }
 
 /* ---- start and end ------------------------------------------------------------------------- */
@@ -463,6 +425,8 @@ void daemon_release(struct daemon *daemon)
 	loop_timer_remove(TAKE_PTR(daemon->retry));
 	loop_timer_remove(TAKE_PTR(daemon->waiting));
 	loop_timer_remove(TAKE_PTR(daemon->hurry));
+	announcing_close(TAKE_PTR(daemon->announcing));
+	loop_timer_remove(TAKE_PTR(daemon->late));
 	probes_close(daemon);
 	admin_close(TAKE_PTR(daemon->admin));
 	seen_free(TAKE_PTR(daemon->seen));
@@ -503,7 +467,8 @@ int daemon_serve(struct daemon *daemon)
 		return r;
 	daemon->part = DAEMON_SERVES;
 	open_reporting(daemon);
-	probes_open(daemon, on_health_changed);
+	daemon->announcing = announcing_open(daemon, on_diags_changed);
+	probes_open(daemon, on_diags_changed);
 	recompile(daemon);
 	r = watch(daemon);
 	if (!r && !daemon->fenced)
@@ -551,7 +516,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (!daemon->loop)
 		return log_err(-EMFILE, "event loop");
 	daemon->model = model_new();
-	loop_on_stop(daemon->loop, on_stop, daemon);
+	loop_on_stop(daemon->loop, ending_begin, daemon);
 	r = succession_open(daemon);
 	if (r < 0)
 		return r;
@@ -575,6 +540,7 @@ void daemon_close(struct daemon *daemon)
 {
 	succession_close(daemon);
 	admin_close(daemon->admin);
+	announcing_close(daemon->announcing);
 	probes_close(daemon);
 	progress_fini(&daemon->progress);
 	seen_free(daemon->seen);
@@ -584,6 +550,7 @@ void daemon_close(struct daemon *daemon)
 	loop_timer_remove(daemon->waiting);
 	loop_timer_remove(daemon->hurry);
 	reporting_close(daemon->reporting);
+	loop_timer_remove(daemon->late);
 	edge_close(daemon->edge);
 	launcher_close(daemon->launcher);
 	source_close(daemon->source);

@@ -11,6 +11,7 @@
 #include "daemon/progress.h"
 
 struct admin;
+struct announcing;
 struct dataplane;
 struct edge;
 struct handover;
@@ -45,8 +46,9 @@ struct daemon {
 	struct launcher *launcher;   /* NULL: there is no proxy beside narud */
 	struct edge *edge;
 	struct admin *admin;
-	struct health *health;	 /* NULL: Services are not served */
-	struct healthz *healthz; /* NULL: nobody wants to ask */
+	struct announcing *announcing; /* NULL: without BPF */
+	struct health *health;	       /* NULL: Services are not served */
+	struct healthz *healthz;       /* NULL: nobody wants to ask */
 	struct progress progress;
 	struct seen *seen;
 	struct heir *heir;	     /* of the narud that serves or served before, NULL: none */
@@ -58,12 +60,14 @@ struct daemon {
 	struct reporting *reporting; /* NULL: nothing is told to the cluster */
 	bool stopping;
 	bool drained;	      /* of what stopping waits for, the proxy */
+	bool handed_over;     /* and other nodes */
 	bool reporting_stops; /* and the Lease */
 	int applied;	      /* 0, or why the kernel is not equal to the plan */
 	int result;	      /* why it ends, 0: it was told to */
 
 	struct loop_fd *dataplane_handle;
 	struct loop_timer *tick, *retry, *waiting, *hurry;
+	struct loop_timer *late; /* when addresses go to other nodes at the latest */
 };
 
 /* What a plan depends on besides objects; l4: are Services served? Borrows the options. */

@@ -5,6 +5,7 @@
  * them, for who reads the maps.
  */
 #include "daemon/views.h"
+#include "daemon/announcing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -231,6 +232,17 @@ static int show_drops(void *arg, struct str *ret_body)
 	return status_write_drops(arg, ret_body) < 0 ? 503 : 200;
 }
 
+static int show_announce(void *arg, struct str *ret_body)
+{
+	const struct daemon *daemon = arg;
+	struct json json = { .out = ret_body };
+
+	json_object_begin(&json, NULL);
+	announcing_show(daemon->announcing, &json);
+	json_object_end(&json);
+	return 200;
+}
+
 static int show_traffic(void *arg, struct str *ret_body)
 {
 	const struct daemon *daemon = arg;
@@ -289,6 +301,7 @@ const struct admin_route views_routes[] = {
 	{ "/v1/routes", JSON, views_l7_routes },
 	{ "/v1/backends", JSON, views_l7_backends },
 	{ "/v1/addresses", JSON, views_addresses },
+	{ "/v1/announce", JSON, show_announce },
 	{ "/v1/plan", JSON, show_plan },
 	{ "/v1/plan.txt", TEXT, show_plan_text },
 	{ "/v1/diff", JSON, show_diff },

@@ -18,15 +18,16 @@
 
 #include <naru/abi.h>
 #include <naru/counters.h>
-#include <naru/paths.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/netlink.h"
+#include "dataplane/answer.h"
 #include "dataplane/attach.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/cleanup.h"
+#include "dataplane/config.h"
 #include "dataplane/encode.h"
 #include "dataplane/fill.h"
 #include "dataplane/foreign.h"
@@ -64,52 +65,6 @@ struct dataplane {
 };
 
 /* ---- open ---- */
-
-static const char **copy_strings(const char *const *from, size_t n)
-{
-	const char **to = mem_array(n, sizeof(*to));
-
-	for (size_t i = 0; i < n; i++)
-		to[i] = mem_strdup(from[i]);
-	return to;
-}
-
-static void free_strings(const char *const *strings, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free((char *)strings[i]);
-	free((void *)strings);
-}
-
-static const struct cidr *copy_cidrs(const struct cidr *cidrs, size_t n)
-{
-	struct cidr *copy = mem_array(n, sizeof(*copy));
-
-	for (size_t i = 0; i < n; i++)
-		copy[i] = cidrs[i];
-	return copy;
-}
-
-static void copy_config(struct dataplane_config *to, const struct dataplane_config *from)
-{
-	*to = *from;
-	to->bpffs_dir = mem_strdup(from->bpffs_dir);
-	to->cgroup_dir = from->cgroup_dir ? mem_strdup(from->cgroup_dir) : NULL;
-	to->devices = copy_strings(from->devices, from->n_devices);
-	to->pod_devices = copy_strings(from->pod_devices, from->n_pod_devices);
-	to->nodeport_cidrs = copy_cidrs(from->nodeport_cidrs, from->n_nodeport_cidrs);
-	if (!to->l4)
-		to->xdp = XDP_MODE_OFF;
-}
-
-static void free_config(struct dataplane_config *config)
-{
-	free((char *)config->bpffs_dir);
-	free((char *)config->cgroup_dir);
-	free_strings(config->devices, config->n_devices);
-	free_strings(config->pod_devices, config->n_pod_devices);
-	free((void *)config->nodeport_cidrs);
-}
 
 static void init_parts(struct dataplane *d)
 {
@@ -194,7 +149,7 @@ int dataplane_open(const struct dataplane_config *config, struct dataplane **ret
 	int r;
 
 	d->pins.lock = -1;
-	copy_config(&d->config, config);
+	config_copy(&d->config, config);
 	r = pins_open(&d->pins, d->config.bpffs_dir, d->config.wait_ms);
 	if (!r)
 		r = load_open(d->pins.dir, &d->config, &d->load);
@@ -245,7 +200,7 @@ void dataplane_close(struct dataplane *d)
 	close_parts(d);
 	load_close(&d->load);
 	pins_close(&d->pins);
-	free_config(&d->config);
+	config_free(&d->config);
 	free(d->devices);
 	free(d->binds);
 	free(d->vip_rows);
@@ -383,6 +338,43 @@ void dataplane_hurry(struct dataplane *d)
 {
 	if (d->config.l4)
 		l4_hurry(&d->l4, clock_ms());
+}
+
+/* ---- who answers for VIPs ---- */
+
+size_t dataplane_links(const struct dataplane *d, struct dataplane_link **ret_links)
+{
+	return answer_links(&d->topology, ret_links);
+}
+
+bool dataplane_answers(const struct dataplane *d)
+{
+	return answer_is_on(&d->load, &d->vips, clock_us() * 1000);
+}
+
+int dataplane_answer_for(struct dataplane *d, uint64_t ms)
+{
+	return answer_until(&d->load, ms ? (clock_us() + ms * 1000) * 1000 : 0);
+}
+
+bool dataplane_announces(const struct dataplane *d, const struct addr *addr)
+{
+	return vips_announces(&d->vips, addr);
+}
+
+int dataplane_announce(struct dataplane *d, const struct plan *plan)
+{
+	return vips_list(&d->vips, &plan->l7, &d->topology.net);
+}
+
+int dataplane_tell(struct dataplane *d, uint32_t ifindex, const uint8_t *frame, size_t len)
+{
+	return answer_tell(&d->load, ifindex, frame, len);
+}
+
+void dataplane_conflicts(const struct dataplane *d, uint64_t ms, conflict_fn fn, void *arg)
+{
+	answer_conflicts(&d->load, (clock_us() - ms * 1000) * 1000, fn, arg);
 }
 
 /* ---- what is there ---- */

@@ -100,6 +100,42 @@ void dataplane_tick(struct dataplane *dataplane);
 bool dataplane_hurries(const struct dataplane *dataplane);
 void dataplane_hurry(struct dataplane *dataplane);
 
+/* ---- who answers for VIPs ---- */
+
+/* A device on which other machines ask for them. */
+struct dataplane_link {
+	uint32_t ifindex;
+	char name[16];
+	uint8_t mac[6];
+	bool running; /* up, with somebody at the other end */
+};
+
+/* As dataplane_process() saw them last; to be freed. Returns their number. */
+size_t dataplane_links(const struct dataplane *dataplane, struct dataplane_link **ret_links);
+
+/* Does the kernel answer for VIPs, as an earlier process or call left it? */
+bool dataplane_answers(const struct dataplane *dataplane);
+/* For how long it goes on without another call. 0: for ever. 0 or -errno. */
+int dataplane_answer_for(struct dataplane *dataplane, uint64_t ms);
+bool dataplane_announces(const struct dataplane *dataplane, const struct addr *addr);
+/* Which VIPs it answers for, of a plan that is in force otherwise. 0 or -errno. */
+int dataplane_announce(struct dataplane *dataplane, const struct plan *plan);
+
+/* Sends a frame out of a device. 0 or -errno. */
+int dataplane_tell(struct dataplane *dataplane, uint32_t ifindex, const uint8_t *frame, size_t len);
+
+/* Somebody else says to have a VIP that this node answers for. */
+struct dataplane_conflict {
+	struct addr addr;
+	const uint8_t *mac;
+	bool marked;   /* it is a node of a cluster, */
+	uint32_t node; /* this one: see announce/frame.h */
+};
+
+/* Those seen in the last so many milliseconds. */
+typedef void (*conflict_fn)(void *arg, const struct dataplane_conflict *conflict);
+void dataplane_conflicts(const struct dataplane *dataplane, uint64_t ms, conflict_fn fn, void *arg);
+
 /* ---- what is there: for status, naructl and metrics ---- */
 
 struct dataplane_device {

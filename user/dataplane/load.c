@@ -24,6 +24,7 @@
 #include "sock_lb.skel.h"
 #include "tc_lb.skel.h"
 #include "tc_vip.skel.h"
+#include "tell.skel.h"
 #include "why.skel.h"
 #include "xdp_lb.skel.h"
 
@@ -249,6 +250,21 @@ static int load_vip(struct load *load, const char *pin_dir, const struct naru_co
 	return 0;
 }
 
+static int load_tell(struct load *load, const char *pin_dir, const struct naru_config *cfg)
+{
+	struct tell_bpf *o = load->tell_object = tell_bpf__open();
+	int r;
+
+	if (!o)
+		return -errno;
+	o->rodata->cfg = *cfg;
+	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	if (r)
+		return r;
+	load->tell = bpf_program__fd(o->progs.tell);
+	return 0;
+}
+
 static int load_tc(struct load *load, const char *pin_dir, const struct naru_config *cfg)
 {
 	struct tc_lb_bpf *o = load->tc_object = tc_lb_bpf__open();
@@ -391,6 +407,8 @@ static int load_all(struct load *load, const char *pin_dir, const struct datapla
 	r = load_steer(load, pin_dir, &cfg);
 	if (!r)
 		r = bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);
+	if (!r)
+		r = load_tell(load, pin_dir, &cfg);
 	if (r)
 		return r;
 	if (config->l4)
@@ -403,7 +421,7 @@ static struct load nothing(void)
 {
 	struct load load = { .steer = -1, .tc_ingress = -1, .tc_egress = -1, .xdp = -1 };
 
-	load.clock = -1;
+	load.clock = load.tell = -1;
 	load.trace_steer = load.trace_tc = load.trace_xdp = load.trace_why = -1;
 	load.why_socket = -1;
 	memset(load.sock, 0xff, sizeof(load.sock));
@@ -479,6 +497,7 @@ void load_close(struct load *load)
 {
 	sk_steer_bpf__destroy(load->steer_object);
 	tc_vip_bpf__destroy(load->vip_object);
+	tell_bpf__destroy(load->tell_object);
 	tc_lb_bpf__destroy(load->tc_object);
 	xdp_lb_bpf__destroy(load->xdp_object);
 	sock_lb_bpf__destroy(load->sock_object);

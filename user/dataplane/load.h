@@ -24,7 +24,8 @@ struct load {
 	struct maps maps; /* descriptors; all below are borrowed from the objects */
 	int steer;
 	int tc_ingress, tc_egress; /* without layer 4 those of tc_vip */
-	int xdp;		   /* -1: not wanted */
+	int tell;
+	int xdp; /* -1: not wanted */
 	/* Without layer 4: -1. */
 	int clock;
 	int sock[LOAD_SOCK_HOOKS];
@@ -34,6 +35,7 @@ struct load {
 	uint32_t tick_shift;
 	struct sk_steer_bpf *steer_object;
 	struct tc_vip_bpf *vip_object;
+	struct tell_bpf *tell_object;
 	struct tc_lb_bpf *tc_object;
 	struct xdp_lb_bpf *xdp_object;
 	struct sock_lb_bpf *sock_object;

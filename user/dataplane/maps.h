@@ -9,6 +9,8 @@
 #define MAPS_NODE(X)                                                                               \
 	X(device)                                                                                  \
 	X(steer_vip)                                                                               \
+	X(answering)                                                                               \
+	X(conflict)                                                                                \
 	X(counters)                                                                                \
 	X(meta)
 

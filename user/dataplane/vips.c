@@ -94,6 +94,13 @@ bool vips_has(const struct vips *v, const struct addr *addr)
 	return row && row->listed;
 }
 
+bool vips_announces(const struct vips *v, const struct addr *addr)
+{
+	const struct vip *row = find(v, addr);
+
+	return row && row->listed && row->value.announce;
+}
+
 bool vips_any(const struct vips *v)
 {
 	return v->n != 0;

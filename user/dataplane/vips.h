@@ -41,6 +41,8 @@ void vips_fini(struct vips *vips);
 
 /* True when the address is in `steer_vip`. */
 bool vips_has(const struct vips *vips, const struct addr *addr);
+/* The same, and this node answers for it. */
+bool vips_announces(const struct vips *vips, const struct addr *addr);
 /* True when any is wanted or still there. */
 bool vips_any(const struct vips *vips);
 
