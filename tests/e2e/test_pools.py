@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses of AddressPools: Services and Gateways get them, and are served there. With a folder of
-manifests each narud gives them by itself."""
+manifests each narud gives them by itself; with an API server one writes them into statuses."""
 import ipaddress
 
 import gateway as gw
@@ -53,43 +53,63 @@ def agreed(edge, name, kind="Service", families=(4, 6)):
     return given(edge.node, name, kind)
 
 
-@pytest.fixture(scope="module")
-def edge():
-    """Two nodes with a folder of manifests, two services and a pool."""
-    with edge_made() as made:
+@pytest.fixture(scope="module", params=(False, True), ids=("folder", "api"))
+def edge(request):
+    """Two nodes with a folder of manifests or an API server, two services and a pool."""
+    with edge_made(api=request.param) as made:
         made.put("pool.yaml", pool())
         yield made
 
 
 @pytest.fixture(autouse=True)
 def plain(edge):
-    """Every test begins with v1 alone."""
-    put(edge, edge.v1)
-    edge.v2.write()
+    """Every test begins with v1 alone, as if it had never had an address."""
+    for name in ("v1.yaml", "v2.yaml"):
+        if edge.rig.manifests.has(name):
+            edge.rig.manifests.remove(name)
+    for node in edge.rig.nodes:
+        eventually(lambda n=node: not given(n, "v1") and not given(n, "v2"))
     edge.put("pool.yaml", pool())
+    put(edge, edge.v1)
+
+
+def condition(edge, service):
+    """What the status of a Service says, where there is one."""
+    status = edge.rig.manifests.object("Service", service.name, NAMESPACE).get("status", {})
+    return next((c for c in status.get("conditions", [])
+                 if c["type"] == "naru.io/AddressAssigned"), {})
+
+
+def reached(edge, addr, port=80):
+    """Waits until the client outside gets an answer there."""
+    eventually(lambda: edge.rig.client.ask_web(addr, port, "-t", 1000)["statuses"] == {"200": 1})
 
 
 def test_a_service_is_served_at_its_addresses(edge, family):
     """Both families, from the pool; the client outside gets there."""
     addr = agreed(edge, "v1")[family]
     assert ipaddress.ip_address(addr) in ipaddress.ip_network(RANGES[family])
-    eventually(lambda: edge.rig.client.ask_web(addr, 80, "-t", 1000)["failed"] == 0)
+    reached(edge, addr)
     table = edge.node.naructl("addresses").stdout
     assert f"{addr}" in table and "Service shop/v1" in table
+    if edge.rig.api:
+        assert condition(edge, edge.v1)["status"] == "True"
 
 
 def test_addresses_are_kept_and_shared(edge):
     """Others come and go: nobody moves. Two with one key and other ports have one address."""
     before = agreed(edge, "v1")
-    put(edge, edge.v2, ports=[81], annotations={"naru.io/sharing-key": "k"})
+    put(edge, edge.v2, ports=[81])
     assert not set(before.values()) & set(agreed(edge, "v2").values())
     assert agreed(edge, "v1") == before
+    edge.rig.manifests.remove("v2.yaml")
     put(edge, edge.v1, annotations={"naru.io/sharing-key": "k"})
-    eventually(lambda: agreed(edge, "v1") == agreed(edge, "v2"))
-    for addr in agreed(edge, "v1").values():
-        for port in (80, 81):
-            eventually(lambda a=addr, p=port:
-                       edge.rig.client.ask_web(a, p, "-t", 1000)["failed"] == 0)
+    put(edge, edge.v2, ports=[81], annotations={"naru.io/sharing-key": "k"})
+    eventually(lambda: agreed(edge, "v2") == before)
+    assert agreed(edge, "v1") == before
+    for addr in before.values():
+        reached(edge, addr, 80)
+        reached(edge, addr, 81)
 
 
 def test_certain_addresses(edge):
@@ -97,24 +117,51 @@ def test_certain_addresses(edge):
     wish = "203.0.113.70"
     put(edge, edge.v1, annotations={"naru.io/load-balancer-ips": wish})
     eventually(lambda: given(edge.node, "v1").get(4) == wish)
-    eventually(lambda: edge.rig.client.ask_web(wish, 80, "-t", 1000)["failed"] == 0)
+    reached(edge, wish)
     put(edge, edge.v1, annotations={"naru.io/load-balancer-ips": "203.0.113.3"})
     eventually(lambda: owner(edge.node, "v1")["reason"] == "AddressNotInPool")
     assert "203.0.113.3 lies in no AddressPool" in edge.node.naructl("addresses").stdout
-    assert any(d["object"] == "Service shop/v1"
-               for d in edge.node.naructl_json("status")["diagnostics"])
+    if edge.rig.api:
+        eventually(lambda: condition(edge, edge.v1).get("reason") == "AddressNotInPool")
+        assert given(edge.node, "v1")[4] == wish
+    else:
+        assert any(d["object"] == "Service shop/v1"
+                   for d in edge.node.naructl_json("status")["diagnostics"])
 
 
 def test_a_gateway_without_addresses_gets_some(edge):
-    """And is served there alone; without the pool it is served on nodes."""
+    """And is served there alone."""
     edge.put("gate.yaml", gw.CLASS, gw.gateway("edge", [gw.listener("http", 80)]))
+    put(edge, edge.v2)
     edge.put_route(gw.rule(edge.v2))
     for addr in agreed(edge, "edge", "Gateway").values():
-        eventually(lambda a=addr: edge.rig.client.ask_web(a, 80, "-t", 2000)["statuses"] ==
-                   {"200": 1})
+        reached(edge, addr)
     assert edge.rig.client.ask_web(edge.node.addr[4], 80, "-t", 1000)["failed"] == 1
-    edge.rig.manifests.remove("pool.yaml")
-    eventually(lambda: edge.rig.client.ask_web(edge.node.addr[4], 80, "-t", 2000)["statuses"] ==
-               {"200": 1})
-    eventually(lambda: not given(edge.node, "v1"))
     edge.rig.manifests.remove("gate.yaml")
+
+
+def test_the_pool_goes(edge):
+    """With statuses what is in use stays, and is said so; without them nobody knows of it."""
+    before = agreed(edge, "v1")
+    edge.rig.manifests.remove("pool.yaml")
+    if not edge.rig.api:
+        eventually(lambda: not given(edge.node, "v1"))
+        return
+    eventually(lambda: condition(edge, edge.v1).get("reason") == "KeptOutsidePools")
+    assert condition(edge, edge.v1)["status"] == "True" and agreed(edge, "v1") == before
+    for addr in before.values():
+        reached(edge, addr)
+
+
+def test_a_pool_counts(edge):
+    """In its status, and says whether it gives anything."""
+    if not edge.rig.api:
+        assert edge.node.naructl_json("addresses")["pools"][0]["ipv4"]["total"] == 16
+        return
+    agreed(edge, "v1")
+
+    def counts():
+        return edge.rig.manifests.object("AddressPool", "edge").get("status", {})
+    eventually(lambda: counts().get("ipv4") == {"total": 16, "used": 1, "free": 15})
+    assert {c["type"]: c["status"] for c in counts()["conditions"]} == \
+        {"Ready": "True", "Conflict": "False"}

@@ -2,7 +2,8 @@
 /*
  * Objects in, plan out, whatever somebody wrote into them: the plan prints, its layer 7 is a
  * snapshot that is read back (so every index points to something), its verdicts are whole, and the
- * same objects give the same plan. The first byte chooses the format.
+ * same objects give the same plan. Addresses of pools are given first, as without an API server,
+ * and once more: nobody moves. The first byte chooses the format.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,9 +12,11 @@
 
 #include "base/mem.h"
 #include "compile/compile.h"
+#include "daemon/assign.h"
 #include "http/regex.h"
 #include "kube/load.h"
 #include "plan/snapshot.h"
+#include "status/assigned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,6 +36,34 @@ static void put_all(struct model *model, const uint8_t *data, size_t size)
 		model_put(model, load.objects[i]);
 	load.n = 0;
 	load_fini(&load);
+}
+
+/* Statuses that were written change nothing: so the second answer is the first one. */
+static void assign(struct model *model)
+{
+	static const struct options options;
+	struct diag_list first = { 0 }, second = { 0 };
+	uint64_t generation;
+
+	assign_local(model, &options, &first);
+	generation = model_generation(model);
+	assign_local(model, &options, &second);
+	require(generation == model_generation(model));
+	require(diag_equal(&first, &second));
+	diag_fini(&first);
+	diag_fini(&second);
+}
+
+/* As the leader does it. */
+static void want(struct model *model)
+{
+	struct allocation allocation;
+	struct wants wants = { 0 };
+
+	allocate(model, &(struct allocate_config){ 0 }, &allocation);
+	assigned_want(&allocation, &wants);
+	wants_fini(&wants);
+	allocate_fini(&allocation);
 }
 
 static char *text_of(const struct plan *plan)
@@ -132,6 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	model = model_new();
 	put_all(model, data, size);
+	want(model);
+	assign(model);
 	plan = compile(model, &config);
 	check_snapshot(&plan->l7);
 	check_verdicts(&plan->verdicts);

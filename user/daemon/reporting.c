@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "daemon/assign.h"
 #include "daemon/options.h"
 #include "daemon/source.h"
 #include "kube/apisource.h"
@@ -20,6 +21,7 @@
 #include "kube/store.h"
 #include "model/model.h"
 #include "plan/plan.h"
+#include "status/assigned.h"
 #include "status/conditions.h"
 #include "status/inforce.h"
 #include "status/leader.h"
@@ -109,14 +111,27 @@ static bool is_programmed(void *arg, const struct verdict_gateway *gateway)
 	return inforce_has(&r->here, gateway->namespace, gateway->name, gateway->generation);
 }
 
+/* Behind the conditions, which have the addresses that Gateways are served at now. */
+static void want_addresses(struct reporting *r, struct wants *wants)
+{
+	const struct allocate_config config = assign_config(r->config.options);
+	struct allocation allocation;
+
+	allocate(r->config.model, &config, &allocation);
+	assigned_want(&allocation, wants);
+	allocate_fini(&allocation);
+}
+
 static void make_wants(struct reporting *r)
 {
 	const struct conditions_ack ack = { .programmed = is_programmed, .arg = r };
 	uint64_t begun_ms = now(r);
 	struct wants wants = { 0 };
 
-	if (r->led && r->plan)
+	if (r->led && r->plan) {
 		conditions_want(&r->plan->verdicts, &ack, &wants);
+		want_addresses(r, &wants);
+	}
 	writer_set(r->writer, &wants);
 	r->dirty = false;
 	r->wants_ms = now(r) + REST_TIMES * (now(r) - begun_ms);

@@ -116,7 +116,7 @@ static const struct member filter[] = {
 static const struct member backend[] = {
 	STRUCT(route_backend, reference, reference),
 	PLAIN(route_backend, weight),
-	LIST(route_backend, filters, filter),
+	PLAIN(route_backend, filters),
 	{ 0 },
 };
 

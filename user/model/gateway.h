@@ -169,8 +169,7 @@ struct route_filter {
 struct route_backend {
 	struct object_reference reference;
 	uint32_t weight; /* 1 by default */
-	struct route_filter *filters;
-	size_t n_filters;
+	bool filters;	 /* has filters of its own: not supported */
 };
 
 struct route_rule {

@@ -92,6 +92,7 @@ struct json_object *wants_add(struct wants *wants, const struct object *object)
 		.namespace = mem_strdup(object->namespace),
 		.name = mem_strdup(object->name),
 		.generation = object->origin.generation,
+		.uid = mem_strdup(object->origin.uid ? object->origin.uid : ""),
 		.status = sure(json_object_new_object()),
 	};
 	add_place(wants, want);
@@ -104,6 +105,7 @@ void wants_fini(struct wants *wants)
 	for (size_t i = 0; i < wants->n; i++) {
 		free(wants->items[i].namespace);
 		free(wants->items[i].name);
+		free(wants->items[i].uid);
 		json_object_put(wants->items[i].status);
 	}
 	free(wants->items);

@@ -115,6 +115,7 @@ static void fini_want(struct want *want)
 {
 	free(want->namespace);
 	free(want->name);
+	free(want->uid);
 	json_object_put(want->status);
 }
 
@@ -145,6 +146,7 @@ struct writer_entry *writer_entry_new(struct writer *writer, struct want *want)
 void writer_entry_set(struct writer_entry *entry, struct want *want)
 {
 	bool same = entry->want.generation == want->generation &&
+		    !strcmp(entry->want.uid, want->uid) &&
 		    json_object_equal(entry->want.status, want->status);
 
 	fini_want(&entry->want);
@@ -180,6 +182,8 @@ static bool look_at(struct writer_entry *entry, struct look *ret_look)
 	struct store_status seen;
 
 	if (!config->find(config->arg, &entry->want, &seen))
+		return false;
+	if (*entry->want.uid && strcmp(entry->want.uid, seen.uid) != 0)
 		return false;
 	if (entry->own_version &&
 	    apijson_version_number(seen.version) >= apijson_version_number(entry->own_version))

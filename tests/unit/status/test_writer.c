@@ -147,6 +147,20 @@ static void add(struct wants *wants, const char *name, const char *status)
 	json_object_put(text);
 }
 
+/* One want, of the gw with that uid. */
+static void want_of(struct rig *rig, const char *uid)
+{
+	_cleanup_(object_freep) struct object *object = object_new(OBJECT_GATEWAY);
+	struct wants wants = { 0 };
+
+	object->namespace = mem_strdup("shop");
+	object->name = mem_strdup("gw");
+	object->origin.uid = mem_strdup(uid);
+	wants_number(wants_add(&wants, object), "a", 1);
+	writer_set(rig->writer, &wants);
+	writer_run(rig->writer);
+}
+
 /* One want, of gw. */
 static void want(struct rig *rig, const char *status)
 {
@@ -401,6 +415,19 @@ static void writes_are_rationed(void **state)
 	assert_int_equal(fake.n, 4);
 }
 
+/* What was wanted of one that was deleted is not written to the next one of its name. */
+static void another_object_of_the_name_waits(void **state)
+{
+	struct rig *rig = *state;
+
+	see(rig, "gw", "5", "{}");
+	want_of(rig, "former");
+	nothing(rig);
+	want_of(rig, "u");
+	fake_answer(patches("gw", BODY("5", "{\"a\":1}")), 200, ANSWER("6", "{\"a\":1}"));
+	nothing(rig);
+}
+
 static void what_is_not_wanted_any_more_ends(void **state)
 {
 	struct rig *rig = *state;
@@ -457,6 +484,7 @@ int main(void)
 		TEST(what_is_gone_or_refused_is_left),
 		TEST(what_the_server_drops_is_written_once),
 		TEST(writes_are_rationed),
+		TEST(another_object_of_the_name_waits),
 		TEST(what_is_not_wanted_any_more_ends),
 		TEST(a_kind_that_the_cluster_has_not),
 		TEST(odd_answers),
