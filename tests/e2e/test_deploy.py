@@ -58,6 +58,7 @@ VALUES = {
     "ports.healthz": (10300, "--healthz=[::]:10300"),
     "ports.metrics": ("[::]:9999", "--admin=[::]:9999"),
     "paths.bpffs": ("/bpf", "path: /bpf"),
+    "paths.state": ("/state", "path: /state"),
     "paths.cgroup": ("/sys/fs/cgroup/unified", "path: /sys/fs/cgroup/unified"),
     "pod.nodeSelector": ({"edge": "yes"}, 'edge: "yes"'),
     "pod.tolerations": ([{"key": "only", "operator": "Exists"}], "key: only"),
@@ -216,7 +217,8 @@ def test_pod(helm, tmp_path):
         {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]}
     assert proxy["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert proxy["securityContext"]["runAsNonRoot"]
-    assert [m["name"] for m in proxy["volumeMounts"]] == ["run"]
+    assert [m["name"] for m in proxy["volumeMounts"]] == ["proxy"]
+    assert proxy["volumeMounts"][0]["readOnly"]
     for each in (narud, proxy):
         assert not each["securityContext"]["allowPrivilegeEscalation"]
         assert each["securityContext"]["readOnlyRootFilesystem"]

@@ -306,6 +306,16 @@ bool client_try(const char *socket_path, const char *path, struct str *ret_body)
 	return !get(socket_path, path, &status, ret_body) && status == 200;
 }
 
+bool client_sees(const char *socket_path)
+{
+	_cleanup_(mem_closep) int fd = -1;
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !connect_to(socket_path, &fd) &&
+	       !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid > 0;
+}
+
 void client_remove_dead(const char *socket_path)
 {
 	_cleanup_(mem_closep) int fd = -1;

@@ -22,6 +22,9 @@ int client_lines(const char *socket_path, const char *path, bool patient, client
 /* Adds "name=value" to a path's query. */
 void client_add_query(struct str *path, const char *name, const char *value);
 
+/* Is narud at that socket a process of this PID namespace? Without a word. */
+bool client_sees(const char *socket_path);
+
 /* Removes a socket file that nobody listens at. */
 void client_remove_dead(const char *socket_path);
 

@@ -64,6 +64,7 @@ static int flows(const struct command *command, const struct settings *settings)
 static int migrate(const struct command *command, const struct settings *settings);
 static int observe(const struct command *command, const struct settings *settings);
 static int preflight(const struct command *command, const struct settings *settings);
+static int probe(const struct command *command, const struct settings *settings);
 static int status(const struct command *command, const struct settings *settings);
 static int top(const struct command *command, const struct settings *settings);
 static int why(const struct command *command, const struct settings *settings);
@@ -71,6 +72,9 @@ static int why(const struct command *command, const struct settings *settings);
 static const struct command commands[] = {
 	{ "status", status, "/v1/status", show_status, NULL,
 	  "is everything fine; sources, devices, maps, drops, what is wrong with objects", 0, 0 },
+	{ "probe", probe, NULL, NULL, NULL,
+	  "for a startup probe: does narud of this container serve here yet, and no other one", 0,
+	  0 },
 	{ "services", ask, "/v1/services", show_services, NULL,
 	  "addresses that are served, with their policies", 0, 0 },
 	{ "endpoints", ask, "/v1/endpoints", show_endpoints, NULL, "where their traffic goes", 0,
@@ -187,6 +191,19 @@ static void wait_until_fine(const struct settings *settings)
 		if (!fine)
 			usleep(WAIT_US);
 	}
+}
+
+/* The pods of an upgrade share the node's ports and its run directory; processes they do not. */
+static int probe(const struct command *command, const struct settings *settings)
+{
+	_cleanup_(str_fini) struct str body = { 0 };
+
+	(void)command;
+	if (!client_sees(settings->socket)) {
+		client_complain("no narud of this container serves at %s yet", settings->socket);
+		return EXIT_FAILURE;
+	}
+	return client_get(settings->socket, "/healthz", &body) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int status(const struct command *command, const struct settings *settings)

@@ -127,9 +127,13 @@ static void on_diags_changed(void *arg)
 	take_diags(arg);
 }
 
+/* It may have last things to say when another narud serves already. */
 static void on_reporting_changed(void *arg)
 {
-	take_diags(arg);
+	struct daemon *daemon = arg;
+
+	if (daemon->part == DAEMON_SERVES)
+		take_diags(daemon);
 }
 
 static void on_edge_changed(void *arg)

@@ -66,16 +66,24 @@ class Archive:
 def write(path, name, program, *args):
     """Writes an image whose command is a program, at the root of its files, with arguments."""
     inside = f"/{os.path.basename(program)}"
-    layer = _layer({inside: program, **{lib: lib for lib in libraries(program)}})
+    write_programs(path, [name], {inside: program}, [inside, *args])
+
+
+def write_programs(path, names, programs, command):
+    """Writes an image of several names with programs: paths in the image to paths here."""
+    files = dict(programs)
+    for program in programs.values():
+        files.update({lib: lib for lib in libraries(program)})
+    layer = _layer(files)
     archive = Archive()
     packed = archive.put("layer.v1.tar+gzip", gzip.compress(layer, 1))
     config = archive.put("config.v1+json", json.dumps({
-        "architecture": "amd64", "os": "linux", "config": {"Entrypoint": [inside, *args]},
+        "architecture": "amd64", "os": "linux", "config": {"Entrypoint": command},
         "rootfs": {"type": "layers",
                    "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}}).encode())
     manifest = archive.put("manifest.v1+json", json.dumps({
         "schemaVersion": 2, "mediaType": MEDIA + "manifest.v1+json", "config": config,
         "layers": [packed]}).encode())
-    manifest["annotations"] = {"io.containerd.image.name": name}
     manifest["platform"] = {"architecture": "amd64", "os": "linux"}
-    archive.save(path, {"schemaVersion": 2, "manifests": [manifest]})
+    named = [{**manifest, "annotations": {"io.containerd.image.name": name}} for name in names]
+    archive.save(path, {"schemaVersion": 2, "manifests": named})

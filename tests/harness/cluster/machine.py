@@ -20,6 +20,12 @@ SYSCTLS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10,
 SANDBOX = "naru.test/sandbox:1"
 IMAGES = {SANDBOX: ("/bin/sleep", "infinity"), "naru.test/echo:1": ("harness/echo",),
           "naru.test/busybox:1": ("/bin/busybox",)}
+# What tools/deploy/Dockerfile puts where; two names, so that there is something to upgrade to.
+NARU = ("naru.test/naru:1", "naru.test/naru:2")
+NARU_PROGRAMS = {"/usr/sbin/narud": "narud", "/usr/sbin/naru-proxy": "naru-proxy",
+                 "/usr/bin/naructl": "naructl"}
+# Of each node, at the same place on all of them: values of the chart.
+CGROUP = "/run/cgroup2"
 CONTAINERD = """
 version = 2
 root = "{directory}/containerd"
@@ -41,6 +47,9 @@ set -e
 hostname {name}
 mount --make-rshared /
 for place in /run /var/log /var/lib; do mount -t tmpfs none $place; done
+mkdir {cgroup_at}
+mount --bind {cgroup} {cgroup_at}
+mount --bind {bpffs} /sys/fs/bpf
 for file in {directory}/sysctl/*; do
     mount --bind $file /proc/sys/$(basename $file | tr : /)
 done
@@ -79,6 +88,9 @@ class Machine:
         for name, (program, *args) in IMAGES.items():
             program = program if program.startswith("/") else built(program)
             image.write(self.path(f"images/{name.split('/')[1]}"), name, program, *args)
+        image.write_programs(self.path("images/naru"), NARU,
+                             {path: built(name) for path, name in NARU_PROGRAMS.items()},
+                             ["/usr/sbin/narud"])
         for name, value in SYSCTLS.items():
             self._write(f"sysctl/{name.replace('/', ':')}", f"{value}\n")
         self._write("containerd.toml", CONTAINERD.format(directory=self.directory, sandbox=SANDBOX))
@@ -87,7 +99,8 @@ class Machine:
         self._write("kubelet.json", json.dumps(self._settings()))
         self._write("init", INIT.format(
             directory=self.directory, name=node.name, kubelet=self.program,
-            kubeconfig=rig.certs.path(f"{node.name}.kubeconfig"),
+            kubeconfig=rig.certs.path(f"{node.name}.kubeconfig"), bpffs=node.bpffs,
+            cgroup=node.cgroup, cgroup_at=CGROUP,
             addrs=",".join(node.addr.values())))
         for folder in self._cgroups():
             os.makedirs(folder, exist_ok=True)

@@ -26,6 +26,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "--bpffs=/host/bpf"
       "--cgroup=/host/cgroup"
       "--run-dir=/run/naru"
+      "--proxy-dir=/run/naru-proxy"
+      "--take-over=stay"
       (printf "--proxy-uid=%d" (int64 (dig "proxy" "uid" 10101 $v)))
       (printf "--healthz=[::]:%d" (int (dig "ports" "healthz" 10256 $v)))
       (printf "--drain-time=%d" (int (dig "drainTime" 25 $v)))
@@ -38,6 +40,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "external-ip-cidrs" (dig "narud" "externalIPCIDRs" "" $v)
       "gateway-cidrs" (dig "gateway" "cidrs" "" $v)
       "gateway-node-ports" (dig "gateway" "nodePorts" "80,443" $v)
+      "last-state" (ternary "/var/lib/naru/objects" "" (ne (dig "paths" "state" "/var/lib/naru" $v) ""))
       "access-log" (dig "proxy" "accessLog" "-" $v)
       "log-level" (dig "narud" "logLevel" "info" $v) -}}
 {{- range $name, $value := $options -}}
