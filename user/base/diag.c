@@ -54,9 +54,8 @@ void diag_append(struct diag_list *list, const struct diag_list *from)
 	}
 }
 
-static int compare(const void *left, const void *right)
+int diag_compare(const struct diag *a, const struct diag *b)
 {
-	const struct diag *a = left, *b = right;
 	int r = strcmp(a->file, b->file);
 
 	if (!r)
@@ -65,7 +64,14 @@ static int compare(const void *left, const void *right)
 		r = strcmp(a->object, b->object);
 	if (!r)
 		r = strcmp(a->field, b->field);
-	return r ? r : strcmp(a->reason, b->reason);
+	if (!r)
+		r = strcmp(a->reason, b->reason);
+	return r ? r : (a->level > b->level) - (a->level < b->level);
+}
+
+static int compare(const void *left, const void *right)
+{
+	return diag_compare(left, right);
 }
 
 void diag_sort(struct diag_list *list)
@@ -74,13 +80,80 @@ void diag_sort(struct diag_list *list)
 		qsort(list->items, list->n, sizeof(*list->items), compare);
 }
 
+static int place_compare(const struct diag *diag, const struct diag_where *where)
+{
+	int r = strcmp(diag->file, where->file ? where->file : "");
+
+	if (!r)
+		r = (diag->line > where->line) - (diag->line < where->line);
+	return r ? r : strcmp(diag->object, where->object ? where->object : "");
+}
+
+static void free_one(struct diag *diag)
+{
+	free(diag->file);
+	free(diag->object);
+	free(diag->field);
+	free(diag->reason);
+}
+
+void diag_drop(struct diag_list *list, const struct diag_where *where)
+{
+	size_t low = 0, high = list->n, kept, at;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (place_compare(&list->items[middle], where) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (at = kept = low; at < list->n && !place_compare(&list->items[at], where); at++) {
+		if (where->field && strcmp(list->items[at].field, where->field) != 0)
+			list->items[kept++] = list->items[at];
+		else
+			free_one(&list->items[at]);
+	}
+	if (kept == at)
+		return;
+	memmove(&list->items[kept], &list->items[at], (list->n - at) * sizeof(*list->items));
+	list->n -= at - kept;
+}
+
+/* Behind those that are equal, as a sort leaves them that keeps the order of equals. */
+static void insert(struct diag_list *list, const struct diag *diag)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (diag_compare(&list->items[middle], diag) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	append(list);
+	memmove(&list->items[low + 1], &list->items[low],
+		(list->n - low - 1) * sizeof(*list->items));
+	list->items[low] = *diag;
+}
+
+void diag_merge(struct diag_list *list, struct diag_list *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		insert(list, &from->items[i]);
+	free(from->items);
+	*from = (struct diag_list){ 0 };
+}
+
 bool diag_equal(const struct diag_list *a, const struct diag_list *b)
 {
 	if (a->n != b->n)
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
-		if (a->items[i].level != b->items[i].level ||
-		    compare(&a->items[i], &b->items[i]) != 0)
+		if (diag_compare(&a->items[i], &b->items[i]) != 0)
 			return false;
 	}
 	return true;
@@ -114,12 +187,8 @@ char *diag_format(const struct diag *diag)
 
 void diag_fini(struct diag_list *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		free(list->items[i].file);
-		free(list->items[i].object);
-		free(list->items[i].field);
-		free(list->items[i].reason);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		free_one(&list->items[i]);
 	free(list->items);
 	*list = (struct diag_list){ 0 };
 }

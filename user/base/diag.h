@@ -50,8 +50,14 @@ void diag_report(struct diag_list *list, enum diag_level level, const struct dia
 
 /* Appends copies of all of `from`. */
 void diag_append(struct diag_list *list, const struct diag_list *from);
-/* By file, line, object, field, reason. */
+/* By file, line, object, field, reason, level. */
+int diag_compare(const struct diag *a, const struct diag *b);
 void diag_sort(struct diag_list *list);
+/* Of a sorted list: removes what it says of an object at one place, of one of its fields or, if
+ * where->field is NULL, of all. */
+void diag_drop(struct diag_list *list, const struct diag_where *where);
+/* Moves all of `from` to where they belong in a sorted list. */
+void diag_merge(struct diag_list *list, struct diag_list *from);
 /* The same entries in the same order. */
 bool diag_equal(const struct diag_list *a, const struct diag_list *b);
 size_t diag_errors(const struct diag_list *list);

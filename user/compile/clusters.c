@@ -117,20 +117,19 @@ uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t bac
 /* ---- clusters ------------------------------------------------------------------------------ */
 
 /* The family of the Service's first address, else IPv4; if nobody is there, the other one. */
-static void take_endpoints(const struct layer7 *l7, const struct cluster_ref *ref,
+static void take_endpoints(const struct slices *slices, const struct service *service,
+			   const struct service_port *port, struct diag_list *diags,
 			   struct plan_set *ret_set)
 {
-	const struct service *service = ref->service;
-	struct endpoints_of of = { .service = service, .port = ref->port, .family = 4 };
-	struct diag_list *diags = service->headless ? l7->diags : NULL;
+	struct endpoints_of of = { .service = service, .port = port, .family = 4 };
 
 	if (service->n_cluster_ips)
 		of.family = addr_family(&service->cluster_ips[0]);
-	endpoints_cluster(&of, l7->slices, diags, ret_set);
+	endpoints_cluster(&of, slices, diags, ret_set);
 	if (ret_set->n)
 		return;
 	of.family = of.family == 4 ? 6 : 4;
-	endpoints_cluster(&of, l7->slices, diags, ret_set);
+	endpoints_cluster(&of, slices, diags, ret_set);
 }
 
 static int by_name(const void *pa, const void *pb, void *arg)
@@ -148,7 +147,8 @@ static void add_cluster(struct layer7 *l7, const struct policies *policies,
 	struct plan_cluster *cluster = &l7->plan->clusters[l7->plan->n_clusters++];
 
 	cluster->name = mem_strdup(ref->name);
-	take_endpoints(l7, ref, &cluster->endpoints);
+	take_endpoints(l7->slices, ref->service, ref->port,
+		       ref->service->headless ? l7->diags : NULL, &cluster->endpoints);
 	policies_apply(policies, ref->service, cluster);
 }
 
@@ -176,4 +176,55 @@ void clusters_make(struct layer7 *l7)
 			if (plan->rules[i].backends[j].cluster != PLAN_NO_CLUSTER)
 				plan->rules[i].backends[j].cluster =
 					cluster[plan->rules[i].backends[j].cluster];
+}
+
+/* ---- endpoints alone ----------------------------------------------------------------------- */
+
+static int name_compare(const void *key, const void *cluster)
+{
+	return strcmp(key, ((const struct plan_cluster *)cluster)->name);
+}
+
+static struct plan_cluster *find_cluster(const struct plan_l7 *l7, const struct service *service,
+					 const struct service_port *port)
+{
+	_cleanup_(mem_freep) char *name = services_port_name(service, port);
+
+	return bsearch(name, l7->clusters, l7->n_clusters, sizeof(*l7->clusters), name_compare);
+}
+
+/* Of ports with one name, only the routes tell which one a cluster is of. */
+static bool is_plain(const struct service *service, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < service->n_ports; i++) {
+		_cleanup_(mem_freep) char *other = services_port_name(service, &service->ports[i]);
+
+		n += service->ports[i].proto == L4_TCP && !strcmp(other, name);
+	}
+	return n == 1 && !service->headless;
+}
+
+bool clusters_follow(const struct service *service, const struct slices *slices, struct plan_l7 *l7,
+		     bool *ret_changed)
+{
+	for (size_t i = 0; l7->n_clusters && i < service->n_ports; i++) {
+		const struct service_port *port = &service->ports[i];
+		struct plan_cluster *cluster;
+		struct plan_set set = { 0 };
+
+		if (port->proto != L4_TCP)
+			continue;
+		cluster = find_cluster(l7, service, port);
+		if (!cluster)
+			continue;
+		if (!is_plain(service, cluster->name))
+			return false;
+		take_endpoints(slices, service, port, NULL, &set);
+		*ret_changed |= !plan_set_equal(&set, &cluster->endpoints);
+		free(cluster->endpoints.endpoints);
+		cluster->endpoints = set;
+	}
+	return true;
 }

@@ -14,3 +14,10 @@ uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t bac
  * plan's rules the index of its cluster.
  */
 void clusters_make(struct layer7 *l7);
+
+/*
+ * Gives the clusters of a Service the endpoints that it has now; *ret_changed becomes true when
+ * they are others than before. Returns false when that takes more than the Service.
+ */
+bool clusters_follow(const struct service *service, const struct slices *slices, struct plan_l7 *l7,
+		     bool *ret_changed);

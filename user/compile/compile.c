@@ -90,24 +90,32 @@ static void drafts_fini(struct drafts *drafts)
 	free(drafts->items);
 }
 
-struct plan *compile(struct model *model, const struct compile_config *config)
+struct plan *compile_with(const struct slices *slices, struct model *model,
+			  const struct compile_config *config)
 {
 	struct plan *plan = mem_new(sizeof(*plan));
 	_cleanup_(drafts_fini) struct drafts drafts = { .diags = &plan->diags };
-	_cleanup_(slices_fini) struct slices slices = { 0 };
 
 	plan->generation = model_generation(model);
+	plan->step.l7 = plan->step.healths = true;
 	plan->node = mem_strdup(config->node_name);
-	slices_init(&slices, model, config);
-	slices_check(&slices, model, &plan->diags);
-	services_draft(model, &slices, config, &drafts);
+	slices_check(slices, model, &plan->diags);
+	services_draft(model, slices, config, &drafts);
 	pods_draft(model, find_node(model, plan), plan, &drafts);
 	frontends_grant(&drafts, config);
-	layer7_compile(model, config, &slices, &drafts, plan);
-	healths_list(&drafts, &slices, plan);
-	take_drafts(&drafts, &slices, find_node(model, plan), plan);
+	layer7_compile(model, config, slices, &drafts, plan);
+	healths_list(&drafts, slices, plan);
+	take_drafts(&drafts, slices, find_node(model, plan), plan);
 	access_close(plan);
 	take_node(find_node(model, plan), config->l4, plan);
 	diag_sort(&plan->diags);
 	return plan;
+}
+
+struct plan *compile(struct model *model, const struct compile_config *config)
+{
+	_cleanup_(slices_fini) struct slices slices = { 0 };
+
+	slices_init(&slices, model, config);
+	return compile_with(&slices, model, config);
 }

@@ -31,3 +31,8 @@ struct compile_config {
 
 /* Never fails; the caller frees the plan with plan_free(). */
 struct plan *compile(struct model *model, const struct compile_config *config);
+
+struct slices;
+/* The same by slices that are those of the model. */
+struct plan *compile_with(const struct slices *slices, struct model *model,
+			  const struct compile_config *config);

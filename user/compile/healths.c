@@ -52,12 +52,19 @@ static bool is_asked(const struct service *service)
 	       service->external_policy == POLICY_LOCAL;
 }
 
+/* A pod has an address in each family. */
+static size_t count_pods(const struct service *service, const struct slices *slices)
+{
+	size_t four = count_local(service, slices, 4), six = count_local(service, slices, 6);
+
+	return four > six ? four : six;
+}
+
 static void add_health(const struct service *service, const struct slices *slices, uint32_t *owner,
 		       struct plan *plan)
 {
 	const uint16_t port = service->health_check_port;
 	const struct plan_health *other = find_port(plan, owner, port);
-	size_t four = count_local(service, slices, 4), six = count_local(service, slices, 6);
 
 	if (other) {
 		problem_add(&plan->diags, DIAG_ERROR, &service->object, "spec.healthCheckNodePort",
@@ -69,7 +76,7 @@ static void add_health(const struct service *service, const struct slices *slice
 		.namespace = mem_strdup(service->object.namespace),
 		.name = mem_strdup(service->object.name),
 		.port = port,
-		.local_ready = four > six ? four : six,
+		.local_ready = count_pods(service, slices),
 	};
 	owner[port] = (uint32_t)plan->n_healths;
 }
@@ -94,4 +101,28 @@ void healths_list(const struct drafts *drafts, const struct slices *slices, stru
 			add_health(service, slices, owner, plan);
 		last = service;
 	}
+}
+
+static int owner_compare(const void *key, const void *health)
+{
+	const struct service *service = key;
+	const struct plan_health *h = health;
+	int order = strcmp(service->object.namespace, h->namespace);
+
+	return order ? order : strcmp(service->object.name, h->name);
+}
+
+bool healths_follow(const struct service *service, const struct slices *slices, struct plan *plan)
+{
+	struct plan_health *health = NULL;
+	size_t former;
+
+	if (plan->n_healths)
+		health = bsearch(service, plan->healths, plan->n_healths, sizeof(*plan->healths),
+				 owner_compare);
+	if (!health)
+		return false;
+	former = health->local_ready;
+	health->local_ready = count_pods(service, slices);
+	return health->local_ready != former;
 }

@@ -6,3 +6,6 @@
 
 /* Fills plan->healths for the Services that have drafts. */
 void healths_list(const struct drafts *drafts, const struct slices *slices, struct plan *plan);
+
+/* Counts those of one Service again. True when they are others than before. */
+bool healths_follow(const struct service *service, const struct slices *slices, struct plan *plan);

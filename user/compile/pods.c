@@ -186,6 +186,12 @@ static bool opts_out(const struct pod *pod, struct diag_list *diags)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
+bool pods_matter(const struct pod *pod, const char *node)
+{
+	return !pod->finished && !strcmp(pod->node, node) &&
+	       ((pod->n_ports && !pod->host_network) || *pod->socket_balancing);
+}
+
 void pods_draft(struct model *model, const struct node *node, struct plan *plan,
 		struct drafts *drafts)
 {
@@ -195,7 +201,7 @@ void pods_draft(struct model *model, const struct node *node, struct plan *plan,
 	for (size_t i = 0; i < n; i++) {
 		const struct pod *pod = (const struct pod *)objects[i];
 
-		if (pod->finished || strcmp(pod->node, plan->node) != 0)
+		if (!pods_matter(pod, plan->node))
 			continue;
 		draft_pod(drafts, pod, node);
 		if (!opts_out(pod, drafts->diags))

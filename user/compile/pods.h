@@ -12,3 +12,6 @@ void pods_draft(struct model *model, const struct node *node, struct plan *plan,
 
 /* The only endpoint of a hostPort. */
 void pods_fill(struct draft *draft);
+
+/* Can the plan of a node depend on the pod at all? */
+bool pods_matter(const struct pod *pod, const char *node);

@@ -32,27 +32,76 @@ static int slice_compare(const void *pa, const void *pb)
 	return order ? order : strcmp(a->object.name, b->object.name);
 }
 
-void slices_init(struct slices *slices, struct model *model, const struct compile_config *config)
+bool slices_has(const struct endpoint_slice *slice)
+{
+	return *slice->service && slice->family;
+}
+
+void slices_take_node(struct slices *slices, const struct model *model,
+		      const struct compile_config *config)
 {
 	const struct node *node =
 		(const struct node *)model_get(model, OBJECT_NODE, "", config->node_name);
+
+	slices->node = config->node_name;
+	slices->zone = node ? node->zone : "";
+}
+
+void slices_init(struct slices *slices, struct model *model, const struct compile_config *config)
+{
 	const struct object *const *objects;
 	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
 
 	*slices = (struct slices){
 		.items = mem_array(n, sizeof(*slices->items)),
+		.cap = n,
 		.loopback = config->loopback_endpoints,
-		.node = config->node_name,
-		.zone = node ? node->zone : "",
 	};
+	slices_take_node(slices, model, config);
 	for (size_t i = 0; i < n; i++) {
 		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];
 
-		if (*slice->service && slice->family)
+		if (slices_has(slice))
 			slices->items[slices->n++] = slice;
 	}
 	if (slices->n)
 		qsort(slices->items, slices->n, sizeof(*slices->items), slice_compare);
+}
+
+static size_t find(const struct slices *slices, const struct endpoint_slice *slice)
+{
+	size_t low = 0, high = slices->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (slice_compare(&slices->items[middle], &slice) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void slices_replace(struct slices *slices, const struct endpoint_slice *former,
+		    const struct endpoint_slice *present)
+{
+	size_t at;
+
+	if (former && slices_has(former)) {
+		at = find(slices, former);
+		slices->n--;
+		memmove(&slices->items[at], &slices->items[at + 1],
+			(slices->n - at) * sizeof(*slices->items));
+	}
+	if (!present || !slices_has(present))
+		return;
+	at = find(slices, present);
+	slices->items = mem_grow(slices->items, slices->n, &slices->cap, sizeof(*slices->items));
+	memmove(&slices->items[at + 1], &slices->items[at],
+		(slices->n - at) * sizeof(*slices->items));
+	slices->items[at] = present;
+	slices->n++;
 }
 
 void slices_fini(struct slices *slices)
@@ -144,13 +193,19 @@ static void check_slice(const struct slices *slices, const struct model *model,
 		    addr_format(&slice->endpoints[first].addrs[0], text), bad);
 }
 
+void slices_check_one(const struct slices *slices, const struct model *model,
+		      const struct endpoint_slice *slice, struct diag_list *diags)
+{
+	check_owner(slice, model, diags);
+	if (slices_has(slice))
+		check_slice(slices, model, slice, diags);
+}
+
 void slices_check(const struct slices *slices, struct model *model, struct diag_list *diags)
 {
 	const struct object *const *objects;
 	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
 
 	for (size_t i = 0; i < n; i++)
-		check_owner((const struct endpoint_slice *)objects[i], model, diags);
-	for (size_t i = 0; i < slices->n; i++)
-		check_slice(slices, model, slices->items[i], diags);
+		slices_check_one(slices, model, (const struct endpoint_slice *)objects[i], diags);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Diagnostics in the log: each once when it comes and once when it goes. */
+/* Diagnostics in the log: each once when it comes and once when it goes. Both lists are sorted. */
 #pragma once
 #include "base/diag.h"
 

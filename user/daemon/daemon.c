@@ -109,11 +109,15 @@ static void on_retry(void *arg)
 /* Connections are not led to a proxy that would not know what to do with them. */
 static void apply(struct daemon *daemon)
 {
-	bool grows = edge_grows(daemon->edge, daemon->plan);
+	bool grows = daemon->plan->step.l7 && edge_grows(daemon->edge, daemon->plan);
 
 	loop_timer_remove(TAKE_PTR(daemon->waiting));
 	if (!grows)
 		apply_to_kernel(daemon);
+	if (!daemon->plan->step.l7) {
+		edge_keep(daemon->edge, daemon->plan);
+		return;
+	}
 	edge_apply(daemon->edge, daemon->plan);
 	if (grows && daemon->dataplane && edge_is_behind(daemon->edge))
 		daemon->waiting = loop_timer_add(daemon->loop, WAIT_MS, 0, on_retry, daemon);
@@ -175,26 +179,34 @@ static void prepare(struct daemon *daemon)
 	succession_look(daemon);
 }
 
+/* A plan of which nothing is told is none to go on from. */
+static void make_plan(struct daemon *daemon, bool ready)
+{
+	if (!ready || !daemon->ready)
+		plan_free(TAKE_PTR(daemon->plan));
+	daemon->ready = ready;
+	daemon->plan = again_compile(daemon->again, TAKE_PTR(daemon->plan), daemon->model);
+}
+
 /* While the source knows nothing, there is an empty plan to look at, and none is put in force. */
 static void recompile(struct daemon *daemon)
 {
-	const struct compile_config config =
-		daemon_config(daemon->options, daemon->node_name, daemon->l4);
+	bool ready = source_is_ready(daemon->source);
 
-	plan_free(daemon->plan);
-	daemon->plan = compile(daemon->model, &config);
+	if (ready && daemon->part == DAEMON_SERVES)
+		progress_queue(&daemon->progress, daemon->model);
+	make_plan(daemon, ready && daemon->part == DAEMON_SERVES);
 	reporting_plan(daemon->reporting, daemon->plan);
 	if (daemon->part != DAEMON_SERVES) {
 		prepare(daemon);
 		return;
 	}
-	if (!source_is_ready(daemon->source)) {
+	if (!ready) {
 		diag_fini(&daemon->plan->diags);
 		take_diags(daemon);
 		return;
 	}
-	progress_queue(&daemon->progress, daemon->model);
-	if (daemon->health)
+	if (daemon->health && daemon->plan->step.healths)
 		health_apply(daemon->health, daemon->plan);
 	announcing_plan(daemon->announcing);
 	apply(daemon);
@@ -470,6 +482,7 @@ int daemon_serve(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	daemon->part = DAEMON_SERVES;
+	daemon->ready = false;
 	open_reporting(daemon);
 	daemon->announcing = announcing_open(daemon, on_diags_changed);
 	probes_open(daemon, on_diags_changed);
@@ -516,6 +529,8 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (r < 0)
 		return r;
 	daemon->steering = have.steering;
+	daemon->config = daemon_config(options, node_name, daemon->l4);
+	daemon->again = again_new(&daemon->config);
 	daemon->loop = loop_new();
 	if (!daemon->loop)
 		return log_err(-EMFILE, "event loop");
@@ -561,6 +576,7 @@ void daemon_close(struct daemon *daemon)
 	if (daemon->dataplane)
 		dataplane_close(daemon->dataplane);
 	plan_free(daemon->plan);
+	again_free(daemon->again);
 	model_free(daemon->model);
 	diag_fini(&daemon->diags);
 	diag_fini(&daemon->of_kernel);

@@ -6,7 +6,7 @@
 #pragma once
 #include "base/diag.h"
 #include "base/loop.h"
-#include "compile/compile.h"
+#include "compile/again.h"
 #include "daemon/options.h"
 #include "daemon/progress.h"
 
@@ -51,9 +51,12 @@ struct daemon {
 	struct healthz *healthz;       /* NULL: nobody wants to ask */
 	struct progress progress;
 	struct seen *seen;
-	struct heir *heir;	     /* of the narud that serves or served before, NULL: none */
-	struct handover *handover;   /* to the next one */
-	bool draining;		     /* the proxy, since that one serves */
+	struct heir *heir;	   /* of the narud that serves or served before, NULL: none */
+	struct handover *handover; /* to the next one */
+	bool draining;		   /* the proxy, since that one serves */
+	struct compile_config config;
+	struct again *again;
+	bool ready;		     /* the plan is of what the source knows */
 	struct plan *plan;	     /* the newest; never NULL once daemon_open() returned 0 */
 	struct diag_list diags;	     /* of sources, plan and dataplane, sorted */
 	struct diag_list of_kernel;  /* of the dataplane alone */

@@ -266,6 +266,11 @@ bool edge_serves(const struct edge *edge)
 	return !edge->n_places || (status.pid && (status.current || *status.refusal));
 }
 
+void edge_keep(struct edge *edge, const struct plan *plan)
+{
+	feed_keep(edge->feed, plan->generation);
+}
+
 bool edge_is_behind(const struct edge *edge)
 {
 	struct feed_status status;

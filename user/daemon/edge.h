@@ -36,6 +36,8 @@ void edge_attach(struct edge *edge, struct dataplane *dataplane);
 
 /* Tells the proxy. The plan is borrowed for the call. */
 void edge_apply(struct edge *edge, const struct plan *plan);
+/* The plan's layer 7 is that of the last one. */
+void edge_keep(struct edge *edge, const struct plan *plan);
 /* Does the plan listen where nothing listened before? Then the proxy is to know before the kernel
  * leads connections there; otherwise the kernel comes first. */
 bool edge_grows(const struct edge *edge, const struct plan *plan);

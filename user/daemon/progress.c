@@ -59,7 +59,7 @@ static void note_trigger(struct progress *progress, const struct endpoint_slice 
 	};
 }
 
-static void note_triggers(struct progress *progress, struct model *model)
+static void note_all(struct progress *progress, struct model *model)
 {
 	const struct object *const *objects;
 	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects);
@@ -67,6 +67,23 @@ static void note_triggers(struct progress *progress, struct model *model)
 	for (size_t i = 0; i < n; i++)
 		if (objects[i]->generation > progress->generation)
 			note_trigger(progress, (const struct endpoint_slice *)objects[i]);
+}
+
+static void note_triggers(struct progress *progress, struct model *model)
+{
+	const struct model_change *changes;
+	size_t n;
+
+	if (!model_journal(model, &changes, &n)) {
+		note_all(progress, model);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct object *object = changes[i].present;
+
+		if (changes[i].content && object && object->kind == OBJECT_ENDPOINT_SLICE)
+			note_trigger(progress, (const struct endpoint_slice *)object);
+	}
 }
 
 void progress_queue(struct progress *progress, struct model *model)

@@ -334,7 +334,9 @@ void reporting_plan(struct reporting *reporting, const struct plan *plan)
 	reporting->plan = plan;
 	look_at_source(reporting);
 	leader_set_eager(reporting->leader, is_first(reporting));
-	soil(reporting);
+	/* Endpoints alone change no verdict. */
+	if (plan->step.l7)
+		soil(reporting);
 	arm(reporting);
 }
 

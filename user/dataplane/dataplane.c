@@ -58,6 +58,7 @@ struct dataplane {
 	uint64_t generation;
 	uint64_t settle_ms; /* when to try devices again that are not settled */
 	bool wants_apply;
+	bool whole; /* what is in force is not just a step away from any plan */
 	/* Of the last status. */
 	struct dataplane_device *devices;
 	struct dataplane_bind *binds;
@@ -219,14 +220,20 @@ static bool same_pod_ranges(const struct topology *t, const struct plan *plan)
 /* Services, and the devices that their endpoints are behind. */
 static int apply_l4(struct dataplane *d, const struct plan *plan, struct diag_list *ret_diags)
 {
-	_cleanup_(foreign_cut_fini) struct foreign_cut cut = {};
-	bool changed;
+	_cleanup_(foreign_cut_fini) struct foreign_cut cut = { .plan = *plan };
+	bool changed, step;
 	int r, w = 0;
 
-	foreign_look(&d->foreign, &d->topology.net);
-	foreign_cut(&d->foreign, plan, ret_diags, &cut);
-	r = l4_apply(&d->l4, &cut.plan, clock_ms(), ret_diags, &changed);
-	if (changed || d->topology.failed || !same_pod_ranges(&d->topology, plan))
+	d->whole |= foreign_look(&d->foreign, &d->topology.net) || d->topology.failed;
+	step = !d->whole && sync_is_step(&d->l4.sync, plan);
+	if (!step)
+		foreign_cut(&d->foreign, plan, ret_diags, &cut);
+	/* What is left out of a plan is told of with each of them. */
+	d->whole = cut.services != NULL;
+	r = (step ? l4_step : l4_apply)(&d->l4, &cut.plan, clock_ms(), ret_diags, &changed);
+	if (step)
+		w = changed ? topology_step(&d->topology, plan) : 0;
+	else if (changed || d->topology.failed || !same_pod_ranges(&d->topology, plan))
 		w = topology_plan(&d->topology, plan);
 	return r ? r : w;
 }
@@ -302,8 +309,8 @@ int dataplane_process(struct dataplane *d)
 	if (r)
 		return r;
 	d->wants_apply |= vips_look(&d->vips, &d->topology.net);
-	if (d->config.l4)
-		d->wants_apply |= foreign_look(&d->foreign, &d->topology.net);
+	if (d->config.l4 && foreign_look(&d->foreign, &d->topology.net))
+		d->wants_apply = d->whole = true;
 	return 0;
 }
 

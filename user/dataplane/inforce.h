@@ -80,6 +80,7 @@ struct inforce {
 	uint64_t writes;  /* elements written or deleted, for who looks */
 	uint32_t tick_ms; /* how long a tick is; set by the caller */
 	uint64_t round;
+	bool unsure; /* some service may not stand in the maps as its plan had it */
 };
 
 struct inforce *inforce_new(const struct maps *maps, struct filter *filter);

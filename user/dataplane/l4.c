@@ -198,6 +198,21 @@ static void sweep_now(struct l4 *l4, uint64_t now_ms, bool frees)
 	filter_sweep_end(l4->filter);
 }
 
+/* Flows do not stay with what has left. */
+static void let_go(struct l4 *l4, const struct sync_result *result, uint64_t now_ms)
+{
+	if (result->removed)
+		sweep_hurry(l4->sweep);
+	if (!result->udp)
+		return;
+	/* At once, and again: packets on their way may make flows with what has gone. */
+	sweep_hurry(l4->sweep);
+	sweep_now(l4, now_ms, false);
+	sweep_hurry(l4->sweep);
+	l4->urgent = true;
+	heal_ask(&l4->heal, now_ms);
+}
+
 int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
 	     bool *ret_changed)
 {
@@ -207,16 +222,19 @@ int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct dia
 
 	*ret_changed = result.changed || !l4->applied;
 	l4->applied = true;
-	if (result.removed)
-		sweep_hurry(l4->sweep);
-	if (result.udp) {
-		/* At once, and again: packets on their way may make flows with what has gone. */
-		sweep_hurry(l4->sweep);
-		sweep_now(l4, now_ms, false);
-		sweep_hurry(l4->sweep);
-		l4->urgent = true;
-		heal_ask(&l4->heal, now_ms);
-	}
+	let_go(l4, &result, now_ms);
+	return r ? r : w;
+}
+
+int l4_step(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
+	    bool *ret_changed)
+{
+	struct sync_result result;
+	int r = sync_step(&l4->sync, plan, now_ms, ret_diags, &result);
+	int w = optout_apply(&l4->optout, plan->unbalanced, plan->n_unbalanced, now_ms);
+
+	*ret_changed = result.changed;
+	let_go(l4, &result, now_ms);
 	return r ? r : w;
 }
 

@@ -45,6 +45,9 @@ void l4_void_next_hops(struct l4 *l4);
 /* See dataplane_apply(). *ret_changed is written in any case. */
 int l4_apply(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
 	     bool *ret_changed);
+/* The same for a plan of which sync_is_step() says that it is one step away. */
+int l4_step(struct l4 *l4, const struct plan *plan, uint64_t now_ms, struct diag_list *ret_diags,
+	    bool *ret_changed);
 void l4_tick(struct l4 *l4, uint64_t now_ms);
 /* True while flows may stand whose endpoint has left: l4_hurry(), a slice, is wanted at once. */
 bool l4_hurries(const struct l4 *l4);

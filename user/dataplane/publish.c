@@ -72,10 +72,14 @@ static bool access_equal(const struct live_service *service, const struct plan_s
 	       service->ranged_node == plan->ranged_node && ranges_equal(&service->ranges, plan);
 }
 
+bool publish_has_fronts(const struct live_service *service, const struct plan_service *plan)
+{
+	return !service->unsure && fronts_equal(service, plan) && access_equal(service, plan);
+}
+
 bool publish_is_current(const struct live_service *service, const struct plan_service *plan)
 {
-	if (service->unsure || !fronts_equal(service, plan) || !access_equal(service, plan) ||
-	    !plan_set_equal(&service->spare, &plan->spare))
+	if (!publish_has_fronts(service, plan) || !plan_set_equal(&service->spare, &plan->spare))
 		return false;
 	for (int use = 0; use < USES; use++) {
 		const struct live_set *live = service->use[use];
@@ -286,7 +290,7 @@ static int write_front(struct inforce *in, struct live_service *service, const s
 	encode_svc_key(plan, draft->plan->proto, draft->plan->family, &key);
 	front = inforce_find_front(in, &key);
 	if (taken(in, front, service)) {
-		service->unsure = true;
+		service->unsure = in->unsure = true;
 		return 0;
 	}
 	if (!front)
@@ -449,7 +453,7 @@ int publish_service(struct inforce *in, const struct plan_service *plan,
 		int w = write_front(in, service, &draft, &plan->frontends[i]);
 
 		if (w) {
-			service->unsure = true;
+			service->unsure = in->unsure = true;
 			r = w;
 		}
 	}

@@ -18,6 +18,8 @@ struct publish_leftovers {
 	size_t n_sets, cap_sets;
 };
 
+/* True when nothing but endpoints can tell it from the plan's. */
+bool publish_has_fronts(const struct live_service *service, const struct plan_service *plan);
 /* True when the service stands in the maps as the plan has it. */
 bool publish_is_current(const struct live_service *service, const struct plan_service *plan);
 

@@ -143,6 +143,7 @@ struct pass {
 	const struct plan_service **open; /* still to be published */
 	size_t n_open;
 	bool udp; /* a service that there was is another, or gone */
+	bool left_out;
 	int error;
 };
 
@@ -151,22 +152,18 @@ static void keep_first(struct pass *pass, int r)
 	pass->error = pass->error ? pass->error : r;
 }
 
-static void mark_current(struct pass *pass, const struct plan *plan)
+static void mark(struct pass *pass, const struct plan_service *wanted)
 {
 	struct inforce *in = pass->sync->in;
+	struct live_service *service =
+		inforce_find(in, wanted->name, wanted->proto, wanted->family);
 
-	for (size_t i = 0; i < plan->n_services; i++) {
-		const struct plan_service *wanted = &plan->services[i];
-		struct live_service *service =
-			inforce_find(in, wanted->name, wanted->proto, wanted->family);
-
-		if (service && publish_is_current(service, wanted)) {
-			service->round = in->round;
-			continue;
-		}
-		pass->open[pass->n_open++] = wanted;
-		pass->udp |= service && wanted->proto == NARU_UDP;
+	if (service && publish_is_current(service, wanted)) {
+		service->round = in->round;
+		return;
 	}
+	pass->open[pass->n_open++] = wanted;
+	pass->udp |= service && wanted->proto == NARU_UDP;
 }
 
 /* What does not fit stays open; with diags, that is final. */
@@ -193,6 +190,7 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 			pass->open[still++] = plan;
 			continue;
 		}
+		pass->left_out = true;
 		report(diags, plan, service != NULL, reason);
 	}
 	pass->n_open = still;
@@ -238,6 +236,16 @@ static void clear(struct pass *pass, uint64_t now_ms)
 	keep_first(pass, ranges_clear(&in->ranges, holds_ranges, in));
 }
 
+/* Closed ports for which there is no room come when there is: by looking at all of them. */
+static void settle(struct pass *pass, const struct plan *plan)
+{
+	const struct inforce *in = pass->sync->in;
+	bool whole = !pass->error && !pass->left_out && !in->unsure &&
+		     HASH_COUNT(in->fronts) < NARU_FRONTENDS_MAX;
+
+	pass->sync->settled = whole ? plan->generation : 0;
+}
+
 int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	       struct diag_list *ret_diags, struct sync_result *ret_result)
 {
@@ -247,7 +255,9 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	bool gone, sets, open_any;
 
 	sync->in->round++;
-	mark_current(&pass, plan);
+	sync->in->unsure = false;
+	for (size_t i = 0; i < plan->n_services; i++)
+		mark(&pass, &plan->services[i]);
 	open_any = pass.n_open != 0;
 	publish_open(&pass, ret_diags, false);
 	gone = withdraw_gone(sync, &pass.udp);
@@ -259,10 +269,52 @@ int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	clear(&pass, now_ms);
 	keep_first(&pass, closed_apply(sync->in, plan));
 	keep_first(&pass, clear_strays(sync->in));
+	settle(&pass, plan);
 	*ret_result = (struct sync_result){
 		.changed = open_any || gone,
 		.removed = gone || sets,
 		.udp = pass.udp,
 	};
+	return pass.error;
+}
+
+bool sync_is_step(const struct sync *sync, const struct plan *plan)
+{
+	const struct plan_step *step = &plan->step;
+
+	if (!step->since || step->since != sync->settled)
+		return false;
+	for (size_t i = 0; i < step->n_services; i++) {
+		const struct plan_service *wanted = &plan->services[step->services[i]];
+		const struct live_service *service =
+			inforce_find(sync->in, wanted->name, wanted->proto, wanted->family);
+
+		if (!service || !publish_has_fronts(service, wanted))
+			return false;
+	}
+	return true;
+}
+
+/* Frontends stay what they are: none can go, or be anybody else's. */
+int sync_step(struct sync *sync, const struct plan *plan, uint64_t now_ms,
+	      struct diag_list *ret_diags, struct sync_result *ret_result)
+{
+	const struct plan_step *step = &plan->step;
+	_cleanup_(mem_freep) const struct plan_service **open =
+		mem_array(step->n_services + 1, sizeof(struct plan_service *));
+	struct pass pass = { .sync = sync, .open = open };
+	bool sets, changed;
+
+	sync->in->round++;
+	for (size_t i = 0; i < step->n_services; i++)
+		mark(&pass, &plan->services[step->services[i]]);
+	changed = pass.n_open != 0;
+	publish_open(&pass, ret_diags, false);
+	sets = sync->leftovers.n_sets != 0;
+	clear(&pass, now_ms);
+	publish_open(&pass, ret_diags, true);
+	clear(&pass, now_ms);
+	settle(&pass, plan);
+	*ret_result = (struct sync_result){ .changed = changed, .removed = sets, .udp = pass.udp };
 	return pass.error;
 }

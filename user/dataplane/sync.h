@@ -22,6 +22,8 @@ struct sync {
 		uint64_t due_ms;
 	} * graves; /* segments in their grace period, oldest first */
 	size_t n_graves, cap_graves;
+	/* The generation of the plan that is in force to the last entry, 0: nobody knows. */
+	uint64_t settled;
 };
 
 void sync_init(struct sync *sync, struct inforce *in);
@@ -33,8 +35,14 @@ struct sync_result {
 	bool udp;     /* perhaps one of UDP */
 };
 
+/* Is the plan one step from what is in force? Then only that step is to be taken. */
+bool sync_is_step(const struct sync *sync, const struct plan *plan);
+
 /* Returns 0 or the first -errno of the kernel; *ret_result is written in either case. */
 int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,
 	       struct diag_list *ret_diags, struct sync_result *ret_result);
+/* The same for a plan that is one step away: looks at nothing else. */
+int sync_step(struct sync *sync, const struct plan *plan, uint64_t now_ms,
+	      struct diag_list *ret_diags, struct sync_result *ret_result);
 /* Gives back segments whose grace period is over. */
 void sync_tick(struct sync *sync, uint64_t now_ms);

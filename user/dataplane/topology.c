@@ -200,10 +200,10 @@ static int refresh_devices(struct topology *t, const struct netlink_snapshot *ne
 		.config = t->config,
 		.pod_cidrs = t->pod_cidrs,
 		.n_pod_cidrs = t->n_pod_cidrs,
-		.local = t->local,
-		.n_local = t->n_local,
-		.remote = t->remote,
-		.n_remote = t->n_remote,
+		.local = t->local.items,
+		.n_local = t->local.n,
+		.remote = t->remote.items,
+		.n_remote = t->remote.n,
 	};
 	_cleanup_(mem_freep) struct devices_row *found = NULL;
 	size_t n = devices_classify(&input, &found);
@@ -408,59 +408,48 @@ bool topology_settled(const struct topology *t)
 
 /* ---- what the plan says ---- */
 
-struct list {
-	struct addr *items;
-	size_t n, cap;
-};
-
-static void add(struct list *list, const struct addr *addr)
-{
-	list->items = mem_grow(list->items, list->n, &list->cap, sizeof(*list->items));
-	list->items[list->n++] = *addr;
-}
-
-static void sort(struct list *list)
-{
-	size_t kept = 0;
-
-	if (list->n)
-		qsort(list->items, list->n, sizeof(*list->items), addr_rank);
-	for (size_t i = 0; i < list->n; i++) {
-		if (!kept || addr_compare(&list->items[kept - 1], &list->items[i]))
-			list->items[kept++] = list->items[i];
-	}
-	list->n = kept;
-}
-
-static void collect(const struct plan_set *set, struct list *local, struct list *remote)
+static void collect(const struct plan_set *set, struct addrset *local, struct addrset *remote)
 {
 	for (size_t i = 0; i < set->n; i++)
-		add(set->endpoints[i].local ? local : remote, &set->endpoints[i].addr);
+		addrset_add(set->endpoints[i].local ? local : remote, &set->endpoints[i].addr);
 }
 
 int topology_plan(struct topology *t, const struct plan *plan)
 {
-	struct list local = {}, remote = {};
-
+	t->local.n = t->remote.n = 0;
 	for (size_t i = 0; i < plan->n_services; i++) {
-		collect(&plan->services[i].cluster, &local, &remote);
-		collect(&plan->services[i].local, &local, &remote);
+		collect(&plan->services[i].cluster, &t->local, &t->remote);
+		collect(&plan->services[i].local, &t->local, &t->remote);
 	}
-	sort(&local);
-	sort(&remote);
-	free(t->local);
-	free(t->remote);
+	addrset_sort(&t->local);
+	addrset_sort(&t->remote);
+	t->grown = 0;
 	free(t->pod_cidrs);
-	t->local = local.items;
-	t->n_local = local.n;
-	t->remote = remote.items;
-	t->n_remote = remote.n;
 	t->n_pod_cidrs = plan->n_pod_cidrs;
 	t->pod_cidrs = mem_array(plan->n_pod_cidrs, sizeof(*t->pod_cidrs));
 	if (plan->n_pod_cidrs)
 		memcpy(t->pod_cidrs, plan->pod_cidrs, plan->n_pod_cidrs * sizeof(*t->pod_cidrs));
 	t->planned = true;
 	return topology_refresh(t);
+}
+
+/* Addresses that have gone stay in the sets, where they do no harm, until there may be as many of
+ * them as of others. */
+int topology_step(struct topology *t, const struct plan *plan)
+{
+	const struct plan_step *step = &plan->step;
+	_cleanup_(addrset_fini) struct addrset local = {}, remote = {};
+	size_t grown;
+
+	for (size_t i = 0; i < step->n_services; i++) {
+		collect(&plan->services[step->services[i]].cluster, &local, &remote);
+		collect(&plan->services[step->services[i]].local, &local, &remote);
+	}
+	grown = addrset_merge(&t->local, &local) + addrset_merge(&t->remote, &remote);
+	t->grown += grown;
+	if (t->grown > (t->local.n + t->remote.n) / 2 + 64)
+		return topology_plan(t, plan);
+	return grown ? topology_refresh(t) : 0;
 }
 
 /* ---- start and end ---- */
@@ -520,7 +509,7 @@ void topology_fini(struct topology *t)
 	free(t->rows);
 	free(t->addrs);
 	free(t->pod_cidrs);
-	free(t->local);
-	free(t->remote);
+	addrset_fini(&t->local);
+	addrset_fini(&t->remote);
 	netlink_snapshot_fini(&t->net);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/addrset.h"
 #include "dataplane/attach.h"
 #include "dataplane/devices.h"
 #include "dataplane/filter.h"
@@ -46,9 +47,9 @@ struct topology {
 	bool failed;  /* the last look failed, or a write after it */
 	struct cidr *pod_cidrs;
 	size_t n_pod_cidrs;
-	struct addr *local, *remote;
-	size_t n_local, n_remote;
-	struct netlink_snapshot net; /* of the last look, without routes */
+	struct addrset local, remote; /* of endpoints */
+	size_t grown;		      /* how many came one by one: as many others may have gone */
+	struct netlink_snapshot net;  /* of the last look, without routes */
 };
 
 /* Reads what an earlier process left in the maps. Fields above `rows` are set by the caller. */
@@ -57,6 +58,8 @@ void topology_fini(struct topology *topology);
 
 /* Takes in where endpoints and pods are, then refreshes. 0 or -errno. */
 int topology_plan(struct topology *topology, const struct plan *plan);
+/* The same after a step of the plan: refreshes when there is an endpoint where none was. */
+int topology_step(struct topology *topology, const struct plan *plan);
 /* Looks at the kernel's state and makes maps and attachments follow. 0 or -errno. */
 int topology_refresh(struct topology *topology);
 

@@ -215,6 +215,13 @@ static void on_adopted(void *arg)
 	sync_all(feed);
 }
 
+void feed_keep(struct feed *feed, uint64_t generation)
+{
+	feed->generation = generation;
+	if (feed->snapshot.serial && feed->acked == feed->snapshot.serial)
+		feed->acked_generation = generation;
+}
+
 void feed_apply(struct feed *feed, const struct plan_l7 *l7, uint64_t generation)
 {
 	struct peer_snapshot *snapshot = &feed->snapshot;
@@ -227,8 +234,7 @@ void feed_apply(struct feed *feed, const struct plan_l7 *l7, uint64_t generation
 	if (snapshot->serial && bytes.len == snapshot->bytes.len &&
 	    !memcmp(bytes.buf, snapshot->bytes.buf, bytes.len)) {
 		str_fini(&bytes);
-		if (feed->acked == snapshot->serial)
-			feed->acked_generation = generation;
+		feed_keep(feed, generation);
 		return;
 	}
 	str_fini(&snapshot->bytes);
@@ -578,14 +584,12 @@ void feed_kill(struct feed *feed)
 
 void feed_status(const struct feed *feed, struct feed_status *ret_status)
 {
-	bool current = feed->current && feed->acked == feed->snapshot.serial;
-
 	*ret_status = (struct feed_status){
 		.wanted = feed->wanted,
 		.steered = feed->config.steered,
 		.pid = feed->current ? feed->current->pid : 0,
 		.generation = feed->acked_generation,
-		.current = current,
+		.current = feed->current && feed->acked == feed->snapshot.serial,
 		.silent = feed->pulse.silent,
 		.stalled = pulse_stalled(&feed->pulse, feed->config.threads),
 		.refusal = feed->refusal,

@@ -56,6 +56,8 @@ void feed_close(struct feed *feed);
 
 /* The plan's layer 7 is borrowed for the call. The first one with binds starts a proxy. */
 void feed_apply(struct feed *feed, const struct plan_l7 *l7, uint64_t generation);
+/* A plan whose layer 7 is the same as that of the last one. */
+void feed_keep(struct feed *feed, uint64_t generation);
 
 /* What start() has come to: a process; and its end, or that there was none to begin with (0). */
 void feed_started(struct feed *feed, pid_t pid);

@@ -36,6 +36,7 @@ struct holding {
 struct set {
 	void *root; /* tsearch() tree of struct holding */
 	size_t n;
+	size_t n_wrong;	       /* how many of them have diagnostics */
 	struct diag_list lost; /* what nobody can tell the object of */
 };
 
@@ -90,12 +91,14 @@ static void insert(struct set *set, struct holding *entry)
 	if (!tsearch(entry, &set->root, compare))
 		abort();
 	set->n++;
+	set->n_wrong += entry->diags.n > 0;
 }
 
 static void drop_entry(struct set *set, struct holding *entry)
 {
 	tdelete(entry, &set->root, compare);
 	set->n--;
+	set->n_wrong -= entry->diags.n > 0;
 	free_entry(entry);
 }
 
@@ -488,7 +491,8 @@ static void report_node(const void *node, VISIT visit, void *arg)
 
 void store_report(const struct store *store, struct diag_list *diags)
 {
-	twalk_r(store->set.root, report_node, diags);
+	if (store->set.n_wrong)
+		twalk_r(store->set.root, report_node, diags);
 	diag_append(diags, &store->set.lost);
 }
 

@@ -37,3 +37,19 @@ uint64_t model_generation(const struct model *model);
 
 /* The same of one kind: how many changes there were so far. */
 uint64_t model_changes(const struct model *model, enum object_kind kind);
+
+/* One put or remove. */
+struct model_change {
+	const struct object *former;  /* NULL: there was none */
+	const struct object *present; /* NULL: there is none any more */
+	bool content;		      /* false: only where it was read differs */
+};
+
+/*
+ * What was put and removed since the journal began, in this order: it begins with the first
+ * model_journal_clear(), and anew with each. Returns false when that is not known, or was too much
+ * to be kept. Both objects of an entry stay alive for as long as the entry does.
+ */
+bool model_journal(const struct model *model, const struct model_change **ret_changes,
+		   size_t *ret_n);
+void model_journal_clear(struct model *model);

@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-static void service_fini(struct plan_service *service)
+void plan_service_fini(struct plan_service *service)
 {
 	free(service->name);
 	free(service->frontends);
@@ -37,8 +37,9 @@ void plan_free(struct plan *plan)
 	if (!plan)
 		return;
 	for (size_t i = 0; i < plan->n_services; i++)
-		service_fini(&plan->services[i]);
+		plan_service_fini(&plan->services[i]);
 	free(plan->services);
+	free(plan->step.services);
 	free(plan->closed);
 	for (size_t i = 0; i < plan->n_healths; i++)
 		health_fini(&plan->healths[i]);

@@ -81,8 +81,20 @@ struct plan_local_vip {
 	size_t n_nodes;
 };
 
+/*
+ * What a plan was made from and differs in, so that who has the former one in force need not look
+ * at the rest. No part of its content.
+ */
+struct plan_step {
+	uint64_t since;	    /* generation of the former plan, 0: everything may differ */
+	uint32_t *services; /* indices of those whose sets differ; all else of them is the same */
+	size_t n_services, cap_services;
+	bool l7, healths; /* differ */
+};
+
 struct plan {
-	uint64_t generation;	/* of the model it was compiled from */
+	uint64_t generation; /* of the model it was compiled from */
+	struct plan_step step;
 	char *node;		/* this node's name */
 	bool node_leaving;	/* it is being deleted, or the autoscaler is about to remove it */
 	struct cidr *pod_cidrs; /* of this node */
@@ -122,6 +134,9 @@ const char *plan_policy_name(enum plan_policy policy);
 /* Returns buf: "10.0.0.1:80", "[fd00::1]:80", "*:80" for the zero address of a NodePort. */
 const char *plan_socket_format(const struct addr *addr, uint16_t port,
 			       char buf[static PLAN_SOCKET_LEN]);
+
+/* Frees what a service has, not itself. */
+void plan_service_fini(struct plan_service *service);
 
 /* Same endpoints in both sets. */
 bool plan_set_equal(const struct plan_set *a, const struct plan_set *b);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -141,6 +142,94 @@ static void many_objects_are_found_again(void **state)
 	model_free(model);
 }
 
+static void assert_change(const struct model_change *change, const struct object *former,
+			  const struct object *present, bool content)
+{
+	assert_ptr_equal(change->former, former);
+	assert_ptr_equal(change->present, present);
+	assert_int_equal(change->content, content);
+}
+
+/* From its beginning on, with objects that have gone since. */
+static void the_journal_tells_what_was_done(void **state)
+{
+	struct model *model = model_new();
+	struct object *a = make_service("a", SERVICE_CLUSTER_IP), *same, *other, *b;
+	const struct model_change *changes;
+	size_t n;
+
+	(void)state;
+	model_put(model, a);
+	assert_false(model_journal(model, &changes, &n));
+	model_journal_clear(model);
+	assert_true(model_journal(model, &changes, &n));
+	assert_int_equal(n, 0);
+	model_put(model, same = make_service("a", SERVICE_CLUSTER_IP));
+	model_put(model, other = make_service("a", SERVICE_NODE_PORT));
+	model_put(model, b = make_service("b", SERVICE_NODE_PORT));
+	assert_true(model_remove(model, OBJECT_SERVICE, "default", "a"));
+	assert_false(model_remove(model, OBJECT_SERVICE, "default", "a"));
+	assert_true(model_journal(model, &changes, &n));
+	assert_int_equal(n, 4);
+	assert_change(&changes[0], a, same, false);
+	assert_change(&changes[1], same, other, true);
+	assert_change(&changes[2], NULL, b, true);
+	assert_change(&changes[3], other, NULL, true);
+	assert_string_equal(changes[0].former->name, "a");
+	model_journal_clear(model);
+	assert_true(model_journal(model, &changes, &n));
+	assert_int_equal(n, 0);
+	model_free(model);
+}
+
+/* It says so rather than grow without bound. */
+static void a_journal_that_is_too_long_ends(void **state)
+{
+	struct model *model = model_new();
+	const struct model_change *changes;
+	size_t n;
+
+	(void)state;
+	model_journal_clear(model);
+	for (unsigned i = 0; i < 5000; i++)
+		model_put(model, make_service(i % 2 ? "a" : "b", (enum service_type)(i % 3)));
+	assert_false(model_journal(model, &changes, &n));
+	model_journal_clear(model);
+	assert_true(model_journal(model, &changes, &n));
+	assert_int_equal(n, 0);
+	model_free(model);
+}
+
+/* One by one and many at once, between two lists. */
+static void lists_stay_sorted(void **state)
+{
+	struct model *model = model_new();
+	const struct object *const *objects;
+	unsigned seed = 5;
+	size_t n;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		for (int burst = rand_r(&seed) % 50 ? 1 : 200; burst; burst--) {
+			_cleanup_(mem_freep) char *name = mem_printf("%d", rand_r(&seed) % 300);
+
+			if (rand_r(&seed) % 3)
+				model_put(model, make_service(name, SERVICE_CLUSTER_IP));
+			else
+				model_remove(model, OBJECT_SERVICE, "default", name);
+		}
+		n = model_list(model, OBJECT_SERVICE, &objects);
+		for (size_t j = 0; j < n; j++) {
+			assert_ptr_equal(model_get(model, OBJECT_SERVICE, "default",
+						   objects[j]->name),
+					 objects[j]);
+			if (j)
+				assert_true(object_compare_key(objects[j - 1], objects[j]) < 0);
+		}
+	}
+	model_free(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +238,9 @@ int main(void)
 		cmocka_unit_test(a_removed_object_is_gone),
 		cmocka_unit_test(lists_are_sorted_by_namespace_and_name),
 		cmocka_unit_test(many_objects_are_found_again),
+		cmocka_unit_test(the_journal_tells_what_was_done),
+		cmocka_unit_test(a_journal_that_is_too_long_ends),
+		cmocka_unit_test(lists_stay_sorted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
