@@ -267,6 +267,25 @@ def test_filters(edge):
     assert answer["headers"]["location"] == f"https://{HOST}/here?q=1"
 
 
+def test_filters_of_a_backend(edge):
+    """What a backend changes comes after what its rule does, and is done for its share alone."""
+    def change(**headers):
+        sets = [{"name": name, "value": value} for name, value in headers.items()]
+        return [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": sets}},
+                {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": sets}}]
+
+    canary = gw.backend(edge.v2) | {"filters": change(track="canary")}
+    edge.put_route(gw.rule(gw.backend(edge.v1), canary, path="/split",
+                           filters=change(track="stable", edge="naru")))
+    edge.settled("--path", "/split")
+    seen = set()
+    for _ in range(4):
+        answer = edge.answer("--path", "/split")
+        told = dict(json.loads(answer["body"])["headers"])
+        seen.add((told["track"], answer["headers"]["track"], told["edge"]))
+    assert seen == {("stable", "stable", "naru"), ("canary", "canary", "naru")}
+
+
 def test_broken_references(edge):
     """A missing backend answers 500 for its share, a set without endpoints 503; the rest is served,
     and status says what is wrong with which field."""

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "compile/endpoints.h"
+#include "compile/filters.h"
 #include "compile/grants.h"
 #include "compile/policies.h"
 #include "compile/problem.h"
@@ -81,7 +82,8 @@ static char *resolve(const struct layer7 *l7, const struct object *route,
 	return NULL;
 }
 
-uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t backend, bool keep)
+uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t backend, bool keep,
+			struct plan_backend *to)
 {
 	struct route_draft *draft = &l7->routes[route];
 	const struct route_backend *from = &draft->route->rules[rule].backends[backend];
@@ -97,10 +99,11 @@ uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t bac
 
 	problem.field = field;
 	reason = resolve(l7, problem.object, &from->reference, &ref, &problem.id);
-	if (!reason && from->filters) {
-		snprintf(field + len, sizeof(field) - (size_t)len, ".filters");
+	if (!reason) {
+		reason = filters_take_backend(from, to);
 		problem.id = VERDICT_ROUTE_PARTLY;
-		reason = mem_strdup("filters of a backend are not supported");
+		if (reason)
+			snprintf(field + len, sizeof(field) - (size_t)len, ".filters");
 	}
 	if (reason) {
 		problem_judge(&problem, "%s: its share of requests is answered 500", reason);

@@ -5,9 +5,10 @@
 
 /*
  * The reference of a backend of a rule, as an index of l7->refs, or PLAN_NO_CLUSTER with a
- * diagnostic. Not to be kept: adds no reference.
+ * diagnostic; its filters go into to. Not to be kept: adds no reference.
  */
-uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t backend, bool keep);
+uint32_t clusters_refer(struct layer7 *l7, size_t route, size_t rule, size_t backend, bool keep,
+			struct plan_backend *to);
 
 /*
  * Makes the plan's clusters of the references, sorted by name, and writes into each backend of the

@@ -231,6 +231,23 @@ static void check_reference(const struct route_filter *filter, const char *field
 		verdict_say(&draft->said, VERDICT_ROUTE_BAD_KIND, message);
 }
 
+char *filters_take_backend(const struct route_backend *from, struct plan_backend *to)
+{
+	char *reason = NULL;
+
+	for (size_t i = 0; i < from->n_filters && !reason; i++) {
+		const struct route_filter *filter = &from->filters[i];
+
+		if (filter->type == FILTER_REQUEST_HEADERS)
+			reason = take_header_change(filter, &to->request_headers);
+		else if (filter->type == FILTER_RESPONSE_HEADERS)
+			reason = take_header_change(filter, &to->response_headers);
+		else
+			reason = mem_printf("%s is not supported for a backend", filter->type_text);
+	}
+	return reason;
+}
+
 void filters_take(struct layer7 *l7, size_t route, size_t index, struct plan_rule *rule)
 {
 	struct route_draft *draft = &l7->routes[route];

@@ -70,11 +70,12 @@ static void take_backends(struct layer7 *l7, size_t route, size_t index, struct 
 
 	rule->backends = mem_array(from->n_backends, sizeof(*rule->backends));
 	rule->n_backends = from->n_backends;
-	for (size_t i = 0; i < from->n_backends; i++)
-		rule->backends[i] = (struct plan_backend){
-			.weight = from->backends[i].weight,
-			.cluster = clusters_refer(l7, route, index, i, keep),
-		};
+	for (size_t i = 0; i < from->n_backends; i++) {
+		struct plan_backend *backend = &rule->backends[i];
+
+		backend->weight = from->backends[i].weight;
+		backend->cluster = clusters_refer(l7, route, index, i, keep, backend);
+	}
 }
 
 static void take_retry(const struct route_rule *from, struct plan_retry *to)

@@ -163,6 +163,16 @@ static void list_nodes(const struct layer7 *l7, struct verdict_gateway *verdict)
 			verdict->addresses[verdict->n_addresses++] = verdict->addresses[i];
 }
 
+/* Once: a pool may have given what stands in the spec, too. */
+static void add_address(struct verdict_gateway *verdict, const struct addr *addr)
+{
+	for (size_t i = 0; i < verdict->n_addresses; i++)
+		if (!addr_compare(&verdict->addresses[i], addr))
+			return;
+	if (verdict->n_addresses < ADDRESSES_MAX)
+		verdict->addresses[verdict->n_addresses++] = *addr;
+}
+
 static void list_addresses(const struct layer7 *l7, const struct gate *gate,
 			   struct verdict_gateway *verdict)
 {
@@ -172,14 +182,13 @@ static void list_addresses(const struct layer7 *l7, const struct gate *gate,
 		list_nodes(l7, verdict);
 		return;
 	}
-	verdict->addresses =
-		mem_array(gateway->n_addresses + gateway->n_assigned, sizeof(*verdict->addresses));
+	verdict->addresses = mem_array(ADDRESSES_MAX, sizeof(*verdict->addresses));
 	for (size_t i = 0; i < gateway->n_addresses; i++)
 		if (gate->addressed[i])
-			verdict->addresses[verdict->n_addresses++] = gateway->addresses[i].addr;
+			add_address(verdict, &gateway->addresses[i].addr);
 	for (size_t i = 0; i < gateway->n_assigned; i++)
 		if (gate->addressed[gateway->n_addresses + i])
-			verdict->addresses[verdict->n_addresses++] = gateway->assigned[i].addr;
+			add_address(verdict, &gateway->assigned[i].addr);
 }
 
 static bool is_accepted(const struct verdict_listener *listener)

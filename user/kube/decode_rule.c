@@ -28,12 +28,42 @@ static const struct field_range weights = { 0, 1000000 };
 static const struct field_range codes_range = { 400, 599 };
 static const struct field_range attempts = { 0, INT32_MAX };
 
+/* ---- filters --------------------------------------------------------------------------------- */
+
+/* May stand several times in one list. */
+static bool is_repeatable(const char *type)
+{
+	return !strcmp(type, "RequestMirror") || !strcmp(type, "ExtensionRef");
+}
+
+static void check_repeated(struct decode *d, const struct route_filter *filters, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *type = filters[i].type_text;
+
+		for (size_t j = 0; j < i && !is_repeatable(type); j++) {
+			if (!strcmp(type, filters[j].type_text))
+				return decode_error(d, "%s filter cannot be repeated", type);
+		}
+	}
+}
+
 /* ---- backends -------------------------------------------------------------------------------- */
 
 #define BACKEND(member) offsetof(struct route_backend, member)
+static const struct decode_array backend_filters = {
+	.size = sizeof(struct route_filter),
+	.count_offset = (ptrdiff_t)(BACKEND(n_filters) - BACKEND(filters)),
+	.max = FILTERS_MAX,
+	.element = { .fn = decode_filter },
+};
+
 static const struct decode_field backend_fields[] = {
 	{ .name = "weight", .fn = field_number, .offset = BACKEND(weight), .arg = &weights },
-	{ .name = "filters", .fn = field_present, .offset = BACKEND(filters) },
+	{ .name = "filters",
+	  .fn = decode_array,
+	  .offset = BACKEND(filters),
+	  .arg = &backend_filters },
 	{ 0 },
 };
 
@@ -52,6 +82,7 @@ static void take_backend(struct decode *d, const struct decode_field *field,
 	decode_fields(d, backend_fields, value, target);
 	if (!*reference->group && !strcmp(reference->kind, "Service") && !reference->port)
 		decode_error(d, "Must have port for Service reference");
+	check_repeated(d, backend->filters, backend->n_filters);
 }
 
 /* ---- timeouts and retries -------------------------------------------------------------------- */
@@ -154,24 +185,6 @@ static const struct route_filter *find_filter(const struct route_rule *rule, enu
 	return NULL;
 }
 
-/* May stand several times in one rule. */
-static bool is_repeatable(const char *type)
-{
-	return !strcmp(type, "RequestMirror") || !strcmp(type, "ExtensionRef");
-}
-
-static void check_repeated(struct decode *d, const struct route_rule *rule)
-{
-	for (size_t i = 0; i < rule->n_filters; i++) {
-		const char *type = rule->filters[i].type_text;
-
-		for (size_t j = 0; j < i && !is_repeatable(type); j++) {
-			if (!strcmp(type, rule->filters[j].type_text))
-				return decode_error(d, "%s filter cannot be repeated", type);
-		}
-	}
-}
-
 /* There must be something to replace. */
 static void check_prefix(struct decode *d, const struct route_rule *rule,
 			 const struct route_filter *filter)
@@ -199,7 +212,7 @@ void decode_rule(struct decode *d, const struct decode_field *field, struct json
 		add_default_match(d, rule);
 	redirect = find_filter(rule, FILTER_REDIRECT);
 	rewrite = find_filter(rule, FILTER_REWRITE);
-	check_repeated(d, rule);
+	check_repeated(d, rule->filters, rule->n_filters);
 	if (redirect && rewrite)
 		decode_error(d, "May specify either RequestRedirect or URLRewrite, but not both");
 	if (redirect && rule->n_backends)

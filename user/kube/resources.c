@@ -12,8 +12,8 @@
 #include "kube/listquery.h"
 
 /*
- * What kube-proxy leaves out: somebody else serves the one, nobody is to serve the other. But slices
- * of headless Services are read: a Service without an address is a good backend of a route.
+ * What kube-proxy leaves out: what somebody else serves, and what nobody is to serve. But slices of
+ * headless Services are read: a Service without an address is a good backend of a route.
  */
 #define NOT_FOREIGN  "!service.kubernetes.io/service-proxy-name"
 #define NOT_HEADLESS "!service.kubernetes.io/headless"

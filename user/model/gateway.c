@@ -116,7 +116,7 @@ static const struct member filter[] = {
 static const struct member backend[] = {
 	STRUCT(route_backend, reference, reference),
 	PLAIN(route_backend, weight),
-	PLAIN(route_backend, filters),
+	LIST(route_backend, filters, filter),
 	{ 0 },
 };
 

@@ -169,7 +169,8 @@ struct route_filter {
 struct route_backend {
 	struct object_reference reference;
 	uint32_t weight; /* 1 by default */
-	bool filters;	 /* has filters of its own: not supported */
+	struct route_filter *filters;
+	size_t n_filters;
 };
 
 struct route_rule {

@@ -119,15 +119,16 @@ static void print_rewrite(const struct plan_rewrite *rewrite, FILE *out)
 	fputc('\n', out);
 }
 
+/* title: with the indentation. */
 static void print_headers(const char *title, const struct plan_header_change *change, FILE *out)
 {
 	for (size_t i = 0; i < change->n_remove; i++)
-		fprintf(out, "  %s remove %s\n", title, change->remove[i]);
+		fprintf(out, "%s remove %s\n", title, change->remove[i]);
 	for (size_t i = 0; i < change->set.n; i++)
-		fprintf(out, "  %s set %s: %s\n", title, change->set.items[i].name,
+		fprintf(out, "%s set %s: %s\n", title, change->set.items[i].name,
 			change->set.items[i].value);
 	for (size_t i = 0; i < change->add.n; i++)
-		fprintf(out, "  %s add %s: %s\n", title, change->add.items[i].name,
+		fprintf(out, "%s add %s: %s\n", title, change->add.items[i].name,
 			change->add.items[i].value);
 }
 
@@ -149,8 +150,8 @@ static void print_rule(const struct plan_l7 *l7, const struct plan_rule *rule, F
 		fprintf(out, "  answer %u\n", rule->answer);
 	print_redirect(&rule->redirect, out);
 	print_rewrite(&rule->rewrite, out);
-	print_headers("request", &rule->request_headers, out);
-	print_headers("response", &rule->response_headers, out);
+	print_headers("  request", &rule->request_headers, out);
+	print_headers("  response", &rule->response_headers, out);
 	if (rule->request_timeout_ms)
 		fprintf(out, "  request within %" PRIu32 " ms\n", rule->request_timeout_ms);
 	if (rule->backend_timeout_ms)
@@ -162,6 +163,8 @@ static void print_rule(const struct plan_l7 *l7, const struct plan_rule *rule, F
 		fprintf(out, "  backend %s weight %" PRIu32 "\n",
 			b->cluster == PLAN_NO_CLUSTER ? "-" : l7->clusters[b->cluster].name,
 			b->weight);
+		print_headers("    request", &b->request_headers, out);
+		print_headers("    response", &b->response_headers, out);
 	}
 }
 

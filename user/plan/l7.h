@@ -102,6 +102,8 @@ struct plan_rewrite {
 struct plan_backend {
 	uint32_t weight;  /* 0: gets nothing */
 	uint32_t cluster; /* index, PLAN_NO_CLUSTER: a broken reference, answered 500 */
+	/* After what the rule changes. */
+	struct plan_header_change request_headers, response_headers;
 };
 #define PLAN_NO_CLUSTER UINT32_MAX
 

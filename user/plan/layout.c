@@ -159,6 +159,8 @@ static const struct layout rewrite_fields[] = {
 static const struct layout backend_fields[] = {
 	INT(struct plan_backend, weight),
 	INDEX_OR(struct plan_backend, cluster, clusters, PLAN_NO_CLUSTER),
+	STRUCT(struct plan_backend, request_headers, header_change_fields),
+	STRUCT(struct plan_backend, response_headers, header_change_fields),
 	{ 0 },
 };
 

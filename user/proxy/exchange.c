@@ -180,6 +180,8 @@ static int filter(struct exchange *exchange)
 
 	if (r)
 		return r;
+	filter_change(&exchange->hit.rule->plan->backends[exchange->backend].request_headers,
+		      &exchange->arena, &exchange->outgoing.fields);
 	exchange->outgoing.keep_alive = true;
 	exchange->request.held = exchange->came.expect_continue && !exchange->request.piece.len &&
 				 !exchange->request.n_kept && !exchange->request.all;

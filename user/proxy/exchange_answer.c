@@ -63,13 +63,26 @@ void exchange_answer_continue(struct exchange *exchange)
 	exchange_request_pump(exchange);
 }
 
+/* What goes to the client of what the endpoint said. */
+static int filter(struct exchange *exchange, const struct http_response *response,
+		  struct http_response *ret_response)
+{
+	const struct rule *rule = exchange->hit.rule;
+	int r = filter_response(rule, response, &exchange->arena, ret_response);
+
+	if (!r)
+		filter_change(&rule->plan->backends[exchange->backend].response_headers,
+			      &exchange->arena, &ret_response->fields);
+	return r;
+}
+
 static void take_interim(struct exchange *exchange, const struct http_response *response)
 {
 	bool is_continue = response->status == 100;
 	struct http_response filtered;
 
 	if (response->status == 101 || exchange->answer.interims++ == EXCHANGE_INTERIM_MAX ||
-	    filter_response(exchange->hit.rule, response, &exchange->arena, &filtered)) {
+	    filter(exchange, response, &filtered)) {
 		exchange_try_broke(exchange, -EBADMSG, "an interim answer that nobody asked for");
 		return;
 	}
@@ -107,7 +120,7 @@ static void take_final(struct exchange *exchange, const struct http_response *re
 	struct exchange_answer *answer = &exchange->answer;
 	struct exchange_part part = { .head = &answer->head, .content = &answer->piece };
 
-	if (filter_response(exchange->hit.rule, response, &exchange->arena, &answer->head) ||
+	if (filter(exchange, response, &answer->head) ||
 	    upstream_take(exchange->upstream, &answer->piece) < 0) {
 		exchange_try_broke(exchange, -EBADMSG, "the answer cannot be passed on");
 		return;

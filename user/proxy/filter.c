@@ -38,8 +38,8 @@ static bool is_ours(const char *name)
 	return field.id == HTTP_HOST || field.id == HTTP_CONTENT_LENGTH || hop_is_fixed(&field);
 }
 
-static void change_fields(struct http_fields *fields, const struct plan_header_change *change,
-			  struct arena *arena)
+void filter_change(const struct plan_header_change *change, struct arena *arena,
+		   struct http_fields *fields)
 {
 	for (size_t i = 0; i < change->n_remove; i++)
 		http_fields_remove(fields, http_text_of(change->remove[i]));
@@ -71,7 +71,7 @@ static void change_request(const struct table_hit *hit, struct arena *arena,
 	const struct plan_rule *plan = hit->rule->plan;
 	const struct plan_header_list *set = &plan->request_headers.set;
 
-	change_fields(&request->fields, &plan->request_headers, arena);
+	filter_change(&plan->request_headers, arena, &request->fields);
 	/* The Host field is the authority. */
 	for (size_t i = 0; i < set->n; i++)
 		if (!strcmp(set->items[i].name, "host"))
@@ -198,7 +198,7 @@ int filter_response(const struct rule *rule, const struct http_response *respons
 		if (!hop_is_fixed(field) && !hop_nominates(&hop, field))
 			copy.fields.items[copy.fields.n++] = *field;
 	}
-	change_fields(&copy.fields, &rule->plan->response_headers, arena);
+	filter_change(&rule->plan->response_headers, arena, &copy.fields);
 	*ret_response = copy;
 	return 0;
 }
@@ -218,6 +218,6 @@ void filter_redirect(const struct table_hit *hit, const struct filter_client *cl
 
 	http_fields_add(&answer.fields, arena, HTTP_TEXT("location"),
 			redirect_location(hit, client, request, arena));
-	change_fields(&answer.fields, &hit->rule->plan->response_headers, arena);
+	filter_change(&hit->rule->plan->response_headers, arena, &answer.fields);
 	*ret_response = answer;
 }

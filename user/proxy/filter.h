@@ -29,6 +29,10 @@ int filter_request(const struct table_hit *hit, const struct filter_client *clie
 int filter_response(const struct rule *rule, const struct http_response *response,
 		    struct arena *arena, struct http_response *ret_response);
 
+/* What the chosen backend changes after that, in either direction. */
+void filter_change(const struct plan_header_change *change, struct arena *arena,
+		   struct http_fields *fields);
+
 /* The answer of a rule with a redirect, its response headers changed as the rule says. */
 void filter_redirect(const struct table_hit *hit, const struct filter_client *client,
 		     const struct http_request *request, struct arena *arena,

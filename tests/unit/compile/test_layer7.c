@@ -263,6 +263,45 @@ static void test_one_announcer(void **state)
 	model_free(model);
 }
 
+static struct addr address_of(size_t n)
+{
+	return (struct addr){ .byte = { [10] = 0xff, 0xff, 203, 0, 113, (uint8_t)n } };
+}
+
+/* A status has 16 at most, and each once. */
+static void test_addresses_of_a_status(void **state)
+{
+	const struct compile_config config = { .node_name = "alpha", .l4 = true };
+	struct model *model = model_new();
+	struct gateway *gateway;
+	struct plan *plan;
+
+	(void)state;
+	put_class(model);
+	put_gateway(model, "edge", NULL);
+	gateway = (struct gateway *)model_get(model, OBJECT_GATEWAY, "ns", "edge");
+	gateway->addresses = mem_array(16, sizeof(*gateway->addresses));
+	for (; gateway->n_addresses < 16; gateway->n_addresses++)
+		gateway->addresses[gateway->n_addresses] = (struct gateway_address){
+			.text = mem_strdup(gateway->n_addresses ? "set" : ""),
+			.addr = address_of(gateway->n_addresses),
+		};
+	gateway->managed = true;
+	gateway->assigned = mem_array(3, sizeof(*gateway->assigned));
+	for (; gateway->n_assigned < 3; gateway->n_assigned++)
+		gateway->assigned[gateway->n_assigned].addr = address_of(15 + gateway->n_assigned);
+	plan = compile(model, &config);
+	assert_int_equal(plan->verdicts.n_gateways, 1);
+	assert_int_equal(plan->verdicts.gateways[0].n_addresses, 16);
+	for (size_t i = 0; i < 16; i++) {
+		const struct addr addr = address_of(i + 1);
+
+		assert_memory_equal(&plan->verdicts.gateways[0].addresses[i], &addr, sizeof(addr));
+	}
+	plan_free(plan);
+	model_free(model);
+}
+
 /* A headless Service, and a slice with one endpoint at the address. */
 static void put_headless(struct model *model, const char *name, const char *address)
 {
@@ -365,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_one_announcer),
+		cmocka_unit_test(test_addresses_of_a_status),
 		cmocka_unit_test(test_loopback_endpoints),
 		cmocka_unit_test(test_scale),
 	};

@@ -46,7 +46,7 @@ static const char whole[] =
 	"  \"backendRefs\": [{\"name\": \"s\", \"port\": 8080},\n"
 	"   {\"group\": \"example.com\", \"kind\": \"Other\", \"namespace\": \"m\", \"name\": "
 	"\"t\",\n"
-	"    \"weight\": 0, \"filters\": [{\"type\": \"CORS\"}]}],\n"
+	"    \"weight\": 0, \"filters\": [{\"type\": \"CORS\", \"cors\": {}}]}],\n"
 	"  \"timeouts\": {\"request\": \"2s\", \"backendRequest\": \"500ms\"},\n"
 	"  \"retry\": {\"codes\": [502, 503], \"attempts\": 3, \"backoff\": \"20ms\"},\n"
 	"  \"sessionPersistence\": {\"sessionName\": \"s\"}}]}}";
@@ -115,11 +115,12 @@ static void assert_backends(const struct route_rule *rule)
 	assert_string_equal(rule->backends[0].reference.name, "s");
 	assert_int_equal(rule->backends[0].reference.port, 8080);
 	assert_int_equal(rule->backends[0].weight, 1);
-	assert_false(rule->backends[0].filters);
+	assert_int_equal(rule->backends[0].n_filters, 0);
 	assert_string_equal(rule->backends[1].reference.kind, "Other");
 	assert_string_equal(rule->backends[1].reference.namespace, "m");
 	assert_int_equal(rule->backends[1].weight, 0);
-	assert_true(rule->backends[1].filters);
+	assert_int_equal(rule->backends[1].n_filters, 1);
+	assert_string_equal(rule->backends[1].filters[0].type_text, "CORS");
 }
 
 static void a_route_has_all_its_fields(void **state)
@@ -386,6 +387,13 @@ static void rules_say_what_does_not_go_together(void **state)
 		{ RULE("retry: {backoff: 5}"), AT ".retry.backoff: expected a string, found 5" },
 		{ RULE("filters: [{type: CORS, cors: {}}, {type: CORS, cors: {}}]"),
 		  AT ": CORS filter cannot be repeated" },
+		{ RULE("backendRefs: [{name: a, port: 80, filters: [{type: CORS, cors: {}}, "
+		       "{type: CORS, cors: {}}]}]"),
+		  AT ".backendRefs[0]: CORS filter cannot be repeated" },
+		{ RULE("backendRefs: [{name: a, port: 80, filters: "
+		       "[{type: RequestHeaderModifier}]}]"),
+		  AT ".backendRefs[0].filters[0]: filter.requestHeaderModifier must be "
+		     "specified for RequestHeaderModifier filter.type" },
 		{ RULE("filters: [{type: URLRewrite, urlRewrite: {}}, {type: RequestRedirect, "
 		       "requestRedirect: {}}]"),
 		  AT ": May specify either RequestRedirect or URLRewrite, but not both" },

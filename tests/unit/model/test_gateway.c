@@ -195,6 +195,8 @@ static struct http_route *make_route(void)
 	make_filter(rule->filters);
 	GROW(rule, backends);
 	make_reference(&rule->backends->reference);
+	GROW(rule->backends, filters);
+	make_filter(rule->backends->filters);
 	GROW(rule, retry_codes);
 	return route;
 }
@@ -227,7 +229,8 @@ static void every_field_of_a_route_counts(void **state)
 	DIFFERS(rules[0].n_backends, 0);
 	REFERENCE_DIFFERS(rules[0].backends[0].reference);
 	DIFFERS(rules[0].backends[0].weight, 2);
-	DIFFERS(rules[0].backends[0].filters, true);
+	DIFFERS(rules[0].backends[0].n_filters, 0);
+	DIFFERS(rules[0].backends[0].filters[0].type, FILTER_OTHER);
 	DIFFERS(rules[0].request_timeout_ms, 1);
 	DIFFERS(rules[0].backend_timeout_ms, 1);
 	DIFFERS(rules[0].retry, true);

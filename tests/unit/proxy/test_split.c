@@ -30,7 +30,7 @@ static struct split *get(struct registry *registry, const uint32_t *weights, siz
 	const struct plan_rule rule = { .name = rule_name, .backends = backends, .n_backends = n };
 
 	for (size_t i = 0; i < n; i++)
-		backends[i] = (struct plan_backend){ weights[i], (uint32_t)i };
+		backends[i] = (struct plan_backend){ .weight = weights[i], .cluster = (uint32_t)i };
 	return split_get(registry, &l7, &rule);
 }
 
