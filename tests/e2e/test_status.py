@@ -53,6 +53,13 @@ def leaders(edge):
             if node.naructl_json("status")["reporting"].get("leads")]
 
 
+def in_force(edge, node):
+    """What the node's NodeState says that it serves."""
+    state = edge.rig.manifests.object("NodeState", node.name) or {}
+    return [(g["namespace"], g["name"], g["generation"])
+            for g in state.get("status", {}).get("gateways", [])]
+
+
 def all_said(edge):
     """Waits until every status says what it should."""
     eventually(lambda: holds(status_of(edge, "GatewayClass").get("conditions", []), "Accepted",
@@ -60,6 +67,9 @@ def all_said(edge):
     eventually(lambda: is_programmed(edge))
     eventually(lambda: any(holds(parent["conditions"], "Accepted", generation_of(edge, "HTTPRoute"))
                            for parent in status_of(edge, "HTTPRoute").get("parents", [])))
+    for node in edge.rig.nodes:
+        eventually(lambda n=node: in_force(edge, n) == [
+            (NAMESPACE, "edge", generation_of(edge, "Gateway"))])
     eventually(lambda: not any(node.naructl_json("status")["reporting"]["pending"]
                                for node in leaders(edge)))
 
@@ -91,6 +101,15 @@ def test_a_change_is_said_anew(edge):
         assert condition["lastTransitionTime"] == former["lastTransitionTime"]
     edge.put_gateway()
     all_said(edge)
+
+
+def test_nodes_say_what_they_serve(edge):
+    """Each in an object of its own; the Gateway is programmed because they said so."""
+    all_said(edge)
+    for node in edge.rig.nodes:
+        assert "behindSince" not in edge.rig.manifests.object("NodeState", node.name)["status"]
+    leader, = leaders(edge)
+    eventually(lambda: leader.naructl_json("status")["reporting"]["nodes"] == len(edge.rig.nodes))
 
 
 def test_what_others_wrote_stays(edge):
@@ -125,7 +144,7 @@ def test_nothing_is_written_that_is_said(edge):
     somebody else writes."""
     all_said(edge)
     api = edge.rig.manifests
-    before = api.written("/status")
+    before, states = api.written("/status"), api.written("/nodestates")
     edge.v1.set(*(edge.rig.endpoint(pod) for pod in edge.pods["v1"][:1]))
     edge.v1.write()
     eventually(lambda: edge.told()["name"] == "v1")
@@ -134,7 +153,7 @@ def test_nothing_is_written_that_is_said(edge):
     edge.settled()
     leases = api.written("/leases")
     eventually(lambda: api.written("/leases") >= leases + 2)
-    assert api.written("/status") == before
+    assert (api.written("/status"), api.written("/nodestates")) == (before, states)
 
 
 def test_another_one_takes_over(edge):

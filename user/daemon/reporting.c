@@ -25,12 +25,16 @@
 #include "status/conditions.h"
 #include "status/inforce.h"
 #include "status/leader.h"
+#include "status/nodes.h"
+#include "status/nodestate.h"
+#include "status/stamp.h"
 #include "status/writer.h"
 
 #define NAMESPACE  "kube-system"
-#define GATHER_MS  50 /* after a change, in which others may follow */
-#define REST_TIMES 10 /* as long as making the wants took, nothing is made anew */
-#define FIRST	   3  /* nodes that ask for the Lease often */
+#define GATHER_MS  50	 /* after a change, in which others may follow */
+#define REST_TIMES 10	 /* as long as making the wants took, nothing is made anew */
+#define FIRST	   3	 /* nodes that ask for the Lease often */
+#define BEHIND_MS  10000 /* for which a plan may take without a word to others */
 #define STOP_MS	   2000
 #define BURST	   2 /* seconds' worth of writes */
 
@@ -38,8 +42,13 @@ struct reporting {
 	struct reporting_config config;
 	struct source_server server;
 	const struct timing *timing;
-	const struct plan *plan; /* borrowed, NULL: none yet */
-	struct inforce here;	 /* on this node */
+	const struct plan *plan;     /* borrowed, NULL: none yet */
+	struct inforce here;	     /* on this node */
+	struct nodestate *nodestate; /* which tells others so */
+	struct nodes *nodes;	     /* what others tell, NULL: this narud does not lead */
+	uint64_t behind_ms;	     /* since when the newest plan is not in force; 0: it is */
+	char behind[STAMP_SECONDS];  /* the same for people */
+	bool told, told_behind;
 	struct leader *leader;
 	struct writer *writer;
 	bool led;	   /* at the last look */
@@ -67,14 +76,26 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Without knowing the nodes a new leader would take back what its predecessor knew. */
+static bool is_waiting(const struct reporting *r)
+{
+	return r->nodes && !nodes_settled(r->nodes);
+}
+
 static uint64_t due(const struct reporting *r)
 {
 	uint64_t due_ms = writer_due_ms(r->writer);
 
 	if (r->synced)
 		due_ms = earlier(due_ms, leader_due_ms(r->leader));
-	if (r->dirty && r->synced)
+	if (r->dirty && r->synced && !is_waiting(r))
 		due_ms = earlier(due_ms, r->wants_ms);
+	if (r->synced && r->behind_ms && !r->told_behind)
+		due_ms = earlier(due_ms, r->behind_ms + BEHIND_MS);
+	if (r->synced)
+		due_ms = earlier(due_ms, nodestate_due_ms(r->nodestate));
+	if (r->nodes)
+		due_ms = earlier(due_ms, nodes_due_ms(r->nodes));
 	return due_ms;
 }
 
@@ -93,6 +114,11 @@ static void arm(struct reporting *r)
 					  on_timer, r);
 }
 
+static void on_changed(void *arg)
+{
+	arm(arg);
+}
+
 static void soil(struct reporting *r)
 {
 	if (r->dirty)
@@ -108,7 +134,9 @@ static bool is_programmed(void *arg, const struct verdict_gateway *gateway)
 {
 	const struct reporting *r = arg;
 
-	return inforce_has(&r->here, gateway->namespace, gateway->name, gateway->generation);
+	return inforce_has(&r->here, gateway->namespace, gateway->name, gateway->generation) ||
+	       (r->nodes &&
+		nodes_serve(r->nodes, gateway->namespace, gateway->name, gateway->generation));
 }
 
 /* Behind the conditions, which have the addresses that Gateways are served at now. */
@@ -135,6 +163,45 @@ static void make_wants(struct reporting *r)
 	writer_set(r->writer, &wants);
 	r->dirty = false;
 	r->wants_ms = now(r) + REST_TIMES * (now(r) - begun_ms);
+}
+
+/* ---- the nodes ------------------------------------------------------------------------------- */
+
+static void tell_nodestate(struct reporting *r)
+{
+	const struct object *node =
+		model_get(r->config.model, OBJECT_NODE, "", r->config.node_name);
+	struct nodestate_content content = {
+		.version = options_version(),
+		.gateways = &r->here,
+		.node_uid = node ? node->origin.uid : "",
+	};
+
+	r->told_behind = r->behind_ms && now(r) >= r->behind_ms + BEHIND_MS;
+	if (r->told_behind)
+		content.behind_since = r->behind;
+	nodestate_set(r->nodestate, &content);
+}
+
+/* Only who leads reads all of them. */
+static void look_at_nodes(struct reporting *r)
+{
+	const struct nodes_config config = {
+		.client = r->server.client,
+		.timing = r->timing,
+		.changed = on_changed,
+		.arg = r,
+	};
+
+	if (r->led && !r->nodes)
+		r->nodes = nodes_new(&config);
+	if (!r->led && r->nodes)
+		nodes_free(TAKE_PTR(r->nodes));
+	if (!r->nodes)
+		return;
+	nodes_run(r->nodes);
+	if (nodes_take_changed(r->nodes))
+		soil(r);
 }
 
 /* ---- what the writer asks -------------------------------------------------------------------- */
@@ -167,11 +234,6 @@ static void on_written(void *arg, const struct writer_change *change)
 {
 	(void)arg;
 	(void)change;
-}
-
-static void on_changed(void *arg)
-{
-	arm(arg);
 }
 
 /* ---- what is due ----------------------------------------------------------------------------- */
@@ -221,6 +283,9 @@ static void look_at_diags(struct reporting *r)
 		diag_add(&diags, DIAG_WARNING, "", 0, "Lease " LEADER_LEASE, "",
 			 "cannot be had, so this narud writes no status: %s", status.problem);
 	writer_report(r->writer, &diags);
+	if (*nodestate_problem(r->nodestate))
+		diag_add(&diags, DIAG_WARNING, "", 0, "NodeState", "",
+			 "of this node cannot be written: %s", nodestate_problem(r->nodestate));
 	if (!diag_equal(&diags, &r->diags)) {
 		diag_fini(&r->diags);
 		r->diags = diags;
@@ -248,7 +313,12 @@ static void on_timer(void *arg)
 	if (r->synced)
 		leader_run(r->leader);
 	look_at_leader(r);
-	if (r->dirty && r->synced && now(r) >= r->wants_ms)
+	look_at_nodes(r);
+	if (r->behind_ms && !r->told_behind && now(r) >= r->behind_ms + BEHIND_MS)
+		tell_nodestate(r);
+	if (r->synced)
+		nodestate_run(r->nodestate);
+	if (r->dirty && r->synced && !is_waiting(r) && now(r) >= r->wants_ms)
 		make_wants(r);
 	writer_run(r->writer);
 	look_at_diags(r);
@@ -297,6 +367,19 @@ static void open_writer(struct reporting *r)
 	r->writer = writer_new(&config);
 }
 
+static void open_nodestate(struct reporting *r)
+{
+	const struct nodestate_config config = {
+		.client = r->server.client,
+		.timing = r->timing,
+		.node = r->config.node_name,
+		.changed = on_changed,
+		.arg = r,
+	};
+
+	r->nodestate = nodestate_new(&config);
+}
+
 struct reporting *reporting_open(const struct reporting_config *config)
 {
 	struct source_server server;
@@ -311,6 +394,7 @@ struct reporting *reporting_open(const struct reporting_config *config)
 	r->timing = &backoff_timing;
 	open_leader(r);
 	open_writer(r);
+	open_nodestate(r);
 	return r;
 }
 
@@ -321,6 +405,8 @@ void reporting_close(struct reporting *reporting)
 	loop_timer_remove(reporting->timer);
 	loop_timer_remove(reporting->stop);
 	writer_free(reporting->writer);
+	nodes_free(reporting->nodes);
+	nodestate_free(reporting->nodestate);
 	leader_free(reporting->leader);
 	inforce_fini(&reporting->here);
 	diag_fini(&reporting->diags);
@@ -332,6 +418,10 @@ void reporting_plan(struct reporting *reporting, const struct plan *plan)
 	if (!reporting)
 		return;
 	reporting->plan = plan;
+	if (!reporting->behind_ms) {
+		reporting->behind_ms = now(reporting);
+		stamp_seconds(reporting->behind);
+	}
 	look_at_source(reporting);
 	leader_set_eager(reporting->leader, is_first(reporting));
 	/* Endpoints alone change no verdict. */
@@ -346,13 +436,16 @@ void reporting_in_force(struct reporting *reporting)
 
 	if (!reporting || !reporting->plan)
 		return;
+	reporting->behind_ms = 0;
 	inforce_take(&reporting->plan->verdicts, &here);
-	if (inforce_equal(&here, &reporting->here)) {
+	if (reporting->told && !reporting->told_behind && inforce_equal(&here, &reporting->here)) {
 		inforce_fini(&here);
 		return;
 	}
 	inforce_fini(&reporting->here);
 	reporting->here = here;
+	reporting->told = true;
+	tell_nodestate(reporting);
 	soil(reporting);
 	arm(reporting);
 }
@@ -407,6 +500,7 @@ void reporting_write(const struct reporting *reporting, struct json *json)
 		json_uint(json, "failed", counts.failed);
 		json_uint(json, "conflicts", counts.conflicts);
 		json_uint(json, "pending", counts.pending);
+		json_uint(json, "nodes", reporting->nodes ? nodes_count(reporting->nodes) : 0);
 	}
 	json_object_end(json);
 }
