@@ -240,8 +240,8 @@ def probe(node, path):
 
 def test_old_state_is_unready_and_served(cluster):
     """Without word from the API server for --stale-after seconds narud's pod is unready and its
-    status says why. Nothing else changes: load balancers and the kubelet's liveness probe see a node
-    that is fine, the service answers. With the next word it is over."""
+    status says why. Nothing else changes: load balancers and the kubelet's liveness probe see a
+    node that is fine, the service answers. With the next word it is over."""
     node = cluster.nodes[0]
     node.stop_narud()
     node.start_narud("--last-state", last_state(node), "--stale-after", "1")

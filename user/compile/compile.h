@@ -23,6 +23,8 @@ struct compile_config {
 	const struct cidr *announce_cidrs;
 	size_t n_announce_cidrs;
 	bool l4; /* packets of services are served (--l4 on) */
+	/* There is no proxy: Services whose routes allow it are served by layer 4 alone. */
+	bool without_proxy;
 	/* Headless Services may have endpoints on this node's loopback, for the proxy alone. */
 	bool loopback_endpoints;
 	/* Why a pattern is no regular expression, to be freed; NULL: it is one. */

@@ -42,12 +42,47 @@ static bool is_meant(const struct draft *draft, const struct object_reference *p
 	       (!*parent->section || !strcmp(parent->section, draft->port->name));
 }
 
-/* Takes the ClusterIPs of a draft over for a listener. */
+static bool has_parent(const struct http_route *route, const struct service *service)
+{
+	for (size_t i = 0; i < route->n_parents; i++) {
+		const struct object_reference *parent = &route->parents[i];
+
+		if (!*parent->group && !strcmp(parent->kind, "Service") &&
+		    !strcmp(parent->name, service->object.name) &&
+		    (!*parent->namespace ||
+		     !strcmp(parent->namespace, service->object.namespace)) &&
+		    !strcmp(route->object.namespace, service->object.namespace))
+			return true;
+	}
+	return false;
+}
+
+/* One route that must not be gone past is enough, whatever port it is for. */
+static bool fails_closed(const struct layer7 *l7, const struct service *service)
+{
+	const struct object *const *objects;
+	size_t n = model_list(l7->model, OBJECT_HTTP_ROUTE, &objects);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct http_route *route = (const struct http_route *)objects[i];
+
+		if (*route->fail_closed && strcmp(route->fail_closed, "false") != 0 &&
+		    has_parent(route, service))
+			return true;
+	}
+	return false;
+}
+
+/* Takes the ClusterIPs of a draft over for a listener. Without a proxy layer 4 keeps them, and the
+ * listener waits without an address. */
 static void take_over(struct layer7 *l7, struct draft *draft, size_t listener)
 {
 	struct plan_service *plan = &draft->plan;
 	size_t n = 0;
 
+	draft->taken_over = listener + 1;
+	if (l7->config->without_proxy && !fails_closed(l7, draft->service))
+		return;
 	for (size_t i = 0; i < plan->n_frontends; i++) {
 		const struct plan_frontend *frontend = &plan->frontends[i];
 
@@ -65,7 +100,6 @@ static void take_over(struct layer7 *l7, struct draft *draft, size_t listener)
 		};
 	}
 	plan->n_frontends = n;
-	draft->taken_over = listener + 1;
 }
 
 static size_t add_listener(struct layer7 *l7, const struct draft *draft)
@@ -171,6 +205,10 @@ void mesh_check(const struct layer7 *l7)
 		if (!draft->taken_over || service == last)
 			continue;
 		last = service;
+		if (l7->config->without_proxy && !fails_closed(l7, service))
+			problem_add(l7->diags, DIAG_WARNING, &service->object, "",
+				    "is served without its routes for as long as there is no "
+				    "naru-proxy");
 		if (service->internal_policy == POLICY_LOCAL)
 			problem_add(l7->diags, DIAG_WARNING, &service->object,
 				    "spec.internalTrafficPolicy",

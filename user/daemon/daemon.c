@@ -8,7 +8,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,9 +23,11 @@
 #include "daemon/changes.h"
 #include "daemon/edge.h"
 #include "daemon/ending.h"
+#include "daemon/fallback.h"
 #include "daemon/fence.h"
 #include "daemon/health.h"
 #include "daemon/launcher.h"
+#include "daemon/packets.h"
 #include "daemon/privileges.h"
 #include "daemon/probes.h"
 #include "daemon/reporting.h"
@@ -41,7 +42,6 @@
 
 #define RETRY_MS 1000 /* after the kernel refused a write */
 #define WAIT_MS	 1000 /* at most, for the proxy to say that it knows the plan */
-#define LOCK_MS	 5000 /* for the lock of a narud that is taken over from */
 
 /* ---- from objects to kernel ---------------------------------------------------------------- */
 
@@ -74,6 +74,16 @@ static void take_diags(struct daemon *daemon)
 	daemon->diags = now;
 	if (is_in_force(daemon, &status))
 		reporting_in_force(daemon->reporting);
+}
+
+/* Needed by the plan in force, or by one before it. A proxy that ends with narud is not missed. */
+static void look_for_proxy(struct daemon *daemon)
+{
+	struct feed_status status;
+
+	edge_status(daemon->edge, &status);
+	fallback_note(daemon->fallback,
+		      status.wanted && !daemon->stopping && (!status.pid || status.silent));
 }
 
 static void on_retry(void *arg);
@@ -123,6 +133,7 @@ static void apply(struct daemon *daemon)
 		daemon->waiting = loop_timer_add(daemon->loop, WAIT_MS, 0, on_retry, daemon);
 	else if (grows)
 		apply_to_kernel(daemon);
+	look_for_proxy(daemon);
 	take_diags(daemon);
 }
 
@@ -144,9 +155,12 @@ static void on_edge_changed(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (daemon->part != DAEMON_SERVES)
+	if (daemon->part != DAEMON_SERVES) {
 		succession_look(daemon);
-	else if (daemon->waiting && !edge_is_behind(daemon->edge))
+		return;
+	}
+	look_for_proxy(daemon);
+	if (daemon->waiting && !edge_is_behind(daemon->edge))
 		apply_to_kernel(daemon);
 	else
 		take_diags(daemon);
@@ -215,6 +229,19 @@ static void recompile(struct daemon *daemon)
 		  daemon->diags.n);
 }
 
+static void on_fallback(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	log_warn(fallback_active(daemon->fallback)
+			 ? "there is no naru-proxy: Services with routes are served without them"
+			 : "there is a naru-proxy again: Services with routes are served by it");
+	daemon->config.without_proxy = fallback_active(daemon->fallback);
+	/* Under other settings there is nothing to go on from. */
+	plan_free(TAKE_PTR(daemon->plan));
+	recompile(daemon);
+}
+
 /* ---- events -------------------------------------------------------------------------------- */
 
 static void on_source_changed(void *arg)
@@ -268,59 +295,6 @@ static void hurry(struct daemon *daemon)
 }
 
 /* ---- start and end ------------------------------------------------------------------------- */
-
-/* A connection of this host from a port that narud hands out as well would lose its answers. */
-static void warn_of_overlap(const struct option_range *ours)
-{
-	_cleanup_(mem_closefilep) FILE *file =
-		fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
-	unsigned min, max;
-
-	if (!file || fscanf(file, "%u %u", &min, &max) != 2)
-		return;
-	if (ours->min <= max && ours->max >= min)
-		log_warn("--snat-ports %u-%u overlaps net.ipv4.ip_local_port_range %u-%u: "
-			 "connections of this host may lose answers",
-			 ours->min, ours->max, min, max);
-}
-
-static int open_dataplane(struct daemon *daemon)
-{
-	const struct options *options = daemon->options;
-	const struct dataplane_config config = {
-		.bpffs_dir = options->bpffs,
-		.l4 = daemon->l4,
-		.cgroup_dir = *options->cgroup ? options->cgroup : NULL,
-		.devices = (const char *const *)options->devices.items,
-		.n_devices = options->devices.n,
-		.pod_devices = (const char *const *)options->pod_devices.items,
-		.n_pod_devices = options->pod_devices.n,
-		.nodeport_cidrs = options->nodeport_addresses.cidrs.items,
-		.n_nodeport_cidrs = options->nodeport_addresses.cidrs.n,
-		.nodeport_primary = options->nodeport_addresses.primary,
-		.xdp = (enum xdp_mode)options->xdp,
-		.snat_min = options->snat_ports.min,
-		.snat_max = options->snat_ports.max,
-		.bypass_netfilter = options->bypass_netfilter,
-		.force_clsact = options->tc == OPTIONS_TC_CLSACT,
-		.wait_ms = options->take_over == OPTIONS_TAKE_OVER_OFF ? 0 : LOCK_MS,
-	};
-	int r;
-
-	if (daemon->dataplane)
-		return dataplane_resume(daemon->dataplane);
-	if (!daemon->steering)
-		return 0;
-	if (daemon->l4)
-		warn_of_overlap(&options->snat_ports);
-	r = dataplane_open(&config, &daemon->dataplane);
-	privileges_drop_perfmon();
-	if (r < 0 && r != -EBUSY && !daemon->l4) {
-		log_warn("Gateways are served by ordinary sockets");
-		return 0;
-	}
-	return r;
-}
 
 static int open_source(struct daemon *daemon)
 {
@@ -469,7 +443,7 @@ static int take_edge(struct daemon *daemon)
 
 int daemon_serve(struct daemon *daemon)
 {
-	int r = open_dataplane(daemon);
+	int r = packets_open(daemon);
 
 	if (!r)
 		r = open_admin(daemon);
@@ -535,6 +509,8 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (!daemon->loop)
 		return log_err(-EMFILE, "event loop");
 	daemon->model = model_new();
+	daemon->fallback =
+		fallback_new(daemon->loop, options->fallback_after * 1000, on_fallback, daemon);
 	loop_on_stop(daemon->loop, ending_begin, daemon);
 	r = succession_open(daemon);
 	if (r < 0)
@@ -571,6 +547,7 @@ void daemon_close(struct daemon *daemon)
 	reporting_close(daemon->reporting);
 	loop_timer_remove(daemon->late);
 	edge_close(daemon->edge);
+	fallback_free(daemon->fallback);
 	launcher_close(daemon->launcher);
 	source_close(daemon->source);
 	if (daemon->dataplane)

@@ -14,6 +14,7 @@ struct admin;
 struct announcing;
 struct dataplane;
 struct edge;
+struct fallback;
 struct handover;
 struct health;
 struct healthz;
@@ -45,6 +46,7 @@ struct daemon {
 	struct dataplane *dataplane; /* NULL without privileges */
 	struct launcher *launcher;   /* NULL: there is no proxy beside narud */
 	struct edge *edge;
+	struct fallback *fallback;
 	struct admin *admin;
 	struct announcing *announcing; /* NULL: without BPF */
 	struct health *health;	       /* NULL: Services are not served */
@@ -73,7 +75,8 @@ struct daemon {
 	struct loop_timer *late; /* when addresses go to other nodes at the latest */
 };
 
-/* What a plan depends on besides objects; l4: are Services served? Borrows the options. */
+/* What a plan depends on besides objects, with a proxy; l4: are Services served? Borrows the
+ * options. */
 struct compile_config daemon_config(const struct options *options, const char *node_name, bool l4);
 
 /*

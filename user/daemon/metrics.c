@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
+#include "daemon/fallback.h"
 #include "daemon/kubemetrics.h"
 #include "daemon/probes.h"
 #include "daemon/reporting.h"
@@ -123,6 +124,8 @@ static void add_l7(struct str *out, const struct daemon *daemon)
 	counter(out, "naru_proxy_starts_total", "proxies that narud has started", status.starts);
 	gauge(out, "naru_proxy_generation", "generation of the plan that the proxy serves",
 	      status.pid ? status.generation : 0);
+	gauge(out, "naru_l7_fallback", "1 while Services with routes are served without them",
+	      fallback_active(daemon->fallback));
 	gauge(out, "naru_l7_listeners", "listeners in the plan", daemon->plan->l7.n_listeners);
 	gauge(out, "naru_l7_connections", "connections of clients", report->connections);
 	counter(out, "naru_l7_accepted_total", "connections of clients so far", report->accepted);

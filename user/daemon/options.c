@@ -85,6 +85,10 @@ static const struct option table[] = {
 	{ "healthz", OPTION_SOCKET, AT(healthz), "ADDR:PORT|off", NULL, "NARU_HEALTHZ",
 	  "answer /healthz and /livez there as kube-proxy does; without it [::]:10256 where "
 	  "Services are served, else off" },
+	{ "fallback-after", OPTION_NUMBER, AT(fallback_after), "S<=3600", "5",
+	  "NARU_FALLBACK_AFTER",
+	  "seconds without a naru-proxy after which Services with routes are served without them, "
+	  "but for routes with naru.io/fail-closed; 0 is never" },
 	{ "stale-after", OPTION_NUMBER, AT(stale_after), "S<=2592000", "600", "NARU_STALE_AFTER",
 	  "seconds without word from the API server after which /readyz says no, while everything "
 	  "is served on; 0 is never" },

@@ -60,12 +60,13 @@ struct options {
 	struct option_ports gateway_node_ports;
 	uint32_t drain_time; /* seconds */
 	char *admin;
-	char *healthz;	      /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
-	uint32_t stale_after; /* seconds, 0: never */
-	int status;	      /* enum options_status */
-	uint32_t status_qps;  /* writes in a second, at least 1 */
-	char *namespace;      /* of the Lease; "": narud's own */
-	int log_level;	      /* enum log_level */
+	char *healthz; /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
+	uint32_t fallback_after; /* seconds, 0: never */
+	uint32_t stale_after;	 /* seconds, 0: never */
+	int status;		 /* enum options_status */
+	uint32_t status_qps;	 /* writes in a second, at least 1 */
+	char *namespace;	 /* of the Lease; "": narud's own */
+	int log_level;		 /* enum log_level */
 	bool check;
 	bool print_plan;
 	bool version;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The rules: a node serves while it knows what, and nothing waits for too long; a Service that
- * routes are served on needs the proxy, too. Old knowledge is better than none: it makes narud's own
- * pod unready, for who looks after it and rolls it out, and keeps no traffic away from the node.
+ * routes are served on needs the proxy, too. Old knowledge is better than none: it makes narud's
+ * own pod unready, for who looks after it and rolls it out, and keeps no traffic from the node.
  */
 #include "daemon/probes.h"
 
@@ -18,17 +18,24 @@
 #include "plan/plan.h"
 
 /* Listeners of a Service are named namespace/service:port. */
-static bool has_routes(const struct plan *plan, const char *namespace, const char *name)
+static bool is_of(const char *listener, const char *namespace, const char *name)
 {
 	size_t n_namespace = strlen(namespace), n_name = strlen(name);
 
-	for (size_t i = 0; i < plan->l7.n_listeners; i++) {
-		const char *at = plan->l7.listeners[i].name;
+	return !strncmp(listener, namespace, n_namespace) && listener[n_namespace] == '/' &&
+	       !strncmp(listener + n_namespace + 1, name, n_name) &&
+	       listener[n_namespace + 1 + n_name] == ':';
+}
 
-		if (!strncmp(at, namespace, n_namespace) && at[n_namespace] == '/' &&
-		    !strncmp(at + n_namespace + 1, name, n_name) &&
-		    at[n_namespace + 1 + n_name] == ':')
-			return true;
+/* On an address that is the proxy's: without a proxy routes may have none. */
+static bool has_routes(const struct plan *plan, const char *namespace, const char *name)
+{
+	for (size_t i = 0; i < plan->l7.n_binds; i++) {
+		const struct plan_bind *bind = &plan->l7.binds[i];
+
+		for (size_t j = 0; j < bind->n_listeners; j++)
+			if (is_of(plan->l7.listeners[bind->listeners[j]].name, namespace, name))
+				return true;
 	}
 	return false;
 }

@@ -44,7 +44,13 @@ static const struct decode_array rules = {
 	.element = { .fn = decode_rule },
 };
 
+static const struct decode_field annotation_fields[] = {
+	{ .name = "naru.io/fail-closed", .fn = field_string, .offset = ROUTE(fail_closed) },
+	{ 0 },
+};
+
 static const struct decode_field metadata_fields[] = {
+	{ .name = "annotations", .fn = decode_object, .arg = annotation_fields },
 	{ .name = "creationTimestamp", .fn = duration_timestamp, .offset = ROUTE(created) },
 	{ 0 },
 };

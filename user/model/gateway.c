@@ -136,11 +136,9 @@ static const struct member rule[] = {
 };
 
 const struct member gateway_route_members[] = {
-	PLAIN(http_route, created),
-	LIST(http_route, parents, reference),
-	TEXTS(http_route, hostnames),
-	LIST(http_route, rules, rule),
-	{ 0 },
+	PLAIN(http_route, created),	      TEXT(http_route, fail_closed),
+	LIST(http_route, parents, reference), TEXTS(http_route, hostnames),
+	LIST(http_route, rules, rule),	      { 0 },
 };
 
 static const struct member from[] = {

@@ -192,7 +192,8 @@ struct route_rule {
 
 struct http_route {
 	struct object object;
-	int64_t created; /* seconds since 1970, 0 = unknown */
+	int64_t created;   /* seconds since 1970, 0 = unknown */
+	char *fail_closed; /* annotation naru.io/fail-closed, or "" */
 	struct object_reference *parents;
 	size_t n_parents;
 	char **hostnames; /* lower case */
