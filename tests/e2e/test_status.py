@@ -6,6 +6,7 @@ import time
 import gateway as gw
 import pytest
 from edge import VIP, edge_made, statuses
+from fakeapi import definition
 from objects import NAMESPACE
 from proc import eventually
 
@@ -85,6 +86,26 @@ def test_statuses_say_what_is_true(edge):
     for node in edge.rig.nodes:
         assert "statuses: written by" in node.naructl("status", check=False).stdout
         assert not node.naructl_json("status")["diagnostics"]
+
+
+def test_versions_of_the_definitions(edge):
+    """That the cluster has a newer Gateway API than naru knows stands on the class; it is served
+    all the same."""
+    all_said(edge)
+    api = edge.rig.manifests
+
+    def class_holds(kind):
+        return holds(status_of(edge, "GatewayClass")["conditions"], kind,
+                     generation_of(edge, "GatewayClass"))
+
+    eventually(lambda: class_holds("SupportedVersion"))
+    api.put("crd-Gateway", definition("Gateway", "v1.7.0"))
+    eventually(lambda: not class_holds("SupportedVersion"))
+    assert class_holds("Accepted")
+    assert statuses(edge.ask("-n", 20)) == {200}
+    api.put("crd-Gateway", definition("Gateway"))
+    eventually(lambda: class_holds("SupportedVersion"))
+    all_said(edge)
 
 
 def test_a_change_is_said_anew(edge):

@@ -46,11 +46,12 @@ PATH = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
                   r"(?:/(?P<name>[^/]+)(?P<part>/status)?)?$")
 
 
-def definition(kind):
+def definition(kind, bundle="v1.6.3"):
     """The CustomResourceDefinition of a kind, as far as anybody looks at it."""
     group, _, resource = KINDS[kind]
     return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{resource}.{group}"}}
+            "metadata": {"name": f"{resource}.{group}", "annotations": {
+                "gateway.networking.k8s.io/bundle-version": bundle}}}
 
 
 def key_of(obj):

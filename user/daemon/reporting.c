@@ -13,11 +13,13 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "daemon/assign.h"
 #include "daemon/options.h"
 #include "daemon/source.h"
 #include "kube/apisource.h"
 #include "kube/backoff.h"
+#include "kube/crds.h"
 #include "kube/store.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -51,6 +53,7 @@ struct reporting {
 	bool told, told_behind;
 	struct leader *leader;
 	struct writer *writer;
+	char *definitions; /* versions of Gateway API's, NULL: not known */
 	bool led;	   /* at the last look */
 	bool synced;	   /* the same */
 	bool dirty;	   /* what is wanted is to be made anew */
@@ -150,14 +153,24 @@ static void want_addresses(struct reporting *r, struct wants *wants)
 	allocate_fini(&allocation);
 }
 
+static void want_conditions(struct reporting *r, struct wants *wants)
+{
+	const struct conditions_ack ack = {
+		.programmed = is_programmed,
+		.arg = r,
+		.definitions = r->definitions,
+	};
+
+	conditions_want(&r->plan->verdicts, &ack, wants);
+}
+
 static void make_wants(struct reporting *r)
 {
-	const struct conditions_ack ack = { .programmed = is_programmed, .arg = r };
 	uint64_t begun_ms = now(r);
 	struct wants wants = { 0 };
 
 	if (r->led && r->plan) {
-		conditions_want(&r->plan->verdicts, &ack, &wants);
+		want_conditions(r, &wants);
 		want_addresses(r, &wants);
 	}
 	writer_set(r->writer, &wants);
@@ -262,6 +275,21 @@ static void look_at_source(struct reporting *r)
 		return;
 	apisource_status(r->server.objects, &status);
 	r->synced = status.synced;
+}
+
+/* Their versions are no part of a plan. */
+static void look_at_definitions(struct reporting *r)
+{
+	_cleanup_(str_fini) struct str text = { 0 };
+	struct apisource_status status;
+
+	apisource_status(r->server.objects, &status);
+	crds_list_bundles(status.crds, &text);
+	if (!text.len || (r->definitions && !strcmp(r->definitions, text.buf)))
+		return;
+	free(r->definitions);
+	r->definitions = mem_strdup(text.buf);
+	soil(r);
 }
 
 static void look_at_leader(struct reporting *r)
@@ -409,6 +437,7 @@ void reporting_close(struct reporting *reporting)
 	nodestate_free(reporting->nodestate);
 	leader_free(reporting->leader);
 	inforce_fini(&reporting->here);
+	free(reporting->definitions);
 	diag_fini(&reporting->diags);
 	free(reporting);
 }
@@ -423,6 +452,7 @@ void reporting_plan(struct reporting *reporting, const struct plan *plan)
 		stamp_seconds(reporting->behind);
 	}
 	look_at_source(reporting);
+	look_at_definitions(reporting);
 	leader_set_eager(reporting->leader, is_first(reporting));
 	/* Endpoints alone change no verdict. */
 	if (plan->step.l7)
