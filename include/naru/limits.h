@@ -7,7 +7,7 @@
 
 #define NARU_FRONTENDS_MAX  131072  /* address, port, protocol triples in `svc` */
 #define NARU_SERVICES_MAX   65536   /* service ports (one family each) in `svc_name` */
-#define NARU_ENDPOINTS_MAX  131072  /* distinct address, port, protocol triples in `endpoint` */
+#define NARU_ENDPOINTS_MAX  262144  /* distinct address, port, protocol triples in `endpoint` */
 #define NARU_STATS_MAX	    16384   /* services whose packets are counted: 640 KiB a CPU */
 #define NARU_SVC_DROPS_MAX  65536   /* services times reasons that have occurred */
 #define NARU_EVENTS_BYTES   1048576 /* of the ring of events */
@@ -24,7 +24,7 @@
 
 #define NARU_SET_MAX	 4096	/* endpoints of one set */
 #define NARU_LUT_SLOTS	 32	/* Maglev slots in one block of `lut` (64 bytes) */
-#define NARU_LUT_BLOCKS	 262144 /* 16 MiB: 16,000 services of up to five endpoints */
+#define NARU_LUT_BLOCKS	 1048576 /* 64 MiB: 32,000 sets of ten endpoints, of one family each */
 #define NARU_LIST_SLOTS	 16	/* endpoint ids in one block of `ep_list` (64 bytes) */
 #define NARU_LIST_BLOCKS 65536	/* 4 MiB */
 

@@ -115,20 +115,24 @@ static int take_ids(struct inforce *in, const struct plan_service *plan, struct 
 	return 0;
 }
 
-static int take_segments(struct inforce *in, struct naru_set *value)
+static int take_segments(struct inforce *in, struct naru_set *value, const char **ret_reason)
 {
 	int r = segments_take(in->list, inforce_list_blocks(value), &value->list);
 
+	*ret_reason = "no room for its endpoints in the map ep_list";
 	if (r || !value->lut_len)
 		return r;
 	r = segments_take(in->lut, inforce_lut_blocks(value), &value->lut);
+	*ret_reason = "no room for the table of its endpoints in the map lut";
 	if (r)
 		segments_give(in->list, value->list, inforce_list_blocks(value));
 	return r;
 }
 
+/* *ret_reason is of a failure alone. */
 static int make_set(struct inforce *in, const struct plan_service *plan,
-		    const struct plan_set *content, struct live_set **ret_set)
+		    const struct plan_set *content, struct live_set **ret_set,
+		    const char **ret_reason)
 {
 	struct live_set *set = mem_new(sizeof(*set));
 	size_t size = content->n * sizeof(*content->endpoints);
@@ -141,8 +145,9 @@ static int make_set(struct inforce *in, const struct plan_service *plan,
 	set->value.count = (uint32_t)content->n;
 	set->value.lut_len = maglev_len(content->n);
 	r = take_ids(in, plan, set);
+	*ret_reason = "no room for its endpoints in the map endpoint";
 	if (!r)
-		r = take_segments(in, &set->value);
+		r = take_segments(in, &set->value, ret_reason);
 	if (r) {
 		inforce_free_set(in, set, plan->proto);
 		return r;
@@ -174,7 +179,7 @@ static bool in_draft(const struct draft *draft, const struct live_set *set)
 	return false;
 }
 
-static int draft_set(struct inforce *in, struct draft *draft, int use)
+static int draft_set(struct inforce *in, struct draft *draft, int use, const char **ret_reason)
 {
 	const struct plan_set *content = set_of(draft->plan, use);
 	struct live_set *set;
@@ -185,7 +190,7 @@ static int draft_set(struct inforce *in, struct draft *draft, int use)
 		return 0;
 	set = same_set(draft, content);
 	if (!set) {
-		r = make_set(in, draft->plan, content, &set);
+		r = make_set(in, draft->plan, content, &set, ret_reason);
 		if (r)
 			return r;
 		draft->made[draft->n_sets] = true;
@@ -316,6 +321,7 @@ static int prepare(struct inforce *in, struct draft *draft, const char **ret_rea
 {
 	const struct plan_service *plan = draft->plan;
 	char key[ENCODE_SERVICE_KEY_LEN];
+	const char *reason = NULL;
 	int r;
 
 	if (strlen(plan->name) >= NARU_NAME_LEN) {
@@ -327,26 +333,26 @@ static int prepare(struct inforce *in, struct draft *draft, const char **ret_rea
 		return -ENOSPC;
 	}
 	if (HASH_COUNT(in->fronts) + new_fronts(in, draft) > NARU_FRONTENDS_MAX) {
-		*ret_reason = "no room for its frontends";
+		*ret_reason = "no room for its frontends in the map svc";
 		return -ENOSPC;
 	}
 	if (in->ranges.n + ranges_missing(draft->old ? &draft->old->ranges : NULL, plan) >
 	    NARU_RANGES_MAX) {
-		*ret_reason = "no room for its source ranges";
+		*ret_reason = "no room for its source ranges in the map source_range";
 		return -ENOSPC;
 	}
 	encode_service_key(plan->name, plan->proto, plan->family, key);
 	if (draft->old)
 		draft->id = draft->old->id;
 	else if (ids_get(in->services, key, strlen(key), &draft->id)) {
-		*ret_reason = "no room for another service";
+		*ret_reason = "no room for another service in the map svc_name";
 		return -ENOSPC;
 	}
-	r = draft_set(in, draft, USE_CLUSTER);
+	r = draft_set(in, draft, USE_CLUSTER, &reason);
 	if (!r)
-		r = draft_set(in, draft, USE_LOCAL);
+		r = draft_set(in, draft, USE_LOCAL, &reason);
 	if (r)
-		*ret_reason = "no room for its endpoints";
+		*ret_reason = reason;
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writers of `endpoint`, `ep_list`, `lut` and `svc_name`. A list or a table is one batch, so a
- * service costs a handful of system calls however many endpoints it has.
+ * The writers of `endpoint`, `ep_list`, `lut` and `svc_name`. Each kind is one batch, so a service
+ * costs a handful of system calls however many endpoints it has.
  */
 #include "dataplane/write.h"
 
@@ -14,23 +14,29 @@
 #include "dataplane/encode.h"
 #include "plan/maglev.h"
 
+/* Those that are not there yet, by one call. */
 static int write_endpoints(struct inforce *in, const struct live_set *set, uint8_t proto)
 {
-	for (size_t i = 0; i < set->content.n; i++) {
-		struct naru_endpoint value;
-		uint32_t id = set->ids[i];
-		int r;
+	_cleanup_(mem_freep) uint32_t *ids = mem_array(set->content.n, sizeof(*ids));
+	_cleanup_(mem_freep) struct naru_endpoint *values =
+		mem_array(set->content.n, sizeof(*values));
+	uint32_t n = 0, done;
+	int r;
 
-		encode_endpoint(&set->content.endpoints[i], proto, &value);
-		if (!memcmp(&in->eps[id], &value, sizeof(value)))
-			continue;
-		in->writes++;
-		r = bpf_map_update_elem(in->maps->endpoint, &id, &value, BPF_ANY);
-		if (r)
-			return r;
-		in->eps[id] = value;
+	for (size_t i = 0; i < set->content.n; i++) {
+		encode_endpoint(&set->content.endpoints[i], proto, &values[n]);
+		ids[n] = set->ids[i];
+		n += memcmp(&in->eps[ids[n]], &values[n], sizeof(values[n])) != 0;
 	}
-	return 0;
+	if (!n)
+		return 0;
+	done = n;
+	r = bpf_map_update_batch(in->maps->endpoint, ids, values, &done, NULL);
+	in->writes += n;
+	/* After a failure they are written anew. */
+	for (uint32_t i = 0; !r && i < n; i++)
+		in->eps[ids[i]] = values[i];
+	return r;
 }
 
 /* Consecutive elements of an array map. */
