@@ -25,6 +25,7 @@ SYSTEM = "naru-system"
 SHOP = "shop"
 # What the containers hold once they serve, of <linux/capability.h>: BPF and NET_ADMIN.
 NARUD_CAPABILITIES = 1 << 39 | 1 << 12
+NOBODY = "192.168.77.99"  # an API server that is away
 BIG = 24 << 20
 SLOW_S = 10  # for that many bytes
 VIP = {4: "203.0.113.200", 6: "2001:db8:1::c8"}
@@ -37,7 +38,7 @@ class Deployment:
         self.cluster = cluster
         self.helm = run([os.path.join(TOP, "tools/dev/helm")]).stdout.strip()
         self.values = {"image": {"repository": NARU[0].split(":")[0], "tag": "1"},
-                       "apiServer": {"host": ADDR[4], "port": PORT},
+                       "apiServer": {"host": [NOBODY, ADDR[4]], "port": PORT},
                        "paths": {"cgroup": CGROUP}, "drainTime": 3 * SLOW_S,
                        "narud": {"devices": ["eth0"], "xdp": "off"},
                        "gateway": {"cidrs": "203.0.112.0/20,2001:db8:1::/112"},
@@ -213,6 +214,14 @@ def loads(naru):
     return made_here
 
 
+def no_failure(clients):
+    """Ends the clients; nothing failed, and every answer at the Gateway was a 200."""
+    for client in clients:
+        counts = client.stop()
+        assert counts["failed"] == 0 and counts["ok"], (client.process.args, counts)
+        assert set(counts.get("statuses", ("200",))) == {"200"}, counts
+
+
 def test_upgrade(naru):
     """Another image, then another option, under load: pod after pod the next one takes over; not
     one request, connection or byte is lost, not even of answers that outlast it all."""
@@ -231,11 +240,18 @@ def test_upgrade(naru):
     naru.install()
     for download in downloads:
         download.stop()
-    for load in clients:
-        counts = load.stop()
-        assert counts["failed"] == 0 and counts["ok"], (load.process.args, counts)
-        assert set(counts.get("statuses", ("200",))) == {"200"}, counts
+    no_failure(clients)
     naru.plain.settled()
+
+
+def test_hung_narud_is_replaced(naru):
+    """narud of a node hangs: the next pod's waits for it, and takes over when the kubelet has ended
+    it. Meanwhile and afterwards everything is served."""
+    clients = loads(naru)
+    os.kill(processes("narud", naru.pods())[0], signal.SIGSTOP)
+    naru.values["narud"]["logLevel"] = "info"
+    naru.install()
+    no_failure(clients)
 
 
 def test_starts_without_an_api_server(naru):

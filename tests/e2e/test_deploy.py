@@ -148,6 +148,17 @@ def test_reuse_values(helm, tmp_path):
             render(helm, tmp_path, wanted).stdout, path
 
 
+def test_several_api_servers(helm, tmp_path):
+    """A list of them: the first as the kubelet tells it, the others by an option."""
+    hosts = ["192.0.2.1", "2001:db8::2", "api.example"]
+    objects = yaml.safe_load_all(render(helm, tmp_path, {"apiServer": {"host": hosts}}).stdout)
+    narud = next(o for o in objects
+                 if o and o["kind"] == "DaemonSet")["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "KUBERNETES_SERVICE_HOST", "value": hosts[0]} in narud["env"]
+    assert [arg for arg in narud["args"] if arg.startswith("--api-server")] == \
+        ["--api-server=https://[2001:db8::2]:6443", "--api-server=https://api.example:6443"]
+
+
 def test_each_value(helm, tmp_path, values):
     """Each value of values.yaml changes what is rendered, as it says."""
     assert set(paths(values)) == set(VALUES)

@@ -8,7 +8,17 @@ import time
 import gateway as gw
 import pytest
 from edge import VIP, edge_made
-from proc import eventually, run
+from proc import built, eventually, run
+
+# Of an API server that does not exist.
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: none
+contexts: [{name: none, context: {cluster: none, user: none}}]
+clusters: [{name: none, cluster: {server: "https://192.168.77.99:6443"}}]
+users: [{name: none, user: {token: none}}]
+"""
 
 # An answer of about three seconds.
 LONG = "x-do: slow=20 bytes=1228800"
@@ -34,6 +44,9 @@ def fixture_edge():
         for pod in edge.pods["v2"]:
             pod.serve(9090)
         edge.plain = edge.rig.service("plain", *edge.pods["v2"], kind="LoadBalancer", target=9090)
+        edge.kubeconfig = f"{edge.rig.directory}/kubeconfig"
+        with open(edge.kubeconfig, "w", encoding="ascii") as out:
+            out.write(KUBECONFIG)
         yield edge
 
 
@@ -161,6 +174,30 @@ def test_old_one_fails(edge, sig):
     serves(edge.node, new)
     in_force(edge, f"after-{sig}")
     no_failure(clients)
+
+
+def test_source_that_is_not_ready(edge):
+    """A narud that knows nothing yet, since its API server does not answer, does not take over."""
+    argv = edge.node.narud_argv()
+    at = argv.index("--manifests")
+    argv[at:at + 2] = ["--kubeconfig", edge.kubeconfig]
+    known = edge.node.log().count("waits to take over")
+    with open(edge.node.log_path, "ab") as log:
+        new = edge.node.host.popen(argv, stdout=log, stderr=log)
+    eventually(lambda: edge.node.log().count("waits to take over") > known)
+    in_force(edge, "unready")
+    assert serving(edge.node) == edge.node.narud.pid
+    new.terminate()
+    assert new.wait(timeout=20) == 0
+
+
+def test_probe(edge):
+    """naructl probe is content with narud of its own PID namespace only."""
+    assert edge.node.naructl("probe").returncode == 0
+    other = run(["unshare", "--pid", "--fork", "--mount-proc", built("naructl"), "--run-dir",
+                 edge.node.run_dir, "probe"], check=False)
+    assert other.returncode == 1 and "no narud of this container" in other.stderr, other
+    assert edge.node.naructl("--run-dir", "/nowhere", "probe", check=False).returncode == 1
 
 
 def test_strangers_are_not_listened_to(edge):

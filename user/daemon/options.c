@@ -18,6 +18,9 @@ static const struct option table[] = {
 	  "server" },
 	{ "kubeconfig", OPTION_STRING, AT(kubeconfig), "FILE", NULL, "NARU_KUBECONFIG",
 	  "how to reach the API server; without it and --manifests: as a pod of the cluster does" },
+	{ "api-server", OPTION_LIST, AT(api_servers), "https://HOST:PORT", NULL, "NARU_API_SERVER",
+	  "another API server of the cluster, may be repeated, for when the first one fails; in a "
+	  "pod their certificates have to name kubernetes.default.svc then" },
 	{ "last-state", OPTION_STRING, AT(last_state), "FILE", NULL, "NARU_LAST_STATE",
 	  "file for the objects that the API server had last, but no Secrets: served when no API "
 	  "server answers at the start" },

@@ -33,8 +33,9 @@ enum options_take_over {
 
 /* Strings are never NULL: "" is "not given". Choices are indices in the order that --help names. */
 struct options {
-	char *manifests;  /* "": an API server, by */
-	char *kubeconfig; /* "": what a pod of the cluster has */
+	char *manifests;		/* "": an API server, by */
+	char *kubeconfig;		/* "": what a pod of the cluster has */
+	struct option_list api_servers; /* "https://HOST:PORT", further ones */
 	char *last_state;
 	char *node_name;
 	struct option_list devices;

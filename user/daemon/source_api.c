@@ -19,6 +19,8 @@
 /* All nodes start at once when a DaemonSet is made. */
 #define SPREAD_MS   5000
 #define SERVERS_MAX 16
+/* What every API server's certificate has, other than the address of one of them. */
+#define COMMON_NAME "kubernetes.default.svc"
 
 struct state {
 	const struct source_config *config;
@@ -47,6 +49,10 @@ static int load(const struct options *options, struct kubeconfig *ret_access)
 	if (r < 0)
 		log_error("%s: %s", *options->kubeconfig ? "--kubeconfig" : "access to the cluster",
 			  error);
+	if (r >= 0 && !*options->kubeconfig && options->api_servers.n) {
+		free(ret_access->tls_name);
+		ret_access->tls_name = mem_strdup(COMMON_NAME);
+	}
 	return r;
 }
 
@@ -86,6 +92,8 @@ static int open_client(struct state *state)
 	struct client_config config = {
 		.loop = state->config->loop,
 		.access = &state->access,
+		.servers = (const char *const *)state->config->options->api_servers.items,
+		.n_servers = state->config->options->api_servers.n,
 		.agent = agent,
 	};
 	int r = load(state->config->options, &state->access);

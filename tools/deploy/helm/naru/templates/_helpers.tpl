@@ -19,6 +19,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 
+{{- /* Hosts of API servers as JSON: from a list, or from one. */ -}}
+{{- define "naru.servers" -}}
+{{- $host := dig "apiServer" "host" "" .Values.AsMap -}}
+{{- if kindIs "slice" $host }}{{ toJson $host }}{{ else if $host }}{{ toJson (list $host) }}{{ else }}[]{{ end }}
+{{- end }}
+
 {{- /* Options of narud; one without a value is left to narud's default. */ -}}
 {{- define "naru.narud" -}}
 {{- $v := .Values.AsMap -}}
@@ -45,6 +51,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
       "log-level" (dig "narud" "logLevel" "info" $v) -}}
 {{- range $name, $value := $options -}}
 {{- if $value -}}{{- $args = append $args (printf "--%s=%s" $name $value) -}}{{- end -}}
+{{- end -}}
+{{- $port := int (dig "apiServer" "port" 6443 $v) -}}
+{{- range include "naru.servers" . | fromJsonArray | rest -}}
+{{- $host := contains ":" . | ternary (printf "[%s]" .) . -}}
+{{- $args = append $args (printf "--api-server=https://%s:%d" $host $port) -}}
 {{- end -}}
 {{- range dig "narud" "devices" list $v -}}{{- $args = append $args (printf "--device=%s" .) -}}{{- end -}}
 {{- if dig "narud" "bypassNetfilter" false $v -}}{{- $args = append $args "--bypass-netfilter" -}}{{- end -}}
