@@ -50,6 +50,11 @@ void source_close(struct source *source)
 	free(source);
 }
 
+bool source_is_synced(const struct source *source)
+{
+	return source->body->is_synced(source->state);
+}
+
 bool source_is_ready(const struct source *source)
 {
 	return source->body->is_ready(source->state);

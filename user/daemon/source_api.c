@@ -198,6 +198,15 @@ static bool is_ready(const void *arg)
 	return apisource_is_ready(state->source);
 }
 
+static bool is_synced(const void *arg)
+{
+	const struct state *state = arg;
+	struct apisource_status status;
+
+	apisource_status(state->source, &status);
+	return status.synced && !status.stale;
+}
+
 static uint64_t age_ms(const void *arg)
 {
 	const struct state *state = arg;
@@ -322,6 +331,7 @@ const struct source_body source_api = {
 	.open = open_state,
 	.close = close_state,
 	.is_ready = is_ready,
+	.is_synced = is_synced,
 	.age_ms = age_ms,
 	.diags = diags,
 	.skipped = skipped,

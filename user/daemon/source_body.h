@@ -9,6 +9,7 @@ struct source_body {
 	int (*open)(const struct source_config *config, void **ret_state);
 	void (*close)(void *state);
 	bool (*is_ready)(const void *state);
+	bool (*is_synced)(const void *state);
 	uint64_t (*age_ms)(const void *state); /* NULL: it is always new */
 	const struct diag_list *(*diags)(const void *state);
 	size_t (*skipped)(const void *state);

@@ -132,6 +132,7 @@ const struct source_body source_folder = {
 	.open = open_state,
 	.close = close_state,
 	.is_ready = is_ready,
+	.is_synced = is_ready,
 	.diags = diags,
 	.skipped = skipped,
 	.write = write_state,

@@ -57,7 +57,8 @@ int succession_open(struct daemon *daemon)
 
 void succession_look(struct daemon *daemon)
 {
-	if (daemon->part == DAEMON_WAITS && source_is_ready(daemon->source) &&
+	/* What a file remembers is older than what the other one has. */
+	if (daemon->part == DAEMON_WAITS && source_is_synced(daemon->source) &&
 	    (!daemon->edge || edge_serves(daemon->edge)))
 		heir_ready(daemon->heir);
 }
