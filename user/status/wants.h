@@ -18,8 +18,9 @@ struct want {
 	char *namespace, *name; /* owned */
 	/* metadata.generation that it was worked out from: observedGeneration of each condition. */
 	int64_t generation;
-	/* Which object of that name it is about: another one waits for a want of its own. "": any. */
-	char *uid; /* owned */
+	/* Owned: which object of that name it is about; another one waits for a want of its own.
+	 * "": any. */
+	char *uid;
 	/* Owned. Conditions in it carry type, status, reason and message only. */
 	struct json_object *status;
 };
