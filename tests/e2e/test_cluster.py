@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """narud in front of a real API server, with the rights of its deployment."""
+import json
+
 import pytest
 from cluster import workloads
 from cluster.control import DEPLOYMENT, Cluster
@@ -13,7 +15,8 @@ SHOP = "shop"
 @pytest.fixture(scope="module", name="cluster")
 def fixture_cluster():
     """One node with narud, and a pod to ask from."""
-    with made(narud=False, kind=Cluster, nodes=1) as cluster:
+    with made(narud=False, kind=Cluster, nodes=1,
+              narud_options=("--namespace", "naru-system")) as cluster:
         cluster.install_naru()
         cluster.apply(workloads.namespace(SHOP))
         cluster.asker = cluster.nodes[0].pod("asker")
@@ -62,6 +65,55 @@ def test_compaction_during_an_outage(cluster, service):
     assert service.served_by(pods)
     cluster.kubectl("delete", "-n", SHOP, f"service/{service.name}")
     eventually(service.refused, seconds=60, pause=0.2)
+
+
+POOL = {"apiVersion": "naru.io/v1alpha1", "kind": "AddressPool", "metadata": {"name": "edge"},
+        "spec": {"addresses": [{"cidr": "203.0.113.64/28"},
+                               {"first": "2001:db8:1::40", "last": "2001:db8:1::4f"}]}}
+
+
+def test_addresses_of_pools(cluster, service):
+    """A Service gets addresses in a form that the API server takes, is served there, and keeps
+    them when the pool goes."""
+    service.settled()
+    cluster.apply(POOL, workloads.service(SHOP, service.name, type="LoadBalancer",
+                                          loadBalancerClass="naru.io/load-balancer"))
+
+    def status():
+        return cluster.get("service", "-n", SHOP, service.name)["status"]
+
+    def addresses():
+        found = [entry["ip"] for entry in status()["loadBalancer"].get("ingress", [])]
+        return len(found) == 2 and found
+    for addr in eventually(addresses, seconds=30, pause=0.2):
+        eventually(lambda a=addr: cluster.asker.ask(a, 80, "-t", 300)["failed"] == 0)
+    assert {entry["ipMode"] for entry in status()["loadBalancer"]["ingress"]} == {"VIP"}
+    [said] = status()["conditions"]
+    assert (said["type"], said["status"], said["reason"]) == \
+        ("naru.io/AddressAssigned", "True", "Assigned"), said
+    eventually(lambda: cluster.get("addresspool", "edge").get("status", {}).get("ipv4") ==
+               {"total": 16, "used": 1, "free": 15}, seconds=30, pause=0.2)
+    cluster.kubectl("delete", "addresspool", "edge")
+    eventually(lambda: status()["conditions"][0]["reason"] == "KeptOutsidePools", seconds=30,
+               pause=0.2)
+    assert addresses()
+
+
+@pytest.mark.parametrize("told,why", (
+    ([], "should have at least 1 items"),
+    ([{}], "needs either cidr, or first and last"),
+    ([{"cidr": "203.0.113.0/24", "first": "203.0.113.1"}], "needs either cidr, or first and last"),
+    ([{"cidr": "203.0.113.1/24"}], "no bit set behind its length"),
+    ([{"cidr": "127.0.0.0/24"}], "that clients can dial"),
+    ([{"first": "203.0.113.1", "last": "nobody"}], "last must be an address"),
+    ([{"first": "203.0.113.1", "last": "2001:db8::1"}], "must be of one family"),
+    ([{"first": "224.0.0.1", "last": "224.0.0.9"}], "that clients can dial"),
+))
+def test_wrong_pools_are_refused(cluster, told, why):
+    """By the API server itself, with the reason."""
+    wrong = {**POOL, "spec": {"addresses": told}}
+    done = cluster.kubectl("apply", "-f", "-", stdin=json.dumps(wrong), check=False)
+    assert done.returncode and why in done.stderr, done.stderr
 
 
 def test_deployment_is_taken(cluster):
