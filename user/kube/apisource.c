@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * All lists together, for narud. One timer does everything: tick() runs what is due, then looks at
- * what came of it. Invariants: the model never has half a cluster: it is empty, or what the file
- * had, or what all lists have; changed() is told when the Secrets that a change needs are there,
- * too, or have kept it waiting for too long; a kind ends only when both the server's discovery and
- * its CustomResourceDefinitions say that it has gone.
+ * what came of it. Invariants: the model never has half a cluster: it is empty, has what the file
+ * had, or what all lists have; changed() waits for the Secrets that a change needs, but not for too
+ * long; a kind ends only when the server's discovery and its definitions both say that it has gone.
  */
 #include "kube/apisource.h"
 
