@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "field.h"
@@ -50,6 +51,16 @@ static void show_peers(struct json_object *root)
 	table_print(&table, "");
 }
 
+static void show_bgp(struct json_object *bgp)
+{
+	const char *engine = field_text(bgp, "engine");
+
+	if (!*engine || !strcmp(engine, "off"))
+		return;
+	printf("\nBGP by %s: %" PRIu64 " addresses%s%s\n", engine, field_number(bgp, "addresses"),
+	       field_is(bgp, "current") ? "" : ", not yet: ", field_text(bgp, "problem"));
+}
+
 int show_announce(struct json_object *root)
 {
 	static const char *const titles[] = { "ADDRESS", "HERE", "SECONDS" };
@@ -68,6 +79,7 @@ int show_announce(struct json_object *root)
 		table_cell(&table, "%" PRIu64, field_number(address, "for_s"));
 	}
 	table_print(&table, "");
+	show_bgp(field_of(root, "bgp"));
 	if (!field_is(root, "ready"))
 		printf("\nnot ready: other nodes are still listened for\n");
 	return EXIT_SUCCESS;

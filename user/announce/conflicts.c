@@ -75,15 +75,15 @@ static enum conflict_answer defend(struct conflict *conflict, bool known, uint64
 }
 
 enum conflict_answer conflicts_note(struct conflicts *conflicts, const struct plan *plan,
-				    const struct conflict_sight *sight, bool counted,
+				    const struct conflict_sight *sight, bool settled,
 				    uint64_t now_ms)
 {
 	const char *node = sight->marked ? conflicts_node(plan, sight->node) : NULL;
 	struct conflict *conflict;
 
-	/* Our own frames come back where two devices share a link; and one that counts has just
+	/* Our own frames come back where two devices share a link; and one that is heard has just
 	 * taken over, or is about to let go. */
-	if (counted || (node && !strcmp(node, plan->node)))
+	if (settled || (node && !strcmp(node, plan->node)))
 		return CONFLICT_NOTHING;
 	conflict = get(conflicts, &sight->addr);
 	if (!conflict)

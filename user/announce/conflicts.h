@@ -46,9 +46,9 @@ enum conflict_answer {
 
 void conflicts_fini(struct conflicts *conflicts);
 
-/* counted: the node is one that elections count with, and so will let go of the address. */
+/* settled: the node is one that beats settle with who has the address, if not at once. */
 enum conflict_answer conflicts_note(struct conflicts *conflicts, const struct plan *plan,
-				    const struct conflict_sight *sight, bool counted,
+				    const struct conflict_sight *sight, bool settled,
 				    uint64_t now_ms);
 /* The name of a node by its number, or NULL. */
 const char *conflicts_node(const struct plan *plan, uint32_t number);

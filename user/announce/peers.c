@@ -109,6 +109,13 @@ size_t peers_count(const struct peers *peers)
 	return n;
 }
 
+bool peers_settles(const struct peers *peers, const char *name, uint64_t now_ms)
+{
+	const struct peer *peer = find(peers, name);
+
+	return peer && peer->heard && (peer->hears || peer->ends || is_pending(peer, now_ms));
+}
+
 size_t peers_heard_since(const struct peers *peers, uint64_t ms)
 {
 	size_t n = 0;

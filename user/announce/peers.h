@@ -62,6 +62,9 @@ bool peers_tick(struct peers *peers, uint64_t now_ms);
 
 /* Does it count? While we are not ready, that one does not says nothing. */
 bool peers_counts(const struct peers *peers, const char *name);
+/* Will beats settle who answers for what, if they have not yet? It is heard, and hears us or soon
+ * may, or is about to end. */
+bool peers_settles(const struct peers *peers, const char *name, uint64_t now_ms);
 size_t peers_count(const struct peers *peers);
 /* Of those, how many were heard since then. */
 size_t peers_heard_since(const struct peers *peers, uint64_t ms);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Load balancers' addresses are announced where the operator says (--announce-cidrs): elsewhere a
- * cloud or another program of the cluster does it. One of Services with externalTrafficPolicy Local
- * may go to nodes only that have a ready endpoint: of all of them, when several share the address,
- * or else of any. assemble.c and compile.c call it.
+ * Load balancers' addresses are announced where an AddressPool or the operator (--announce-cidrs)
+ * says so: elsewhere a cloud or another program of the cluster does it. One of Services with
+ * externalTrafficPolicy Local may go to nodes only that have a ready endpoint: of all of them, when
+ * several share the address, or else of any. assemble.c and layer7.c call it.
  */
 #include "compile/announce.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocate/pools.h"
 #include "base/mem.h"
 #include "plan/rendezvous.h"
 
@@ -66,8 +67,12 @@ static void balanced_fini(struct balanced_list *list)
 	free(list->items);
 }
 
-static bool is_announced(const struct compile_config *config, const struct addr *addr)
+/* What no pool of naru has given, and the operator did not name, is somebody else's to announce. */
+static bool is_announced(const struct compile_config *config, const struct pools *pools,
+			 const struct addr *addr)
 {
+	if (pools_owner(pools, addr))
+		return true;
 	for (size_t i = 0; i < config->n_announce_cidrs; i++)
 		if (cidr_contains(&config->announce_cidrs[i], addr))
 			return true;
@@ -86,6 +91,9 @@ static bool is_listed(const struct balanced_list *list, const struct addr *addr,
 
 static void list_balanced(const struct layer7 *l7, struct balanced_list *list)
 {
+	_cleanup_(pools_fini) struct pools pools = { 0 };
+
+	pools_init(&pools, l7->model);
 	for (size_t i = 0; i < l7->drafts->n; i++) {
 		const struct draft *draft = &l7->drafts->items[i];
 
@@ -93,7 +101,7 @@ static void list_balanced(const struct layer7 *l7, struct balanced_list *list)
 			const struct plan_frontend *frontend = &draft->plan.frontends[j];
 
 			if (frontend->kind != PLAN_LOAD_BALANCER ||
-			    !is_announced(l7->config, &frontend->addr) ||
+			    !is_announced(l7->config, &pools, &frontend->addr) ||
 			    is_listed(list, &frontend->addr, draft->service))
 				continue;
 			list->items =

@@ -179,7 +179,7 @@ static void tell(void *arg, const struct addr *addr)
 	struct announcing *a = arg;
 	uint8_t frame[FRAME_MAX];
 
-	if (!dataplane_announces(a->daemon->dataplane, addr))
+	if (a->ends || !dataplane_announces(a->daemon->dataplane, addr))
 		return;
 	for (size_t i = 0; i < a->n_links; i++) {
 		const struct dataplane_link *link = &a->links[i];
@@ -322,8 +322,8 @@ static void on_conflict(void *arg, const struct dataplane_conflict *seen)
 			own = a->links[i];
 	if (!held || !held->here || own.ifindex)
 		return;
-	switch (conflicts_note(&a->conflicts, plan, &sight, node && peers_counts(&a->peers, node),
-			       clock_ms())) {
+	switch (conflicts_note(&a->conflicts, plan, &sight,
+			       node && peers_settles(&a->peers, node, clock_ms()), clock_ms())) {
 	case CONFLICT_DEFEND:
 		repeat_add(&a->repeat, &seen->addr, clock_ms());
 		a->changed(a->daemon);

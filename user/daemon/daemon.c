@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rundir.h"
+#include "daemon/advertising.h"
 #include "daemon/announcing.h"
 #include "daemon/changes.h"
 #include "daemon/edge.h"
@@ -68,6 +69,7 @@ static void take_diags(struct daemon *daemon)
 	if (daemon->health)
 		diag_append(&now, health_diags(daemon->health));
 	announcing_report(daemon->announcing, &now);
+	advertising_report(daemon->advertising, &now);
 	diag_sort(&now);
 	changes_log(&daemon->diags, &now);
 	diag_fini(&daemon->diags);
@@ -224,6 +226,7 @@ static void recompile(struct daemon *daemon)
 		health_apply(daemon->health, daemon->plan);
 	announcing_plan(daemon->announcing);
 	apply(daemon);
+	advertising_plan(daemon->advertising);
 	log_debug("plan generation=%llu services=%zu diagnostics=%zu",
 		  (unsigned long long)daemon->plan->generation, daemon->plan->n_services,
 		  daemon->diags.n);
@@ -415,6 +418,7 @@ void daemon_release(struct daemon *daemon)
 	loop_timer_remove(TAKE_PTR(daemon->retry));
 	loop_timer_remove(TAKE_PTR(daemon->waiting));
 	loop_timer_remove(TAKE_PTR(daemon->hurry));
+	advertising_close(TAKE_PTR(daemon->advertising));
 	announcing_close(TAKE_PTR(daemon->announcing));
 	loop_timer_remove(TAKE_PTR(daemon->late));
 	probes_close(daemon);
@@ -458,6 +462,7 @@ int daemon_serve(struct daemon *daemon)
 	daemon->part = DAEMON_SERVES;
 	daemon->ready = false;
 	open_reporting(daemon);
+	daemon->advertising = advertising_open(daemon, on_diags_changed);
 	daemon->announcing = announcing_open(daemon, on_diags_changed);
 	probes_open(daemon, on_diags_changed);
 	recompile(daemon);
@@ -535,6 +540,7 @@ void daemon_close(struct daemon *daemon)
 {
 	succession_close(daemon);
 	admin_close(daemon->admin);
+	advertising_close(daemon->advertising);
 	announcing_close(daemon->announcing);
 	probes_close(daemon);
 	progress_fini(&daemon->progress);

@@ -11,6 +11,7 @@
 #include "daemon/progress.h"
 
 struct admin;
+struct advertising;
 struct announcing;
 struct dataplane;
 struct edge;
@@ -48,9 +49,10 @@ struct daemon {
 	struct edge *edge;
 	struct fallback *fallback;
 	struct admin *admin;
-	struct announcing *announcing; /* NULL: without BPF */
-	struct health *health;	       /* NULL: Services are not served */
-	struct healthz *healthz;       /* NULL: nobody wants to ask */
+	struct advertising *advertising; /* NULL: no BGP engine */
+	struct announcing *announcing;	 /* NULL: without BPF */
+	struct health *health;		 /* NULL: Services are not served */
+	struct healthz *healthz;	 /* NULL: nobody wants to ask */
 	struct progress progress;
 	struct seen *seen;
 	struct heir *heir;	   /* of the narud that serves or served before, NULL: none */
@@ -65,6 +67,7 @@ struct daemon {
 	struct reporting *reporting; /* NULL: nothing is told to the cluster */
 	bool stopping;
 	bool drained;	      /* of what stopping waits for, the proxy */
+	bool withdrawn;	      /* the BGP engine */
 	bool handed_over;     /* and other nodes */
 	bool reporting_stops; /* and the Lease */
 	int applied;	      /* 0, or why the kernel is not equal to the plan */

@@ -6,6 +6,7 @@
 #include "daemon/ending.h"
 
 #include "base/mem.h"
+#include "daemon/advertising.h"
 #include "daemon/announcing.h"
 #include "daemon/daemon.h"
 #include "daemon/edge.h"
@@ -14,7 +15,7 @@
 
 static void stop_when_done(struct daemon *daemon)
 {
-	if (daemon->drained && daemon->handed_over && !daemon->reporting_stops)
+	if (daemon->drained && daemon->withdrawn && daemon->handed_over && !daemon->reporting_stops)
 		loop_stop(daemon->loop);
 }
 
@@ -34,11 +35,20 @@ static void on_handed_over(void *arg)
 	stop_when_done(daemon);
 }
 
+static void on_withdrawn(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->withdrawn = true;
+	stop_when_done(daemon);
+}
+
 static void hand_over(void *arg)
 {
 	struct daemon *daemon = arg;
 
 	loop_timer_remove(TAKE_PTR(daemon->late));
+	advertising_end(daemon->advertising, on_withdrawn, daemon);
 	announcing_end(daemon->announcing, on_handed_over, daemon);
 }
 
@@ -47,7 +57,7 @@ static void on_drained(void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->drained = true;
-	if (!daemon->handed_over)
+	if (daemon->late)
 		hand_over(daemon);
 	else
 		stop_when_done(daemon);
@@ -61,9 +71,16 @@ static void on_drained(void *arg)
 static void drain(struct daemon *daemon)
 {
 	uint64_t last_ms = (uint64_t)daemon->options->drain_time * 800;
+	bool given_back = succession_give_back(daemon);
 
-	daemon->late = loop_timer_add(daemon->loop, last_ms, 0, hand_over, daemon);
-	edge_drain(daemon->edge, on_drained, daemon);
+	if (given_back)
+		daemon->handed_over = daemon->withdrawn = true;
+	else
+		daemon->late = loop_timer_add(daemon->loop, last_ms, 0, hand_over, daemon);
+	if (given_back && !daemon->edge)
+		on_drained(daemon);
+	else
+		edge_drain(daemon->edge, on_drained, daemon);
 }
 
 void ending_begin(void *arg)
@@ -82,8 +99,5 @@ void ending_begin(void *arg)
 	}
 	daemon->stopping = true;
 	daemon->reporting_stops = reporting_stop(daemon->reporting, on_reported, daemon);
-	if (succession_give_back(daemon) && !daemon->edge)
-		on_drained(daemon);
-	else
-		drain(daemon);
+	drain(daemon);
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/syscalls.h"
+#include "bgp/engine.h"
 #include "daemon/options.h"
 #include "daemon/source.h"
 
@@ -92,6 +93,9 @@ int fence_files(const struct options *options, bool pinned)
 		add(&fence, mem_printf("%s/" NARU_PIN_SUBDIR, options->bpffs), true);
 	if (*options->last_state)
 		add_folder_of(&fence, options->last_state, true);
+	if (options->bgp_engine == ENGINE_BIRD)
+		add_folder_of(&fence, *options->bgp_file ? options->bgp_file : ENGINE_BIRD_FILE,
+			      true);
 	source_reads(options, read_around, &fence);
 	/* libc reads the time zone's file with the first time of day that is made text. */
 	tzset();

@@ -57,6 +57,9 @@ struct options {
 	struct option_addresses nodeport_addresses;
 	struct option_cidrs external_ip_cidrs;
 	struct option_cidrs announce_cidrs;
+	int bgp_engine; /* enum engine_kind */
+	char *bgp_socket;
+	char *bgp_file;
 	struct option_cidrs gateway_cidrs;
 	struct option_ports gateway_node_ports;
 	uint32_t drain_time; /* seconds */

@@ -5,6 +5,7 @@
  * them, for who reads the maps.
  */
 #include "daemon/views.h"
+#include "daemon/advertising.h"
 #include "daemon/announcing.h"
 
 #include <errno.h>
@@ -239,6 +240,7 @@ static int show_announce(void *arg, struct str *ret_body)
 
 	json_object_begin(&json, NULL);
 	announcing_show(daemon->announcing, &json);
+	advertising_show(daemon->advertising, &json);
 	json_object_end(&json);
 	return 200;
 }
