@@ -22,11 +22,11 @@
 #define NARU_CONFLICTS_MAX  256
 #define NARU_WORKERS_MAX    256 /* listening sockets of the proxy */
 
-#define NARU_SET_MAX	 4096	/* endpoints of one set */
-#define NARU_LUT_SLOTS	 32	/* Maglev slots in one block of `lut` (64 bytes) */
+#define NARU_SET_MAX	 4096	 /* endpoints of one set */
+#define NARU_LUT_SLOTS	 32	 /* Maglev slots in one block of `lut` (64 bytes) */
 #define NARU_LUT_BLOCKS	 1048576 /* 64 MiB: 32,000 sets of ten endpoints, of one family each */
-#define NARU_LIST_SLOTS	 16	/* endpoint ids in one block of `ep_list` (64 bytes) */
-#define NARU_LIST_BLOCKS 65536	/* 4 MiB */
+#define NARU_LIST_SLOTS	 16	 /* endpoint ids in one block of `ep_list` (64 bytes) */
+#define NARU_LIST_BLOCKS 65536	 /* 4 MiB */
 
 /* namespace/name:port of at most 63 characters each, and its NUL. A hostPort's is
  * namespace/pod/name:port, which may be longer, since a pod's name may: it is then refused. */

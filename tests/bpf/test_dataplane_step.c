@@ -229,6 +229,15 @@ static void test_cost_of_a_step(void **state)
 	close_world(&many);
 }
 
+static size_t fronts_of(const struct plan *plan)
+{
+	size_t n = plan->n_closed;
+
+	for (size_t i = 0; i < plan->n_services; i++)
+		n += plan->services[i].n_frontends;
+	return n;
+}
+
 /* What could not be brought into force is not built upon. */
 static void test_no_step_from_a_failure(void **state)
 {
@@ -258,12 +267,35 @@ static void test_no_step_from_a_failure(void **state)
 	close_world(&w);
 }
 
+/* Under other settings the same model gives another plan: that one is no step away from the next,
+ * unless it is in force itself. */
+static void test_no_step_from_another_plan(void **state)
+{
+	struct world w = open_world();
+
+	(void)state;
+	put_service(&w, 0);
+	put_service(&w, 1);
+	put_slice(&w, 1, 0, 2, 4);
+	apply(&w);
+	plan_free(TAKE_PTR(w.plan));
+	/* Never applied, and without a port that was served. */
+	w.plan = again_compile(w.again, NULL, w.model);
+	w.plan->services[0].n_frontends = 0;
+	put_slice(&w, 1, 10, 2, 4);
+	apply(&w);
+	assert_int_not_equal(w.plan->step.since, 0);
+	assert_int_equal(dpworld_entries("svc", sizeof(struct naru_svc_key)), fronts_of(w.plan));
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_steps_make_the_whole, dpworld_clean),
 		cmocka_unit_test_teardown(test_cost_of_a_step, dpworld_clean),
 		cmocka_unit_test_teardown(test_no_step_from_a_failure, dpworld_clean),
+		cmocka_unit_test_teardown(test_no_step_from_another_plan, dpworld_clean),
 	};
 
 	return cmocka_run_group_tests(tests, dpworld_group_setup, dpworld_group_teardown);

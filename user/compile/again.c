@@ -24,6 +24,7 @@
 struct again {
 	const struct compile_config *config;
 	struct slices slices; /* of the model, as of the last call */
+	uint64_t serial;      /* of the last plan */
 };
 
 /* One call. */
@@ -339,13 +340,14 @@ struct plan *again_compile(struct again *again, struct plan *former, struct mode
 	struct plan *plan = former;
 
 	if (former) {
-		former->step.since = former->generation;
+		former->step.since = former->step.serial;
 		former->step.n_services = 0;
 		former->step.l7 = former->step.healths = false;
 	}
 	if (!former || !model_journal(model, &work.changes, &work.n) || !follow(&work))
 		plan = begin(again, former, model);
 	plan->generation = model_generation(model);
+	plan->step.serial = ++again->serial;
 	model_journal_clear(model);
 	return plan;
 }

@@ -243,7 +243,7 @@ static void settle(struct pass *pass, const struct plan *plan)
 	bool whole = !pass->error && !pass->left_out && !in->unsure &&
 		     HASH_COUNT(in->fronts) < NARU_FRONTENDS_MAX;
 
-	pass->sync->settled = whole ? plan->generation : 0;
+	pass->sync->settled = whole ? plan->step.serial : 0;
 }
 
 int sync_apply(struct sync *sync, const struct plan *plan, uint64_t now_ms,

@@ -22,7 +22,7 @@ struct sync {
 		uint64_t due_ms;
 	} * graves; /* segments in their grace period, oldest first */
 	size_t n_graves, cap_graves;
-	/* The generation of the plan that is in force to the last entry, 0: nobody knows. */
+	/* The serial of the plan that is in force to the last entry, 0: nobody knows. */
 	uint64_t settled;
 };
 

@@ -82,9 +82,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* At once after a time of quiet: what a server sends in one go has been read by then. */
 static uint64_t look_ms(const struct apisource *s)
 {
-	if (!s->poked_ms)
-		return UINT64_MAX;
-	return s->poked_ms > s->next_ms ? s->poked_ms : s->next_ms;
+	return !s->poked_ms ? UINT64_MAX : s->poked_ms > s->next_ms ? s->poked_ms : s->next_ms;
 }
 
 static bool has_heard(const struct apisource *s)

@@ -86,7 +86,8 @@ struct plan_local_vip {
  * at the rest. No part of its content.
  */
 struct plan_step {
-	uint64_t since;	    /* generation of the former plan, 0: everything may differ */
+	uint64_t serial;    /* of this plan; 0: it has none */
+	uint64_t since;	    /* that of the former plan, 0: everything may differ */
 	uint32_t *services; /* indices of those whose sets differ; all else of them is the same */
 	size_t n_services, cap_services;
 	bool l7, healths; /* differ */
