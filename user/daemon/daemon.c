@@ -411,6 +411,8 @@ static void open_launcher(struct daemon *daemon)
 void daemon_release(struct daemon *daemon)
 {
 	daemon->part = DAEMON_YIELDED;
+	/* Whatever serves later begins with a whole plan. */
+	daemon->ready = false;
 	if (!daemon->stopping)
 		reporting_stop(daemon->reporting, NULL, NULL);
 	loop_fd_remove(TAKE_PTR(daemon->dataplane_handle));
