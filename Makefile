@@ -6,6 +6,7 @@
 #   sudo make demo     set-up, build, then a cluster in network namespaces (KEEP=1: leave it running)
 #   sudo make check    set-up, lint and every test; ends in "N passed, N failed, N skipped"
 #   sudo make check-slow   the same plus long fuzzing, thread sanitizer and slow tests
+#   sudo make conformance  Gateway API's own suite, one of the slow tests; RECORD=1 keeps its report
 #   sudo make bench    cost per packet, end to end beside nftables rules
 #   make tests         every test program, without running it
 #   make fuzz          run each fuzz target for FUZZ_SECONDS (default 60)
@@ -111,7 +112,8 @@ B := $(dir_$(VARIANT))
 # ---- targets ----------------------------------------------------------------------------------
 
 .PHONY: all tests unit bpf-tests harness bench-programs fuzz-programs verify demo demo-run check check-run \
-	check-slow check-slow-run cluster-bins cluster-bins-all bench bench-run lint fmt fuzz \
+	check-slow check-slow-run conformance conformance-run cluster-bins cluster-bins-all bench \
+	bench-run lint fmt fuzz \
 	install clean help FORCE
 
 programs = $(MAINS:%=$(1)/%) $(if $(NARUCTL_SRC),$(1)/naructl)
@@ -218,7 +220,7 @@ $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 # work is a second run of this file. What sudo has built belongs to the user afterwards.
 again = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc)) $(1)
 
-demo check check-slow bench:
+demo check check-slow conformance bench:
 	@[ "$$(id -u)" = 0 ] || { echo "make $@ needs root: sudo make $@" >&2; exit 1; }
 	@tools/dev/setup $@
 	@+$(call again,$@-run); status=$$?; \
@@ -254,6 +256,10 @@ check-run: cluster-bins $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ
 check-slow-run: cluster-bins-all $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 	$(call everything,$(O)/san) $(call unit_programs,$(O)/tsan)
 	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS_SLOW)
+
+conformance-run: cluster-bins-all all harness
+	@NARU_BUILD=$(abspath $(O)) $(if $(RECORD),NARU_RECORD=1) \
+		tests/run 'pytest:tests/e2e/test_conformance.py'
 
 # What the verifier makes of each program; RECORD=1 writes tests/bpf/verifier.txt anew.
 verify: $(O)/tests/bpf/test_verify

@@ -19,6 +19,7 @@ static const char *const features[] = {
 	"HTTPRoute303RedirectStatusCode",
 	"HTTPRoute307RedirectStatusCode",
 	"HTTPRoute308RedirectStatusCode",
+	"HTTPRouteBackendRequestHeaderModification",
 	"HTTPRouteBackendTimeout",
 	"HTTPRouteDestinationPortMatching",
 	"HTTPRouteHostRewrite",
