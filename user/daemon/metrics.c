@@ -58,6 +58,18 @@ static void add_maps(struct str *out, const struct dataplane_status *status)
 			 status->maps[i].max);
 }
 
+static void add_repairs(struct str *out, const struct dataplane_status *status)
+{
+	head(out, "naru_map_verifies_total", "counter",
+	     "times that the maps of services were compared with what was written");
+	str_addf(out, "naru_map_verifies_total %llu\n", (unsigned long long)status->verified);
+	head(out, "naru_map_repairs_total", "counter",
+	     "elements that somebody else had changed and narud has written anew");
+	for (size_t i = 0; i < status->n_repairs; i++)
+		str_addf(out, "naru_map_repairs_total{map=\"%s\"} %llu\n", status->repairs[i].map,
+			 (unsigned long long)status->repairs[i].n);
+}
+
 static void add_kernel(struct str *out, struct dataplane *dataplane)
 {
 	struct dataplane_status status = { 0 };
@@ -70,6 +82,7 @@ static void add_kernel(struct str *out, struct dataplane *dataplane)
 	head(out, "naru_map_writes_total", "counter",
 	     "elements of the maps of services, written or deleted");
 	str_addf(out, "naru_map_writes_total %llu\n", (unsigned long long)status.writes);
+	add_repairs(out, &status);
 	if (!dataplane_counters(dataplane, values, NARU_C_MAX))
 		add_counters(out, values);
 }

@@ -66,6 +66,7 @@ struct options {
 	char *admin;
 	char *healthz; /* "ADDR:PORT", "off", "": HEALTHZ_DEFAULT with layer 4, else off */
 	uint32_t fallback_after; /* seconds, 0: never */
+	uint32_t verify_every;	 /* seconds, 0: never */
 	uint32_t stale_after;	 /* seconds, 0: never */
 	int status;		 /* enum options_status */
 	uint32_t status_qps;	 /* writes in a second, at least 1 */

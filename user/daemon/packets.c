@@ -47,6 +47,7 @@ int packets_open(struct daemon *daemon)
 		.snat_max = options->snat_ports.max,
 		.bypass_netfilter = options->bypass_netfilter,
 		.force_clsact = options->tc == OPTIONS_TC_CLSACT,
+		.verify_s = options->verify_every,
 		.wait_ms = options->take_over == OPTIONS_TAKE_OVER_OFF ? 0 : LOCK_MS,
 	};
 	int r;

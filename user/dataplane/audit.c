@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each record of `struct inforce` against the element that it stands for, then the frontends in the
- * kernel that no record stands for. */
+/*
+ * Each record of `struct inforce` against the element that it stands for, and the frontends in the
+ * kernel that no record stands for. Invariant of a repair: what is written is what was published,
+ * under the same key, so that nobody meets a half service while it goes on.
+ */
 #include "dataplane/audit.h"
 
 #include <errno.h>
@@ -20,6 +23,7 @@ struct audit {
 	const struct inforce *in;
 	audit_fn fn;
 	void *arg;
+	bool repair;
 	int error;
 };
 
@@ -43,6 +47,17 @@ static bool read_element(struct audit *audit, int map, const void *key, void *re
 	if (errno != ENOENT && !audit->error)
 		audit->error = -errno;
 	return false;
+}
+
+/* value NULL: there should be no element. What cannot be repaired now is found again. */
+static void mend(struct audit *audit, int map, const void *key, const void *value)
+{
+	if (!audit->repair)
+		return;
+	if (value)
+		bpf_map_update_elem(map, key, value, BPF_ANY);
+	else
+		bpf_map_delete_elem(map, key);
 }
 
 /* ---- frontends ----------------------------------------------------------------------------- */
@@ -70,44 +85,73 @@ static void check_front(struct audit *audit, const struct live_front *front)
 	char text[SOCKET_MAX];
 	struct naru_svc value;
 
+	/* The next apply writes it in any case. */
+	if (audit->repair && front->unsure)
+		return;
 	if (!read_element(audit, audit->in->maps->svc, &front->key, &value))
 		tell(audit, "svc", service, "no frontend %s", socket_text(&front->key, text));
 	else if (memcmp(&value, &front->value, sizeof(value)) != 0)
 		tell(audit, "svc", service, "frontend %s leads elsewhere",
 		     socket_text(&front->key, text));
+	else
+		return;
+	mend(audit, audit->in->maps->svc, &front->key, &front->value);
 }
 
 static void check_strays(struct audit *audit)
 {
-	struct naru_svc_key key, *previous = NULL;
+	struct naru_svc_key key, next, *previous = NULL;
 	char text[SOCKET_MAX];
+	int r = bpf_map_get_next_key(audit->in->maps->svc, NULL, &next);
 
 	/* Nobody else adds or deletes while this runs: narud has one thread. */
-	while (!bpf_map_get_next_key(audit->in->maps->svc, previous, &key)) {
-		if (!inforce_find_front(audit->in, &key))
-			tell(audit, "svc", "", "frontend %s is nobody's", socket_text(&key, text));
+	while (!r) {
+		key = next;
 		previous = &key;
+		/* Before it goes, or the way would begin anew. */
+		r = bpf_map_get_next_key(audit->in->maps->svc, previous, &next);
+		if (inforce_find_front(audit->in, &key))
+			continue;
+		tell(audit, "svc", "", "frontend %s is nobody's", socket_text(&key, text));
+		mend(audit, audit->in->maps->svc, &key, NULL);
 	}
 }
 
 /* ---- what they point at -------------------------------------------------------------------- */
 
-static bool list_is_whole(struct audit *audit, const struct live_set *set)
+/* Blocks in a row of one array. Returns true when all of them are as wanted. */
+static bool check_blocks(struct audit *audit, int map, uint32_t first, uint32_t n,
+			 const void *wanted, size_t size)
 {
-	for (size_t i = 0; i < set->content.n; i += NARU_LIST_SLOTS) {
-		uint32_t block = set->value.list + (uint32_t)(i / NARU_LIST_SLOTS);
-		struct naru_list_block found;
+	_cleanup_(mem_freep) uint8_t *found = mem_new(size);
+	bool whole = true;
 
-		if (!read_element(audit, audit->in->maps->ep_list, &block, &found))
-			return false;
-		for (size_t j = 0; j < NARU_LIST_SLOTS && i + j < set->content.n; j++)
-			if (found.id[j] != set->ids[i + j])
-				return false;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *block = (const uint8_t *)wanted + i * size;
+		uint32_t key = first + i;
+
+		if (read_element(audit, map, &key, found) && !memcmp(found, block, size))
+			continue;
+		whole = false;
+		if (!audit->repair)
+			break;
+		mend(audit, map, &key, block);
 	}
-	return true;
+	return whole;
 }
 
-static bool table_is_whole(struct audit *audit, const struct live_set *set)
+static bool check_list(struct audit *audit, const struct live_set *set)
+{
+	uint32_t n = inforce_list_blocks(&set->value);
+	_cleanup_(mem_freep) struct naru_list_block *wanted = mem_array(n, sizeof(*wanted));
+
+	for (size_t i = 0; i < set->content.n; i++)
+		wanted[i / NARU_LIST_SLOTS].id[i % NARU_LIST_SLOTS] = set->ids[i];
+	return check_blocks(audit, audit->in->maps->ep_list, set->value.list, n, wanted,
+			    sizeof(*wanted));
+}
+
+static bool check_table(struct audit *audit, const struct live_set *set)
 {
 	uint32_t n = inforce_lut_blocks(&set->value);
 	_cleanup_(mem_freep) struct naru_lut_block *wanted = mem_array(n, sizeof(*wanted));
@@ -115,15 +159,8 @@ static bool table_is_whole(struct audit *audit, const struct live_set *set)
 	if (!n)
 		return true;
 	maglev_build(&set->content, wanted->index);
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t block = set->value.lut + i;
-		struct naru_lut_block found;
-
-		if (!read_element(audit, audit->in->maps->lut, &block, &found) ||
-		    memcmp(&found, &wanted[i], sizeof(found)) != 0)
-			return false;
-	}
-	return true;
+	return check_blocks(audit, audit->in->maps->lut, set->value.lut, n, wanted,
+			    sizeof(*wanted));
 }
 
 static void check_endpoints(struct audit *audit, const struct live_service *service,
@@ -135,20 +172,25 @@ static void check_endpoints(struct audit *audit, const struct live_service *serv
 		char text[ADDR_STR_LEN];
 
 		encode_endpoint(endpoint, service->proto, &wanted);
-		if (!read_element(audit, audit->in->maps->endpoint, &set->ids[i], &found) ||
-		    memcmp(&found, &wanted, sizeof(found)) != 0)
-			tell(audit, "endpoint", service->name, "not %s port %u, as it should be",
-			     addr_format(&endpoint->addr, text), endpoint->port);
+		if (read_element(audit, audit->in->maps->endpoint, &set->ids[i], &found) &&
+		    !memcmp(&found, &wanted, sizeof(found)))
+			continue;
+		tell(audit, "endpoint", service->name, "not %s port %u, as it should be",
+		     addr_format(&endpoint->addr, text), endpoint->port);
+		mend(audit, audit->in->maps->endpoint, &set->ids[i], &wanted);
 	}
 }
 
 static void check_name(struct audit *audit, const struct live_service *service)
 {
-	struct naru_svc_name found;
+	struct naru_svc_name found, wanted;
 
-	if (!read_element(audit, audit->in->maps->svc_name, &service->id, &found) ||
-	    strncmp(found.name, service->name, sizeof(found.name)) != 0)
-		tell(audit, "svc_name", service->name, "no such name under id %u", service->id);
+	encode_name(service->name, service->proto, service->family, &wanted);
+	if (read_element(audit, audit->in->maps->svc_name, &service->id, &found) &&
+	    !memcmp(&found, &wanted, sizeof(found)))
+		return;
+	tell(audit, "svc_name", service->name, "no such name under id %u", service->id);
+	mend(audit, audit->in->maps->svc_name, &service->id, &wanted);
 }
 
 static void check_service(struct audit *audit, const struct live_service *service)
@@ -158,25 +200,44 @@ static void check_service(struct audit *audit, const struct live_service *servic
 		const struct live_set *set = service->sets[i];
 
 		check_endpoints(audit, service, set);
-		if (!list_is_whole(audit, set))
+		if (!check_list(audit, set))
 			tell(audit, "ep_list", service->name, "not its %zu endpoints",
 			     set->content.n);
-		if (!table_is_whole(audit, set))
+		if (!check_table(audit, set))
 			tell(audit, "lut", service->name, "not the table of its %zu endpoints",
 			     set->content.n);
 	}
 }
 
+static void check_fronts(struct audit *audit)
+{
+	for (const struct live_front *front = audit->in->fronts; front; front = front->hh.next)
+		check_front(audit, front);
+	check_strays(audit);
+}
+
 int audit_run(const struct inforce *in, audit_fn fn, void *arg)
 {
-	struct audit audit = { in, fn, arg, 0 };
+	struct audit audit = { in, fn, arg, false, 0 };
 	const struct live_service *service;
-	const struct live_front *front;
 
-	for (front = in->fronts; front; front = front->hh.next)
-		check_front(&audit, front);
-	check_strays(&audit);
+	check_fronts(&audit);
 	for (service = in->by_key; service; service = service->hh.next)
 		check_service(&audit, service);
 	return audit.error;
+}
+
+void audit_repair_fronts(const struct inforce *in, audit_fn fn, void *arg)
+{
+	struct audit audit = { in, fn, arg, true, 0 };
+
+	check_fronts(&audit);
+}
+
+void audit_repair_service(const struct inforce *in, const struct live_service *service, audit_fn fn,
+			  void *arg)
+{
+	struct audit audit = { in, fn, arg, true, 0 };
+
+	check_service(&audit, service);
 }

@@ -36,7 +36,9 @@ struct dataplane_config {
 	uint16_t snat_min, snat_max;
 	bool bypass_netfilter;
 	bool force_clsact; /* attach TC by clsact although the kernel has tcx */
-	unsigned wait_ms;  /* for the lock, from a process that is about to give it back */
+	unsigned
+		verify_s; /* between two looks whether the maps are as they were written; 0: none */
+	unsigned wait_ms; /* for the lock, from a process that is about to give it back */
 };
 
 struct dataplane;
@@ -175,7 +177,13 @@ struct dataplane_status {
 	size_t n_vips;
 	size_t listeners;    /* sockets of the proxy */
 	uint64_t generation; /* of the plan in force */
-	uint64_t writes;     /* elements of the maps of services, written or deleted so far */
+	uint64_t verified;   /* times that all maps of services were looked at */
+	struct {
+		const char *map;
+		uint64_t n;
+	} repairs[8]; /* elements that somebody else had changed */
+	size_t n_repairs;
+	uint64_t writes; /* elements of the maps of services, written or deleted so far */
 	struct {
 		const char *map;
 		size_t used, max;

@@ -101,3 +101,11 @@ void encode_addr4(const struct addr *addr, uint8_t ret_byte[static 4])
 {
 	memcpy(ret_byte, addr->byte + 12, 4);
 }
+
+void encode_name(const char *name, uint8_t proto, uint8_t family, struct naru_svc_name *ret_value)
+{
+	memset(ret_value, 0, sizeof(*ret_value));
+	ret_value->proto = (enum naru_proto)proto;
+	ret_value->family = family;
+	snprintf(ret_value->name, sizeof(ret_value->name), "%s", name);
+}

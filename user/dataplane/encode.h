@@ -45,3 +45,6 @@ uint32_t encode_addr_bit(const struct addr *addr);
 struct addr encode_addr(const uint8_t *byte, int len);
 /* The last four bytes: the address must be IPv4. */
 void encode_addr4(const struct addr *addr, uint8_t ret_byte[static 4]);
+
+/* Padded with zeroes; a longer name is cut. */
+void encode_name(const char *name, uint8_t proto, uint8_t family, struct naru_svc_name *ret_value);

@@ -23,6 +23,12 @@ void fill_l4(const struct l4 *l4, struct dataplane_status *status)
 	const struct inforce *in = l4->in;
 
 	status->writes = in->writes + in->ranges.writes;
+	status->verified = l4->verify.rounds;
+	for (enum verify_map i = 0; i < VERIFY_MAPS; i++) {
+		status->repairs[i].map = verify_map_name(i);
+		status->repairs[i].n = l4->verify.repairs[i];
+	}
+	status->n_repairs = VERIFY_MAPS;
 	fill_add(status, "svc", HASH_COUNT(in->fronts), NARU_FRONTENDS_MAX);
 	fill_add(status, "svc_name", ids_used(in->services), NARU_SERVICES_MAX);
 	fill_add(status, "endpoint", ids_used(in->endpoints), NARU_ENDPOINTS_MAX);

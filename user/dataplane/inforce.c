@@ -90,6 +90,7 @@ struct live_service *inforce_add_service(struct inforce *in, const char *name, u
 	service->key = mem_strdup(encode_service_key(name, proto, family, key));
 	service->name = mem_strdup(name);
 	service->proto = proto;
+	service->family = family;
 	service->id = id;
 	HASH_ADD_KEYPTR(hh, in->by_key, service->key, strlen(service->key), service);
 	in->by_id[id] = service;

@@ -46,7 +46,7 @@ struct live_service {
 	UT_hash_handle hh;
 	char *key; /* encode_service_key() */
 	char *name;
-	uint8_t proto;
+	uint8_t proto, family;
 	uint32_t id;
 	struct plan_frontend *plan_fronts; /* as last published */
 	size_t n_plan_fronts;

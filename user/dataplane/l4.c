@@ -85,6 +85,8 @@ static void init_parts(struct l4 *l4, const struct dataplane_config *config)
 	l4->sweep = sweep_new(&sweep);
 	l4->watch = watch_new(l4->in, l4->state_map);
 	heal_init(&l4->heal, l4->in);
+	l4->verify.in = l4->in;
+	l4->verify.every_ms = config->verify_s * 1000;
 	l4->optout.map = l4->load->maps.sock_off;
 	l4->optout.state = l4->state_map;
 }
@@ -259,4 +261,6 @@ void l4_tick(struct l4 *l4, uint64_t now_ms)
 		return;
 	watch_tick(l4->watch, tick);
 	sweep_now(l4, now_ms, true);
+	if (l4->applied)
+		verify_tick(&l4->verify, now_ms);
 }

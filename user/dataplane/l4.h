@@ -11,6 +11,7 @@
 #include "dataplane/optout.h"
 #include "dataplane/sweep.h"
 #include "dataplane/sync.h"
+#include "dataplane/verify.h"
 #include "dataplane/watch.h"
 
 struct l4 {
@@ -25,6 +26,7 @@ struct l4 {
 	struct watch *watch;
 	struct optout optout;
 	struct heal heal;
+	struct verify verify;
 	uint32_t tick_ms;
 	bool applied;	   /* a plan has been applied */
 	bool urgent;	   /* flows may stand whose endpoint has left */

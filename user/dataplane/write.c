@@ -5,7 +5,6 @@
  */
 #include "dataplane/write.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -87,12 +86,9 @@ int write_set(struct inforce *in, const struct live_set *set, uint8_t proto)
 
 int write_name(struct inforce *in, const struct plan_service *plan, uint32_t id)
 {
-	struct naru_svc_name value = {
-		.proto = (enum naru_proto)plan->proto,
-		.family = plan->family,
-	};
+	struct naru_svc_name value;
 
-	snprintf(value.name, sizeof(value.name), "%s", plan->name);
+	encode_name(plan->name, plan->proto, plan->family, &value);
 	in->writes++;
 	return bpf_map_update_elem(in->maps->svc_name, &id, &value, BPF_ANY);
 }

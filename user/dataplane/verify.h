@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The maps of services against what is in force, again and again, whoever may have changed them:
+ * what differs is written anew, counted and told. Begins with what an earlier process left, once
+ * the first plan has been applied. l4.c has one.
+ */
+#pragma once
+#include <stdint.h>
+
+#include "dataplane/dataplane.h"
+#include "dataplane/inforce.h"
+
+enum verify_map {
+	VERIFY_SVC,
+	VERIFY_SVC_NAME,
+	VERIFY_ENDPOINT,
+	VERIFY_EP_LIST,
+	VERIFY_LUT,
+	VERIFY_MAPS,
+};
+
+struct verify {
+	struct inforce *in; /* these two are set by the caller */
+	uint32_t every_ms;  /* between two beginnings; 0: never */
+	uint64_t due_ms;
+	uint32_t next;	/* id of the service to look at next, 0: between two rounds */
+	unsigned found; /* in this round */
+	uint64_t rounds, repairs[VERIFY_MAPS];
+};
+
+/* A slice of a few milliseconds. Not before a plan has been applied. */
+void verify_tick(struct verify *verify, uint64_t now_ms);
+
+/* "svc" and so on. */
+const char *verify_map_name(enum verify_map map);
