@@ -2,6 +2,7 @@
 """narud in front of a real API server, with the rights of its deployment."""
 import json
 
+import gateway as gw
 import pytest
 from cluster import workloads
 from cluster.control import DEPLOYMENT, Cluster
@@ -114,6 +115,61 @@ def test_wrong_pools_are_refused(cluster, told, why):
     wrong = {**POOL, "spec": {"addresses": told}}
     done = cluster.kubectl("apply", "-f", "-", stdin=json.dumps(wrong), check=False)
     assert done.returncode and why in done.stderr, done.stderr
+
+
+def conditions(cluster, kind, name):
+    """Status and observedGeneration of each condition of an object, by type."""
+    found = cluster.get("-n", SHOP, kind, name)
+    listed = found.get("status", {}).get("conditions", [])
+    return {c["type"]: (c["status"], c.get("observedGeneration", 0) -
+                        found["metadata"].get("generation", 0)) for c in listed}
+
+
+def test_statuses_are_written(cluster, service):
+    """A Gateway is programmed as kubectl shows it, also after it was changed; what another
+    controller said of its route stays."""
+    service.settled()
+    edge = gw.gateway("edge", [gw.listener("http", 80)], ["203.0.113.7"])
+    route = gw.route("edge", gw.rule(gw.backend(service.name)))
+    for each in (edge, route):
+        each["metadata"]["namespace"] = SHOP
+    cluster.apply(gw.CLASS, edge, route)
+    good = {"Accepted": ("True", 0), "Programmed": ("True", 0)}
+    eventually(lambda: good.items() <= conditions(cluster, "gateway", "edge").items(), seconds=60)
+    shown = cluster.kubectl("get", "gateway", "-n", SHOP, "edge").stdout.splitlines()
+    assert shown[1].split()[2:4] == ["203.0.113.7", "True"]
+    assert conditions(cluster, "gatewayclass", "naru")["Accepted"] == ("True", 0)
+    foreign = {"parentRef": {"name": "edge"}, "controllerName": "example.com/other",
+               "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted",
+                               "message": "", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}
+    parents = cluster.get("-n", SHOP, "httproute", "edge")["status"]["parents"]
+    cluster.kubectl("patch", "-n", SHOP, "httproute/edge", "--subresource=status", "--type=merge",
+                    "-p", json.dumps({"status": {"parents": [foreign, *parents]}}))
+    edge["spec"]["listeners"].append(gw.listener("more", 81))
+    route["spec"]["hostnames"] = ["shop.example.com"]
+    cluster.apply(edge, route)
+    eventually(lambda: good.items() <= conditions(cluster, "gateway", "edge").items(), seconds=60)
+    found = eventually(lambda: at_newest(cluster.get("-n", SHOP, "httproute", "edge")), seconds=60)
+    assert [p["controllerName"] for p in found] == ["example.com/other", "naru.io/gateway"]
+    assert found[0]["conditions"] == foreign["conditions"]
+    told = [{"namespace": SHOP, "name": "edge", "generation": 2}]
+    state = cluster.get("nodestate", cluster.nodes[0].name)
+    name = cluster.nodes[0].name
+    eventually(lambda: cluster.get("nodestate", name)["status"]["gateways"] == told)
+    events = cluster.get("-n", SHOP, "events.events.k8s.io")["items"]
+    assert ("Gateway", "edge", "Programmed") in {
+        (e["regarding"]["kind"], e["regarding"]["name"], e["reason"]) for e in events}
+    assert state["metadata"]["ownerReferences"][0]["kind"] == "Node"
+    assert not cluster.nodes[0].naructl_json("status")["diagnostics"]
+    cluster.kubectl("delete", "-n", SHOP, "gateway/edge", "httproute/edge")
+
+
+def at_newest(route):
+    """The parents of a route, once ours is judged as it is now."""
+    ours = [p for p in route["status"]["parents"] if p["controllerName"] == "naru.io/gateway"]
+    newest = route["metadata"]["generation"]
+    judged = ours and all(c["observedGeneration"] == newest for c in ours[0]["conditions"])
+    return judged and route["status"]["parents"]
 
 
 def test_deployment_is_taken(cluster):

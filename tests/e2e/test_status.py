@@ -133,6 +133,21 @@ def test_nodes_say_what_they_serve(edge):
     eventually(lambda: leader.naructl_json("status")["reporting"]["nodes"] == len(edge.rig.nodes))
 
 
+def test_turns_are_told(edge):
+    """By one Event of the object and the reason, whatever happens again."""
+    all_said(edge)
+    for _ in range(2):
+        edge.put_route(gw.rule(gw.backend("missing")))
+        eventually(lambda: any(c["reason"] == "BackendNotFound"
+                               for c in status_of(edge, "HTTPRoute")["parents"][0]["conditions"]))
+        edge.put_route(gw.rule(edge.v1))
+        all_said(edge)
+    told = [event for event in edge.rig.manifests.all("Event")
+            if event["regarding"]["kind"] == "HTTPRoute"]
+    assert [e["type"] for e in told if e["reason"] == "BackendNotFound"] == ["Warning"]
+    assert all(e["metadata"]["namespace"] == NAMESPACE for e in told)
+
+
 def test_what_others_wrote_stays(edge):
     """Entries of other controllers, conditions of other types: untouched and in their order."""
     all_said(edge)
@@ -201,6 +216,7 @@ def leaders_of(edge, stopped):
             node.naructl_json("status")["reporting"].get("leads")]
 
 
+@pytest.mark.slow
 def test_a_killed_leader_is_replaced(edge):
     """It cannot give the Lease back: another one has it when it has run out, and writes on."""
     all_said(edge)

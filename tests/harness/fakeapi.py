@@ -217,6 +217,11 @@ class FakeAPI:
         with self.lock:
             return copy.deepcopy(self.objects.get((kind, namespace, name)))
 
+    def all(self, kind):
+        """Copies of all objects of a kind."""
+        with self.lock:
+            return [copy.deepcopy(obj) for key, obj in self.objects.items() if key[0] == kind]
+
     def written(self, part=""):
         """How many writes of clients went to a path with this part."""
         with self.lock:

@@ -25,6 +25,7 @@
 #include "plan/plan.h"
 #include "status/assigned.h"
 #include "status/conditions.h"
+#include "status/events.h"
 #include "status/inforce.h"
 #include "status/leader.h"
 #include "status/nodes.h"
@@ -54,6 +55,7 @@ struct reporting {
 	struct leader *leader;
 	struct writer *writer;
 	char *definitions; /* versions of Gateway API's, NULL: not known */
+	struct events *events;
 	bool led;	   /* at the last look */
 	bool synced;	   /* the same */
 	bool dirty;	   /* what is wanted is to be made anew */
@@ -99,6 +101,8 @@ static uint64_t due(const struct reporting *r)
 		due_ms = earlier(due_ms, nodestate_due_ms(r->nodestate));
 	if (r->nodes)
 		due_ms = earlier(due_ms, nodes_due_ms(r->nodes));
+	if (leader_holds(r->leader))
+		due_ms = earlier(due_ms, events_due_ms(r->events));
 	return due_ms;
 }
 
@@ -245,8 +249,9 @@ static bool may_write(void *arg)
 
 static void on_written(void *arg, const struct writer_change *change)
 {
-	(void)arg;
-	(void)change;
+	const struct reporting *r = arg;
+
+	events_take(r->events, change);
 }
 
 /* ---- what is due ----------------------------------------------------------------------------- */
@@ -349,6 +354,8 @@ static void on_timer(void *arg)
 	if (r->dirty && r->synced && !is_waiting(r) && now(r) >= r->wants_ms)
 		make_wants(r);
 	writer_run(r->writer);
+	if (leader_holds(r->leader))
+		events_run(r->events);
 	look_at_diags(r);
 	r->running = false;
 	if (r->done && leader_is_released(r->leader))
@@ -395,6 +402,20 @@ static void open_writer(struct reporting *r)
 	r->writer = writer_new(&config);
 }
 
+static void open_events(struct reporting *r)
+{
+	const struct events_config config = {
+		.client = r->server.client,
+		.timing = r->timing,
+		.controller = VERDICT_CONTROLLER,
+		.node = r->config.node_name,
+		.changed = on_changed,
+		.arg = r,
+	};
+
+	r->events = events_new(&config);
+}
+
 static void open_nodestate(struct reporting *r)
 {
 	const struct nodestate_config config = {
@@ -422,6 +443,7 @@ struct reporting *reporting_open(const struct reporting_config *config)
 	r->timing = &backoff_timing;
 	open_leader(r);
 	open_writer(r);
+	open_events(r);
 	open_nodestate(r);
 	return r;
 }
@@ -433,6 +455,7 @@ void reporting_close(struct reporting *reporting)
 	loop_timer_remove(reporting->timer);
 	loop_timer_remove(reporting->stop);
 	writer_free(reporting->writer);
+	events_free(reporting->events);
 	nodes_free(reporting->nodes);
 	nodestate_free(reporting->nodestate);
 	leader_free(reporting->leader);
@@ -518,6 +541,7 @@ void reporting_write(const struct reporting *reporting, struct json *json)
 {
 	struct leader_status leader;
 	struct writer_counts counts;
+	struct events_counts events;
 
 	json_object_begin(json, "reporting");
 	json_bool(json, "on", reporting != NULL);
@@ -530,6 +554,8 @@ void reporting_write(const struct reporting *reporting, struct json *json)
 		json_uint(json, "failed", counts.failed);
 		json_uint(json, "conflicts", counts.conflicts);
 		json_uint(json, "pending", counts.pending);
+		events_counts(reporting->events, &events);
+		json_uint(json, "events", events.told);
 		json_uint(json, "nodes", reporting->nodes ? nodes_count(reporting->nodes) : 0);
 	}
 	json_object_end(json);
@@ -544,6 +570,7 @@ void reporting_metrics(const struct reporting *reporting, struct str *out)
 {
 	struct leader_status leader;
 	struct writer_counts counts;
+	struct events_counts events;
 
 	if (!reporting)
 		return;
@@ -558,6 +585,11 @@ void reporting_metrics(const struct reporting *reporting, struct str *out)
 		 (unsigned long long)counts.conflicts);
 	str_addf(out, "naru_status_writes_total{result=\"failed\"} %llu\n",
 		 (unsigned long long)counts.failed);
+	events_counts(reporting->events, &events);
+	add_head(out, "naru_events_total", "counter", "Events on objects that were told, or not");
+	str_addf(out, "naru_events_total{result=\"told\"} %llu\n", (unsigned long long)events.told);
+	str_addf(out, "naru_events_total{result=\"skipped\"} %llu\n",
+		 (unsigned long long)events.skipped);
 	add_head(out, "naru_status_pending", "gauge", "statuses that are to be looked at");
 	str_addf(out, "naru_status_pending %zu\n", counts.pending);
 }

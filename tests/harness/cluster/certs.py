@@ -40,7 +40,7 @@ class Certs:
         return self.kubeconfig(name, url, {"client-certificate": self.path(f"{name}.crt"),
                                            "client-key": self.path(f"{name}.key")})
 
-    def kubeconfig(self, name, url, credentials):
+    def kubeconfig(self, name, url, credentials, namespace="default"):
         """Writes a kubeconfig and returns its path."""
         path = self.path(f"{name}.kubeconfig")
         cluster = {"server": url, "certificate-authority": self.path("ca.crt")}
@@ -49,7 +49,8 @@ class Certs:
                        "clusters": [{"name": "rig", "cluster": cluster}],
                        "users": [{"name": "user", "user": credentials}],
                        "contexts": [{"name": "rig",
-                                     "context": {"cluster": "rig", "user": "user"}}]}, out)
+                                     "context": {"cluster": "rig", "user": "user",
+                                                 "namespace": namespace}}]}, out)
         return path
 
     def _key(self, name):

@@ -225,7 +225,7 @@ class Cluster(Rig):
             objects = [o for o in yaml.safe_load_all(told) if o and o["kind"] != "DaemonSet"]
         self.apply(*objects)
         token = self.kubectl("create", "token", "naru", "-n", "naru-system").stdout.strip()
-        self.certs.kubeconfig("naru", URL, {"token": token})
+        self.certs.kubeconfig("naru", URL, {"token": token}, "naru-system")
 
     def _write_kubectl(self):
         """A program for people that does what kubectl() does."""
