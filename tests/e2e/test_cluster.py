@@ -74,8 +74,8 @@ POOL = {"apiVersion": "naru.io/v1alpha1", "kind": "AddressPool", "metadata": {"n
 
 
 def test_addresses_of_pools(cluster, service):
-    """A Service gets addresses in a form that the API server takes, is served there, and keeps
-    them when the pool goes."""
+    """A Service gets addresses in a form that the API server takes, is served there, keeps them
+    when the pool goes, and loses them with its type."""
     service.settled()
     cluster.apply(POOL, workloads.service(SHOP, service.name, type="LoadBalancer",
                                           loadBalancerClass="naru.io/load-balancer"))
@@ -98,6 +98,9 @@ def test_addresses_of_pools(cluster, service):
     eventually(lambda: status()["conditions"][0]["reason"] == "KeptOutsidePools", seconds=30,
                pause=0.2)
     assert addresses()
+    cluster.apply(workloads.service(SHOP, service.name, type="ClusterIP"))
+    eventually(lambda: status()["conditions"][0]["reason"] == "NotAsked", seconds=30, pause=0.2)
+    assert not addresses()
 
 
 @pytest.mark.parametrize("told,why", (

@@ -17,7 +17,7 @@ struct resource {
 	bool metadata;		 /* nothing but metadata is of use */
 	bool referenced;	 /* only those that others refer to, each by its name */
 	bool status;		 /* naru writes it */
-	const char *status_type; /* only of those whose spec.type is this, or NULL: of all */
+	const char *status_type; /* only of those of this spec.type or with conditions; NULL: all */
 };
 
 struct resource_name {

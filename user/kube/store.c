@@ -185,11 +185,22 @@ void store_keep_statuses(struct store *store, const char *type, store_seen_fn fn
 	store->seen_type = type;
 }
 
+/* What was once said of an object that is of another type now has to be taken back. */
+static bool has_conditions(struct json_object *value)
+{
+	struct json_object *conditions =
+		apijson_member(apijson_member(value, "status"), "conditions");
+
+	return json_object_is_type(conditions, json_type_array) &&
+	       json_object_array_length(conditions) > 0;
+}
+
 static bool keeps_status(const struct store *store, struct json_object *value)
 {
 	const char *type = apijson_text(apijson_member(value, "spec"), "type");
 
-	return store->seen && (!store->seen_type || !strcmp(type, store->seen_type));
+	return store->seen &&
+	       (!store->seen_type || !strcmp(type, store->seen_type) || has_conditions(value));
 }
 
 static void note_status(const struct store *store, struct holding *entry, struct json_object *value)

@@ -44,7 +44,7 @@ struct store_status {
 typedef void (*store_seen_fn)(void *arg, enum object_kind kind, const char *namespace,
 			      const char *name);
 /* Keeps statuses from here on, of good and broken objects; type: only of those whose spec.type is
- * this, NULL: of all. No status is a change to store_take_changed(). */
+ * this or that have conditions, NULL: of all. No status is a change to store_take_changed(). */
 void store_keep_statuses(struct store *store, const char *type, store_seen_fn fn, void *arg);
 /* False: there is no such object, or its status is not kept. Borrowed. */
 bool store_find_status(const struct store *store, const char *namespace, const char *name,

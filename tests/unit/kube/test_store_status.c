@@ -136,6 +136,12 @@ static void only_what_naru_writes_is_kept(void **state)
 	tell(rig, store_sink.put, service("a", "ClusterIP", "7", "{}"));
 	assert_heard(rig, "shop/a");
 	assert_status(rig, "a", "", NULL);
+	/* Where something was said once, it can be taken back. */
+	tell(rig, store_sink.put, service("b", "ClusterIP", "8", "{\"conditions\":[]}"));
+	assert_status(rig, "b", NULL, NULL);
+	tell(rig, store_sink.put, service("b", "ClusterIP", "9", "{\"conditions\":[{}]}"));
+	assert_status(rig, "b", "9", "{\"conditions\":[{}]}");
+	assert_heard(rig, "shop/b");
 }
 
 static void a_broken_object_has_a_status(void **state)
