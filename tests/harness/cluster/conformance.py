@@ -34,11 +34,16 @@ def access():
 class Suite:
     """The suite for one GatewayClass. Its objects are gone after a run."""
 
-    def __init__(self, cluster, gateway_class, usable, unusable):
-        """usable: an address that a Gateway may ask for; unusable: one that it may not."""
+    def __init__(self, cluster, gateway_class, usable, unusable, more=()):
+        """usable: an address that a Gateway may ask for; unusable: one that it may not; more:
+        features beside those that the GatewayClass names."""
         self.cluster = cluster
         self.options = ["-gateway-class", gateway_class, "-conformance-profiles", PROFILE,
                         "-usable-address", usable, "-unusable-address", unusable]
+        if more:
+            named = cluster.get("gatewayclass", gateway_class)["status"]["supportedFeatures"]
+            features = [feature["name"] for feature in named] + list(more)
+            self.options += ["-supported-features", ",".join(features)]
         self.report_path = f"{cluster.directory}/conformance.yaml"
         self.log_path = f"{cluster.directory}/conformance.log"
 

@@ -212,15 +212,17 @@ class Cluster(Rig):
         body = {"apiVersion": "v1", "kind": "List", "items": list(told)}
         return self.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
-    def install_crds(self):
-        """Makes the kinds of Gateway API and DestinationRule known."""
-        self.kubectl("apply", "--server-side", "-f", cached(CRDS.format(**versions())))
+    def install_crds(self, channel=None):
+        """Makes the kinds of Gateway API, of its standard or the named channel, and DestinationRule
+        known."""
+        folder = CRDS.format(**versions()) + (f"-{channel}" if channel else "")
+        self.kubectl("apply", "--server-side", "-f", cached(folder))
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=50s")
 
-    def install_naru(self):
+    def install_naru(self, channel=None):
         """Gives narud the account and rights of its deployment, and no more. Its pods are not made:
         the tests start narud themselves."""
-        self.install_crds()
+        self.install_crds(channel)
         with open(DEPLOYMENT, encoding="utf-8") as told:
             objects = [o for o in yaml.safe_load_all(told) if o and o["kind"] != "DaemonSet"]
         self.apply(*objects)
