@@ -106,6 +106,30 @@ static int open_client(struct state *state)
 	return r;
 }
 
+static bool is_of_servers(const struct object *object)
+{
+	return object && object->kind == OBJECT_ENDPOINT_SLICE &&
+	       !strcmp(object->namespace, "default") &&
+	       !strcmp(((const struct endpoint_slice *)object)->service, "kubernetes");
+}
+
+/* Of thousands of slices theirs is one that hardly ever changes. */
+static bool may_have_moved(struct state *state)
+{
+	struct model *model = state->config->model;
+	const struct model_change *changes;
+	bool moved = false;
+	size_t n;
+
+	if (state->learned == model_changes(model, OBJECT_ENDPOINT_SLICE))
+		return false;
+	if (!state->learned || !model_journal(model, &changes, &n))
+		return true;
+	for (size_t i = 0; i < n && !moved; i++)
+		moved = is_of_servers(changes[i].former) || is_of_servers(changes[i].present);
+	return moved;
+}
+
 /* The servers' own addresses, so that one of them may go. They come from the file, too, when that
  * is all there is. */
 static void learn(struct state *state)
@@ -114,16 +138,14 @@ static void learn(struct state *state)
 	struct addr addrs[SERVERS_MAX];
 	const struct object *const *objects;
 	uint16_t port = 0;
-	size_t n = model_list(model, OBJECT_ENDPOINT_SLICE, &objects), found = 0;
+	bool moved = may_have_moved(state);
+	size_t n = moved ? model_list(model, OBJECT_ENDPOINT_SLICE, &objects) : 0, found = 0;
 
-	if (state->learned == model_changes(model, OBJECT_ENDPOINT_SLICE))
-		return;
 	state->learned = model_changes(model, OBJECT_ENDPOINT_SLICE);
 	for (size_t i = 0; i < n; i++) {
 		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];
 
-		if (strcmp(slice->object.namespace, "default") != 0 ||
-		    strcmp(slice->service, "kubernetes") != 0 || !slice->n_ports)
+		if (!is_of_servers(objects[i]) || !slice->n_ports)
 			continue;
 		port = slice->ports[0].port;
 		for (size_t j = 0; j < slice->n_endpoints && found < SERVERS_MAX; j++)

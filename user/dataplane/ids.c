@@ -9,12 +9,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/mem.h"
 #include "dataplane/hash.h"
 
 struct item {
 	UT_hash_handle hh;
+	LIST_ENTRY(item) rest; /* while nobody holds it */
 	uint32_t id;
 	uint32_t refs;
 	uint64_t released; /* number of sweeps begun when the last reference went */
@@ -26,7 +28,8 @@ struct item {
 struct ids {
 	uint32_t max;
 	uint32_t next; /* where the search for a free number goes on: late re-use */
-	size_t resting;
+	LIST_HEAD(, item) resting;
+	size_t n_resting;
 	uint64_t sweep; /* sweeps begun so far */
 	struct item *by_key;
 	struct item **by_id;
@@ -40,6 +43,19 @@ struct ids *ids_new(uint32_t max)
 	ids->next = 1;
 	ids->by_id = mem_array((size_t)max + 1, sizeof(*ids->by_id));
 	return ids;
+}
+
+static void lay_down(struct ids *ids, struct item *item)
+{
+	item->released = ids->sweep;
+	LIST_INSERT_HEAD(&ids->resting, item, rest);
+	ids->n_resting++;
+}
+
+static void wake(struct ids *ids, struct item *item)
+{
+	LIST_REMOVE(item, rest);
+	ids->n_resting--;
 }
 
 static void drop(struct ids *ids, struct item *item)
@@ -74,12 +90,11 @@ static struct item *enter(struct ids *ids, const void *key, size_t len, uint32_t
 	struct item *item = mem_new(sizeof(*item) + len);
 
 	item->id = id;
-	item->released = ids->sweep;
 	item->len = len;
 	memcpy(item->key, key, len);
 	HASH_ADD(hh, ids->by_key, key, len, item);
 	ids->by_id[id] = item;
-	ids->resting++;
+	lay_down(ids, item);
 	return item;
 }
 
@@ -117,7 +132,7 @@ int ids_get(struct ids *ids, const void *key, size_t len, uint32_t *ret_id)
 		item = enter(ids, key, len, id);
 	}
 	if (!item->refs++)
-		ids->resting--;
+		wake(ids, item);
 	*ret_id = item->id;
 	return 0;
 }
@@ -127,10 +142,8 @@ void ids_put(struct ids *ids, uint32_t id)
 	struct item *item = ids->by_id[id];
 
 	assert(item && item->refs);
-	if (--item->refs)
-		return;
-	item->released = ids->sweep;
-	ids->resting++;
+	if (!--item->refs)
+		lay_down(ids, item);
 }
 
 uint32_t ids_find(const struct ids *ids, const void *key, size_t len)
@@ -154,7 +167,7 @@ size_t ids_used(const struct ids *ids)
 
 size_t ids_resting(const struct ids *ids)
 {
-	return ids->resting;
+	return ids->n_resting;
 }
 
 void ids_sweep_begin(struct ids *ids)
@@ -170,18 +183,15 @@ void ids_seen(struct ids *ids, uint32_t id)
 
 void ids_sweep_end(struct ids *ids, ids_freed_fn fn, void *arg)
 {
-	struct item *item, *tmp;
+	struct item *item, *next;
 
-	if (!ids->resting)
-		return;
-	HASH_ITER (hh, ids->by_key, item, tmp) {
-		uint32_t id = item->id;
-
-		if (item->refs || item->released >= ids->sweep || item->seen == ids->sweep)
+	for (item = LIST_FIRST(&ids->resting); item; item = next) {
+		next = LIST_NEXT(item, rest);
+		if (item->released >= ids->sweep || item->seen == ids->sweep)
 			continue;
-		if (!fn(arg, id))
+		if (!fn(arg, item->id))
 			continue;
+		wake(ids, item);
 		drop(ids, item);
-		ids->resting--;
 	}
 }
