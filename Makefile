@@ -272,7 +272,7 @@ fuzz: fuzz-programs
 demo-run: all harness
 	@NARU_BUILD=$(abspath $(B)) KEEP=$(KEEP) tools/demo/run
 
-bench-run: bench-programs
+bench-run: bench-programs cluster-bins
 	@NARU_BUILD=$(abspath $(O)) tests/bench/run
 
 # ---- housekeeping -----------------------------------------------------------------------------
