@@ -6,6 +6,8 @@
 
 #include <naru/limits.h>
 
+static const char mark4[4] = NARU_MARK_ARP, mark6[4] = NARU_MARK_ND;
+
 static void put32(uint8_t *to, uint32_t value)
 {
 	to[0] = (uint8_t)(value >> 24);
@@ -25,7 +27,7 @@ static size_t announce4(const struct addr *addr, const uint8_t mac[6], uint32_t 
 	memcpy(buf + 22, mac, 6);
 	memcpy(buf + 28, addr->byte + 12, 4);
 	memcpy(buf + 38, addr->byte + 12, 4);
-	memcpy(buf + 42, NARU_MARK_ARP, 4);
+	memcpy(buf + 42, mark4, sizeof(mark4));
 	put32(buf + 46, node);
 	return 60;
 }
@@ -62,7 +64,7 @@ static size_t announce6(const struct addr *addr, const uint8_t mac[6], uint32_t 
 	nd[24] = 2; /* the link address */
 	nd[25] = 1;
 	memcpy(nd + 26, mac, 6);
-	memcpy(nd + 32, NARU_MARK_ND, 4);
+	memcpy(nd + 32, mark6, sizeof(mark6));
 	put32(nd + 36, node);
 	sum = check_sum(ip + 8, 32 + ND_LEN, ND_LEN + 58);
 	nd[2] = (uint8_t)(sum >> 8);
