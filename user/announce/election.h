@@ -15,7 +15,14 @@ struct election {
 	 * never. */
 	bool (*yields)(void *arg, const struct addr *addr);
 	void *arg;
+	/* Made by election_begin(): those that may win at all, by index in the plan. */
+	size_t *candidates;
+	size_t n_candidates;
 };
+
+/* To be called when the fields above are set, and at the end. */
+void election_begin(struct election *election);
+void election_fini(struct election *election);
 
 /*
  * Of the nodes that count, and this one, that with the highest number has the address, as long as

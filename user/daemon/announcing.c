@@ -101,19 +101,20 @@ static bool is_ready(const struct announcing *a)
 	return a->peers.ready || a->daemon->plan->n_nodes <= 1;
 }
 
-static bool wins(struct announcing *a, size_t vip)
-{
-	const struct plan *plan = a->daemon->plan;
-	const struct election election = {
-		.plan = plan, .peers = &a->peers, .ends = a->ended, .yields = yields, .arg = a
-	};
+/* What holds for all VIPs alike. */
+enum turn {
+	TURN_NONE, /* nothing is ours */
+	TURN_KEEP, /* what an earlier process had */
+	TURN_ELECT,
+};
 
+static enum turn turn(const struct announcing *a)
+{
 	if (!is_attached(a))
-		return false;
+		return TURN_NONE;
 	if (is_ready(a))
-		return election_won(&election, vip);
-	return a->peers.inherits &&
-	       dataplane_announces(a->daemon->dataplane, &plan->l7.vips[vip].addr);
+		return TURN_ELECT;
+	return a->peers.inherits ? TURN_KEEP : TURN_NONE;
 }
 
 static void note_change(struct announcing *a, const struct held *held)
@@ -133,12 +134,23 @@ static bool elect(struct announcing *a)
 {
 	struct plan_l7 *l7 = &a->daemon->plan->l7;
 	struct held *held = mem_array(l7->n_vips, sizeof(*held));
+	_cleanup_(election_fini) struct election election = { .plan = a->daemon->plan,
+							      .peers = &a->peers,
+							      .ends = a->ended,
+							      .yields = yields,
+							      .arg = a };
+	enum turn now = turn(a);
 	bool changed = false;
 
+	election_begin(&election);
 	for (size_t i = 0; i < l7->n_vips; i++) {
 		const struct held *old = find_held(a, &l7->vips[i].addr);
-		bool here = wins(a, i), was = old && old->here;
+		bool here = false, was = old && old->here;
 
+		if (now == TURN_ELECT)
+			here = election_won(&election, i);
+		else if (now == TURN_KEEP)
+			here = dataplane_announces(a->daemon->dataplane, &l7->vips[i].addr);
 		l7->vips[i].announce = here;
 		held[i] = (struct held){ .addr = l7->vips[i].addr, .here = here };
 		held[i].since_us = old && was == here ? old->since_us : clock_wall_us();

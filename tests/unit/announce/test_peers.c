@@ -51,12 +51,13 @@ static bool is_up(const struct station *at, uint64_t now)
 
 static void elect(struct station *at)
 {
-	const struct election election = { .plan = &at->plan,
-					   .peers = &at->peers,
-					   .ends = at->ends };
+	_cleanup_(election_fini) struct election election = { .plan = &at->plan,
+							      .peers = &at->peers,
+							      .ends = at->ends };
 
 	if (!at->peers.ready)
 		return;
+	election_begin(&election);
 	for (size_t i = 0; i < VIPS; i++)
 		at->wins[i] = election_won(&election, i);
 }
@@ -454,7 +455,7 @@ static void run_case(const struct case_ *c, struct peers *peers)
 			     .nodes = nodes,
 			     .local_vips = local,
 			     .l7 = { .vips = vips, .n_vips = VIPS } };
-	const struct election election = {
+	_cleanup_(election_fini) struct election election = {
 		.plan = &plan, .peers = peers, .ends = c->ends, .yields = yields, .arg = &yield
 	};
 	size_t n_local = 0, won = 0;
@@ -474,6 +475,7 @@ static void run_case(const struct case_ *c, struct peers *peers)
 		local[i].n_nodes = n_local;
 	}
 	plan.n_local_vips = c->local ? VIPS : 0;
+	election_begin(&election);
 	for (size_t i = 0; i < VIPS; i++)
 		won += election_won(&election, i);
 	if (c->alpha >= 0 ? won != (c->alpha ? VIPS : 0) : !won || won == VIPS)
