@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
@@ -17,6 +16,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/netlink_inner.h"
 
@@ -121,7 +121,7 @@ static int dump_once(uint16_t type, const void *header, size_t header_len, mnl_c
 
 	msg->nlmsg_type = type;
 	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	msg->nlmsg_seq = (uint32_t)time(NULL);
+	msg->nlmsg_seq = (uint32_t)clock_ms();
 	memcpy(mnl_nlmsg_put_extra_header(msg, header_len), header, header_len);
 	r = socket_open(0, 0, &nl);
 	if (r)
@@ -341,7 +341,7 @@ static int change(struct nlmsghdr *msg)
 
 	if (r)
 		return r;
-	msg->nlmsg_seq = (uint32_t)time(NULL);
+	msg->nlmsg_seq = (uint32_t)clock_ms();
 	msg->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
 	if (mnl_socket_sendto(nl, msg, msg->nlmsg_len) < 0)
 		r = -errno;

@@ -11,13 +11,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/netlink_inner.h"
 
@@ -63,7 +63,7 @@ static struct nlmsghdr *put_request(char *buf, uint16_t type,
 
 	msg->nlmsg_type = type;
 	msg->nlmsg_flags = NLM_F_REQUEST;
-	msg->nlmsg_seq = (uint32_t)time(NULL);
+	msg->nlmsg_seq = (uint32_t)clock_ms();
 	memcpy(mnl_nlmsg_put_extra_header(msg, sizeof(*request)), request, sizeof(*request));
 	return msg;
 }

@@ -33,7 +33,7 @@ uint64_t worker_now(const struct worker *worker)
 
 struct http_text worker_date(struct worker *worker)
 {
-	time_t now = time(NULL);
+	time_t now = (time_t)(clock_wall_us() / 1000000);
 	struct tm tm;
 
 	if (now != worker->date_of) {
