@@ -174,6 +174,7 @@ static struct http_route *make_route(void)
 	struct route_rule *rule;
 	struct route_match *match;
 
+	TEXT(route, fail_closed);
 	GROW(route, parents);
 	make_reference(route->parents);
 	GROW(route, hostnames);
@@ -209,6 +210,7 @@ static void every_field_of_a_route_counts(void **state)
 	assert_true(object_equal(&a->object, &b->object));
 	DIFFERS(created, 1);
 	DIFFERS(object.origin.generation, 2);
+	DIFFERS(fail_closed, OTHER);
 	DIFFERS(n_parents, 0);
 	REFERENCE_DIFFERS(parents[0]);
 	DIFFERS(n_hostnames, 0);
