@@ -9,7 +9,6 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -40,18 +39,15 @@ struct told {
 	bool made;		  /* the server has it, so that it can be made longer */
 	unsigned count;
 	uint64_t sent_ms, happened_ms;
-	TAILQ_ENTRY(told) link;
 };
-
-TAILQ_HEAD(told_list, told);
 
 struct events {
 	struct events_config config;
-	struct told_list list;
+	struct told *list[TOLD_MAX];
 	size_t n;
 	struct bucket bucket;
 	struct rest *rest;
-	struct told *sending; /* NULL: it has gone meanwhile */
+	struct told *sending;
 	struct events_counts counts;
 };
 
@@ -67,12 +63,8 @@ static struct json_object *sure(struct json_object *value)
 	return value;
 }
 
-static void free_told(struct events *e, struct told *told)
+static void free_told(struct told *told)
 {
-	TAILQ_REMOVE(&e->list, told, link);
-	e->n--;
-	if (e->sending == told)
-		e->sending = NULL;
 	json_object_put(told->body);
 	free(told->uid);
 	free(told->reason);
@@ -81,15 +73,22 @@ static void free_told(struct events *e, struct told *told)
 	free(told);
 }
 
+static bool is_old(const struct events *e, const struct told *told)
+{
+	return !told->body && e->sending != told && now(e) >= told->happened_ms + FORGET_MS;
+}
+
 static void forget_old(struct events *e)
 {
-	struct told *told = TAILQ_FIRST(&e->list), *next;
+	size_t kept = 0;
 
-	for (; told; told = next) {
-		next = TAILQ_NEXT(told, link);
-		if (!told->body && e->sending != told && now(e) >= told->happened_ms + FORGET_MS)
-			free_told(e, told);
+	for (size_t i = 0; i < e->n; i++) {
+		if (is_old(e, e->list[i]))
+			free_told(e->list[i]);
+		else
+			e->list[kept++] = e->list[i];
 	}
+	e->n = kept;
 }
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
@@ -177,13 +176,11 @@ static struct json_object *make_series(const struct told *told)
 
 /* ---- what turned ----------------------------------------------------------------------------- */
 
-static struct told *find(struct events *e, const char *uid, const char *reason)
+static struct told *find(const struct events *e, const char *uid, const char *reason)
 {
-	struct told *told;
-
-	TAILQ_FOREACH(told, &e->list, link)
-	if (!strcmp(told->uid, uid) && !strcmp(told->reason, reason))
-		return told;
+	for (size_t i = 0; i < e->n; i++)
+		if (!strcmp(e->list[i]->uid, uid) && !strcmp(e->list[i]->reason, reason))
+			return e->list[i];
 	return NULL;
 }
 
@@ -201,8 +198,7 @@ static struct told *add(struct events *e, const struct writer_change *change, co
 		mem_printf("%s.%08x%08x",
 			   strlen(change->want->name) <= NAME_LEN ? change->want->name : "long",
 			   timing->random(timing->arg), timing->random(timing->arg));
-	TAILQ_INSERT_TAIL(&e->list, told, link);
-	e->n++;
+	e->list[e->n++] = told;
 	return told;
 }
 
@@ -312,8 +308,9 @@ static void on_sent(void *arg, const struct rest_answer *answer)
 		e->counts.told++;
 	else
 		e->counts.skipped++;
-	if (told)
-		told->made = rest_succeeded(answer);
+	told->made = rest_succeeded(answer);
+	if (!told->made)
+		json_object_put(TAKE_PTR(told->body));
 	e->config.changed(e->config.arg);
 }
 
@@ -344,7 +341,6 @@ struct events *events_new(const struct events_config *config)
 
 	e->config = *config;
 	e->bucket = (struct bucket){ .qps = QPS, .burst = BURST };
-	TAILQ_INIT(&e->list);
 	return e;
 }
 
@@ -353,33 +349,34 @@ void events_free(struct events *events)
 	if (!events)
 		return;
 	rest_cancel(events->rest);
-	while (!TAILQ_EMPTY(&events->list))
-		free_told(events, TAILQ_FIRST(&events->list));
+	for (size_t i = 0; i < events->n; i++)
+		free_told(events->list[i]);
 	free(events);
 }
 
 uint64_t events_due_ms(const struct events *events)
 {
 	uint64_t due_ms = UINT64_MAX, room_ms;
-	const struct told *told;
 
 	if (events->rest)
 		return UINT64_MAX;
-	TAILQ_FOREACH(told, &events->list, link)
-	if (told->body && due_of(events, told) < due_ms)
-		due_ms = due_of(events, told);
+	for (size_t i = 0; i < events->n; i++) {
+		const struct told *told = events->list[i];
+
+		if (told->body && due_of(events, told) < due_ms)
+			due_ms = due_of(events, told);
+	}
 	room_ms = now(events) + bucket_wait_ms(&events->bucket, now(events));
 	return due_ms < room_ms ? room_ms : due_ms;
 }
 
 void events_run(struct events *events)
 {
-	struct told *told;
-
 	if (events->rest || bucket_wait_ms(&events->bucket, now(events)))
 		return;
-	TAILQ_FOREACH(told, &events->list, link)
-	{
+	for (size_t i = 0; i < events->n; i++) {
+		struct told *told = events->list[i];
+
 		if (told->body && due_of(events, told) <= now(events)) {
 			send(events, told);
 			return;

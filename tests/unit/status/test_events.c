@@ -234,6 +234,26 @@ static void what_is_refused_is_not_repeated(void **state)
 	assert_int_equal(counts.told, 0);
 }
 
+/* An Event that has gone, while it was to be made longer once more. */
+static void a_series_that_is_refused_ends(void **state)
+{
+	const char *before = TOP(CONDITION("Accepted", "True", "A"));
+	const char *after = TOP(CONDITION("Accepted", "False", "B"));
+	struct rig *rig = *state;
+
+	turn(rig, before, after);
+	taken(rig);
+	turn(rig, before, after);
+	fake.now_ms += EVENTS_GAP_MS;
+	events_run(rig->events);
+	json_object_put(sent("PATCH", EVENTS));
+	turn(rig, before, after);
+	fake_answer(fake.calls[0], 404, "{}");
+	events_run(rig->events);
+	assert_int_equal(fake.n, 0);
+	assert_int_equal(events_due_ms(rig->events), UINT64_MAX);
+}
+
 static void long_notes_are_cut(void **state)
 {
 	struct rig *rig = *state;
@@ -292,6 +312,7 @@ int main(void)
 		TEST(of_parents_only_ours_are_told),
 		TEST(what_repeats_is_counted),
 		TEST(what_is_refused_is_not_repeated),
+		TEST(a_series_that_is_refused_ends),
 		TEST(long_notes_are_cut),
 		TEST(many_are_rationed),
 	};
