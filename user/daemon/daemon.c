@@ -411,6 +411,7 @@ static void open_launcher(struct daemon *daemon)
 void daemon_release(struct daemon *daemon)
 {
 	daemon->part = DAEMON_YIELDED;
+	source_hold_file(daemon->source, true);
 	/* Whatever serves later begins with a whole plan. */
 	daemon->ready = false;
 	if (!daemon->stopping)
@@ -462,6 +463,7 @@ int daemon_serve(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	daemon->part = DAEMON_SERVES;
+	source_hold_file(daemon->source, false);
 	daemon->ready = false;
 	open_reporting(daemon);
 	daemon->advertising = advertising_open(daemon, on_diags_changed);
@@ -489,9 +491,11 @@ int daemon_prepare(struct daemon *daemon)
 		r = open_edge(daemon, daemon->steering);
 	if (!r && !daemon->source)
 		r = open_source(daemon);
-	if (!r)
-		recompile(daemon);
-	return r;
+	if (r < 0)
+		return r;
+	source_hold_file(daemon->source, true);
+	recompile(daemon);
+	return 0;
 }
 
 int daemon_open(struct daemon *daemon, const struct options *options, const char *node_name)

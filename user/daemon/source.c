@@ -50,6 +50,12 @@ void source_close(struct source *source)
 	free(source);
 }
 
+void source_hold_file(const struct source *source, bool held)
+{
+	if (source->body->hold_file)
+		source->body->hold_file(source->state, held);
+}
+
 bool source_is_synced(const struct source *source)
 {
 	return source->body->is_synced(source->state);

@@ -47,6 +47,8 @@ void source_close(struct source *source);
 
 /* Until then the model has nothing that may be served: what an earlier narud left stays. */
 bool source_is_ready(const struct source *source);
+/* Does another narud keep the file of what the source had last? */
+void source_hold_file(const struct source *source, bool held);
 /* Is that what the source says now, rather than what a file remembers of it? */
 bool source_is_synced(const struct source *source);
 /* An API server: what statuses and the like are written to. Borrowed. */

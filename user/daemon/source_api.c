@@ -220,6 +220,13 @@ static bool is_ready(const void *arg)
 	return apisource_is_ready(state->source);
 }
 
+static void hold_file(void *arg, bool held)
+{
+	const struct state *state = arg;
+
+	apisource_hold_file(state->source, held);
+}
+
 static bool is_synced(const void *arg)
 {
 	const struct state *state = arg;
@@ -354,6 +361,7 @@ const struct source_body source_api = {
 	.close = close_state,
 	.is_ready = is_ready,
 	.is_synced = is_synced,
+	.hold_file = hold_file,
 	.age_ms = age_ms,
 	.diags = diags,
 	.skipped = skipped,

@@ -10,7 +10,8 @@ struct source_body {
 	void (*close)(void *state);
 	bool (*is_ready)(const void *state);
 	bool (*is_synced)(const void *state);
-	uint64_t (*age_ms)(const void *state); /* NULL: it is always new */
+	void (*hold_file)(void *state, bool held); /* NULL: it has none */
+	uint64_t (*age_ms)(const void *state);	   /* NULL: it is always new */
 	const struct diag_list *(*diags)(const void *state);
 	size_t (*skipped)(const void *state);
 	void (*write)(const void *state, struct json *json);

@@ -35,7 +35,6 @@ struct apisource {
 	struct lister_ground ground;
 	struct lister *listers[RESOURCES_N]; /* NULL: not there, or not known yet */
 	struct secrets *secrets;
-
 	struct discovery *discovery;
 	struct discovery_found found[RESOURCES_N];
 	bool discovered;
@@ -45,17 +44,14 @@ struct apisource {
 	struct reflector *crds_reflector;
 	unsigned crds_events;
 	bool crds_settled;
-
 	bool synced, stale;
 	struct laststate *laststate;
 	bool tried_file;
 	struct object **last; /* of the file, as long as the model has them */
 	size_t n_last;
 	int64_t last_us;
-
 	unsigned watched; /* lists, at the last look */
 	uint64_t hurried_ms;
-
 	struct diag_list diags;
 	uint64_t opened_ms;
 	uint64_t poked_ms; /* when the first thing changed since the last look, 0: nothing did */
@@ -540,6 +536,12 @@ void apisource_close(struct apisource *source)
 	drop_last(source);
 	diag_fini(&source->diags);
 	free(source);
+}
+
+void apisource_hold_file(struct apisource *source, bool held)
+{
+	laststate_hold(source->laststate, held);
+	arm(source);
 }
 
 bool apisource_is_ready(const struct apisource *source)

@@ -45,6 +45,9 @@ void apisource_tick(struct apisource *source);
 /* UINT64_MAX: never. */
 uint64_t apisource_due_ms(const struct apisource *source);
 
+/* Is the state file somebody else's to write now? */
+void apisource_hold_file(struct apisource *source, bool held);
+
 /* The model has the objects of the server, or the last known ones. */
 bool apisource_is_ready(const struct apisource *source);
 

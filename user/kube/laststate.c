@@ -28,7 +28,7 @@
 struct laststate {
 	char *path;
 	const struct timing *timing;
-	bool wanted;
+	bool wanted, held;
 	bool written, failed; /* once */
 	uint64_t written_ms, failed_ms;
 };
@@ -136,7 +136,7 @@ void laststate_flush(struct laststate *laststate, struct model *model)
 	struct str data = { 0 };
 	int r;
 
-	if (!laststate->wanted)
+	if (!laststate->wanted || laststate->held)
 		return;
 	laststate->wanted = false;
 	laststate->written = true;
@@ -155,9 +155,15 @@ void laststate_note(struct laststate *laststate)
 	laststate->wanted = true;
 }
 
+void laststate_hold(struct laststate *laststate, bool held)
+{
+	if (laststate)
+		laststate->held = held;
+}
+
 uint64_t laststate_due_ms(const struct laststate *laststate)
 {
-	if (!laststate->wanted)
+	if (!laststate->wanted || laststate->held)
 		return UINT64_MAX;
 	return laststate->written ? laststate->written_ms + INTERVAL_MS : 0;
 }

@@ -5,6 +5,7 @@
  * structs, is as good as none.
  */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kube/backoff.h"
@@ -23,6 +24,9 @@ uint64_t laststate_due_ms(const struct laststate *laststate);
 void laststate_run(struct laststate *laststate, struct model *model);
 /* The same without waiting, if there is something to write. */
 void laststate_flush(struct laststate *laststate, struct model *model);
+
+/* While it is held nothing is written, and nothing is forgotten. NULL is legal. */
+void laststate_hold(struct laststate *laststate, bool held);
 
 /*
  * Reads the file: a new array of new objects, and the wall clock's time at which it was written.

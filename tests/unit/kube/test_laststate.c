@@ -159,6 +159,21 @@ static void everything_but_secrets_comes_back(void **state)
 	model_free(model);
 }
 
+static void who_holds_it_writes_later(void **state)
+{
+	struct rig *rig = *state;
+
+	fill(rig->model, SERVICE);
+	laststate_note(rig->laststate);
+	laststate_hold(rig->laststate, true);
+	assert_int_equal(laststate_due_ms(rig->laststate), UINT64_MAX);
+	laststate_flush(rig->laststate, rig->model);
+	assert_int_equal(count_loadable(rig), -1);
+	laststate_hold(rig->laststate, false);
+	laststate_flush(rig->laststate, rig->model);
+	assert_int_equal(count_loadable(rig), 1);
+}
+
 static void no_key_is_in_the_file(void **state)
 {
 	_cleanup_(mem_freep) char *text = NULL;
@@ -251,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(everything_but_secrets_comes_back),
+		TEST(who_holds_it_writes_later),
 		TEST(no_key_is_in_the_file),
 		TEST(a_file_that_is_not_whole_is_as_good_as_none),
 		TEST(it_is_written_once_a_minute),
