@@ -22,6 +22,7 @@ def pool(name="edge", ranges=tuple(RANGES.values()), **spec):
 def put(edge, service, ports=None, annotations=None):
     """Makes a service one of type LoadBalancer that has no address yet, with its TCP port alone."""
     made = service.service()
+    del made["status"]
     spec = {"type": "LoadBalancer", "loadBalancerClass": CLASS,
             "ports": [{"name": "web-tcp", "port": port, "targetPort": 8080}
                       for port in ports or [80]]}
