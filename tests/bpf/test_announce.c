@@ -447,7 +447,7 @@ static void see_claim(const struct claim *c, int family, enum program program)
 	uint8_t frame[PACKET_MAX] = {}, mac[6];
 	size_t len = put_claim(c, family, frame);
 	uint64_t before = counted(NARU_C_CONFLICT);
-	struct naru_conflict value;
+	struct naru_conflict value = {};
 	struct naru_addr key;
 	struct node_run run;
 

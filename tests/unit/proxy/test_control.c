@@ -487,17 +487,23 @@ static void a_signal_drains_it_and_another_takes_over(void **state)
 static void a_second_signal_does_not_wait(void **state)
 {
 	struct world *world;
+	pid_t first;
 	int status;
 
 	(void)state;
 	never_drains = true;
 	world = serving();
-	feed_drain(world->feed, on_done, world);
-	run_until(world, "drain\n");
-	kill(world->pid, SIGTERM);
-	status = wait_for(world->pid);
+	first = world->pid;
+	forget(world);
+	kill(first, SIGTERM);
+	run_until(world, "listen 1\n");
+	assert_non_null(strstr(world->text, "drain\n"));
+	kill(first, SIGTERM);
+	status = wait_for(first);
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 	never_drains = false;
+	feed_kill(world->feed);
+	wait_for(world->pid);
 	unmake(world);
 }
 
