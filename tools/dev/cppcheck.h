@@ -30,6 +30,12 @@
 #define HASH_DEL(head, item)			  hash_del(&(head), item)
 #define HASH_ADD_KEYPTR(hh, head, key, len, item) hash_add(&(head), item)
 
+/* sys/queue.h */
+#define LIST_HEAD(name, type)                                                                      \
+	struct {                                                                                   \
+		struct type *lh_first;                                                             \
+	}
+
 /* json-c */
 #define json_object_object_foreach(object, key, value)                                             \
 	char *key = NULL;                                                                          \

@@ -42,8 +42,7 @@ static void complain_of_place(struct owner *owner, enum allocate_reason reason,
 	static const char *const whys[] = {
 		[ALLOCATE_TAKEN] = "is in use by",
 		[ALLOCATE_PORT_CLASH] = "cannot be shared, since a port is the same, with",
-		[ALLOCATE_POLICY_CLASH] = "cannot be shared, since externalTrafficPolicy is not "
-					  "the same, with",
+		[ALLOCATE_POLICY_CLASH] = "cannot be shared across externalTrafficPolicies with",
 	};
 	char text[ADDR_STR_LEN];
 

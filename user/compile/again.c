@@ -71,7 +71,8 @@ static bool can_follow(const struct work *work, const struct model_change *chang
 
 	if (any->kind == OBJECT_ENDPOINT_SLICE)
 		return true;
-	if (!change->content && same_place(change->former, change->present))
+	if (change->former && change->present && !change->content &&
+	    same_place(change->former, change->present))
 		return true;
 	return any->kind == OBJECT_POD && !matters(work, change->former) &&
 	       !matters(work, change->present);

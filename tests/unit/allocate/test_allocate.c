@@ -268,8 +268,8 @@ static void clashes_are_said(void **state)
 		"Service default/a: 192.0.2.1 (p) Assigned: 192.0.2.1 of AddressPool p\n"
 		"Service default/b: not PortClash: 192.0.2.1 cannot be shared, since a port is "
 		"the same, with Service default/a\n"
-		"Service default/c: not PolicyClash: 192.0.2.1 cannot be shared, since "
-		"externalTrafficPolicy is not the same, with Service default/a\n"
+		"Service default/c: not PolicyClash: 192.0.2.1 cannot be shared across "
+		"externalTrafficPolicies with Service default/a\n"
 		"Service default/d: 192.0.2.1 (p) Assigned: 192.0.2.1 of AddressPool p\n",
 		POOL("p", "{cidr: 192.0.2.0/24}", ""), WISH("a", "{port: 53}, {port: 80}", ""),
 		WISH("b", "{port: 80}", ""),

@@ -436,7 +436,7 @@ static void check(struct world *w)
 	assert_int_equal(w->plan->generation, whole->generation);
 	if (w->plan->step.since) {
 		w->followed++;
-		check_step(w->plan, w->before.buf, now.buf);
+		check_step(w->plan, w->before.buf ? w->before.buf : "", now.buf);
 		check_l7(w->plan, &l7);
 	} else {
 		w->begun++;
