@@ -9,6 +9,7 @@
 #define NARU_SOCKET	     "narud.sock"    /* below the run directory */
 #define NARU_PROXY_SOCKET    "proxy.sock"    /* beside it: where naru-proxy connects to narud */
 #define NARU_HANDOVER_SOCKET "handover.sock" /* where the next narud connects to this one */
+#define NARU_INSTANCE_FILE   "instance" /* beside it: --instance of who serves or served last */
 
 /* Says of a route that it is naru's (/etc/iproute2/rt_protos has no such number). */
 #define NARU_RTPROT 110

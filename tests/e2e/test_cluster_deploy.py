@@ -249,8 +249,10 @@ def test_hung_narud_is_replaced(naru):
     it. Meanwhile and afterwards everything is served."""
     clients = loads(naru)
     os.kill(processes("narud", naru.pods())[0], signal.SIGSTOP)
-    naru.values["narud"]["logLevel"] = "info"
+    before = {pod["metadata"]["name"] for pod in naru.pods()}
+    naru.values["pod"] = {"annotations": {"naru.test/turn": "hung"}}
     naru.install()
+    assert not before & {pod["metadata"]["name"] for pod in naru.pods()}
     no_failure(clients)
 
 

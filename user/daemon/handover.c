@@ -6,6 +6,7 @@
 #include "daemon/handover.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -139,6 +140,18 @@ static int start(struct handover *handover)
 	return handover->accepting ? 0 : -EIO;
 }
 
+/* For who comes when this narud does not answer any more. */
+static void leave_name(const struct handover_config *config)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/" NARU_INSTANCE_FILE, config->run_dir);
+	_cleanup_(mem_closep) int fd =
+		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	size_t len = strlen(config->instance);
+
+	if (fd < 0 || write(fd, config->instance, len) != (ssize_t)len)
+		log_warn("%s: %s", path, strerror(errno));
+}
+
 int handover_open(const struct handover_config *config, struct handover **ret_handover)
 {
 	struct handover *handover = mem_new(sizeof(*handover));
@@ -157,6 +170,7 @@ int handover_open(const struct handover_config *config, struct handover **ret_ha
 		handover_close(handover);
 		return r;
 	}
+	leave_name(config);
 	*ret_handover = handover;
 	return 0;
 }

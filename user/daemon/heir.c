@@ -6,6 +6,7 @@
 #include "daemon/heir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -164,6 +165,18 @@ static int connect_to(const char *run_dir, int *ret_fd)
 	return 0;
 }
 
+/* As it left it; it says so itself, too, unless it hangs. */
+static char *read_name(const char *run_dir)
+{
+	_cleanup_(mem_freep) char *path = mem_printf("%s/" NARU_INSTANCE_FILE, run_dir);
+	_cleanup_(mem_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char name[PACKET_MAX] = "";
+
+	if (fd >= 0 && read(fd, name, sizeof(name) - 1) < 0)
+		name[0] = '\0';
+	return mem_strdup(name);
+}
+
 int heir_open(const struct heir_config *config, struct heir **ret_heir)
 {
 	struct heir *heir;
@@ -173,7 +186,7 @@ int heir_open(const struct heir_config *config, struct heir **ret_heir)
 		return r;
 	heir = mem_new(sizeof(*heir));
 	heir->config = *config;
-	heir->predecessor = mem_strdup("");
+	heir->predecessor = read_name(config->run_dir);
 	heir->fd = fd;
 	heir->pidfd = find_process(fd);
 	heir->handle = loop_fd_add(config->loop, fd, LOOP_READ, on_packet, heir);

@@ -93,6 +93,8 @@ static int tear_down(void **state)
 	heir_close(world->heir);
 	handover_close(world->handover);
 	loop_free(world->loop);
+	snprintf(world->path, sizeof(world->path), "%s/instance", world->dir);
+	unlink(world->path);
 	assert_int_equal(rmdir(world->dir), 0);
 	free(world);
 	return 0;
@@ -145,6 +147,8 @@ static void a_hand_over(void **state)
 	assert_int_equal(stat(world->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(come(world, "second"), 0);
+	/* Also of one that does not answer. */
+	assert_string_equal(heir_predecessor(world->heir), "first");
 	pause_for(world, 50);
 	assert_string_equal(heir_predecessor(world->heir), "first");
 	assert_int_equal(world->yields, 0);
