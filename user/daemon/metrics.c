@@ -170,7 +170,7 @@ void metrics_write(struct daemon *daemon, struct str *ret_body)
 	gauge(ret_body, "naru_objects_skipped", "objects of kinds that naru does not read",
 	      source_skipped(daemon->source));
 	source_write_metrics(daemon->source, ret_body);
-	reporting_metrics(daemon->reporting, ret_body);
+	reporting_show_metrics(daemon->reporting, ret_body);
 	kubemetrics_write(daemon, ret_body);
 	add_l7(ret_body, daemon);
 	if (daemon->dataplane)

@@ -5,12 +5,11 @@
  * Invariants: who does not lead wants nothing and writes nothing; nothing is wanted before all
  * objects of the API server were read.
  */
-#include "daemon/reporting.h"
+#include "daemon/reporting_inner.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -40,34 +39,6 @@
 #define BEHIND_MS  10000 /* for which a plan may take without a word to others */
 #define STOP_MS	   2000
 #define BURST	   2 /* seconds' worth of writes */
-
-struct reporting {
-	struct reporting_config config;
-	struct source_server server;
-	const struct timing *timing;
-	const struct plan *plan;     /* borrowed, NULL: none yet */
-	struct inforce here;	     /* on this node */
-	struct nodestate *nodestate; /* which tells others so */
-	struct nodes *nodes;	     /* what others tell, NULL: this narud does not lead */
-	uint64_t behind_ms;	     /* since when the newest plan is not in force; 0: it is */
-	char behind[STAMP_SECONDS];  /* the same for people */
-	bool told, told_behind;
-	struct leader *leader;
-	struct writer *writer;
-	char *definitions; /* versions of Gateway API's, NULL: not known */
-	struct events *events;
-	bool led;	   /* at the last look */
-	bool synced;	   /* the same */
-	bool dirty;	   /* what is wanted is to be made anew */
-	uint64_t wants_ms; /* not before */
-	uint64_t armed_ms;
-	struct loop_timer *timer;
-	bool running;
-	struct diag_list diags;
-	struct loop_timer *stop;
-	void (*done)(void *arg);
-	void *done_arg;
-};
 
 static uint64_t now(const struct reporting *r)
 {
@@ -535,61 +506,4 @@ void reporting_report(const struct reporting *reporting, struct diag_list *diags
 {
 	if (reporting)
 		diag_append(diags, &reporting->diags);
-}
-
-void reporting_write(const struct reporting *reporting, struct json *json)
-{
-	struct leader_status leader;
-	struct writer_counts counts;
-	struct events_counts events;
-
-	json_object_begin(json, "reporting");
-	json_bool(json, "on", reporting != NULL);
-	if (reporting) {
-		leader_status(reporting->leader, &leader);
-		writer_counts(reporting->writer, &counts);
-		json_bool(json, "leads", leader.holds);
-		json_string(json, "leader", leader.holder);
-		json_uint(json, "written", counts.written);
-		json_uint(json, "failed", counts.failed);
-		json_uint(json, "conflicts", counts.conflicts);
-		json_uint(json, "pending", counts.pending);
-		events_counts(reporting->events, &events);
-		json_uint(json, "events", events.told);
-		json_uint(json, "nodes", reporting->nodes ? nodes_count(reporting->nodes) : 0);
-	}
-	json_object_end(json);
-}
-
-static void add_head(struct str *out, const char *name, const char *type, const char *help)
-{
-	str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-void reporting_metrics(const struct reporting *reporting, struct str *out)
-{
-	struct leader_status leader;
-	struct writer_counts counts;
-	struct events_counts events;
-
-	if (!reporting)
-		return;
-	leader_status(reporting->leader, &leader);
-	writer_counts(reporting->writer, &counts);
-	add_head(out, "naru_leader", "gauge", "1 while this narud writes statuses");
-	str_addf(out, "naru_leader %d\n", leader.holds);
-	add_head(out, "naru_status_writes_total", "counter", "statuses that were written, or not");
-	str_addf(out, "naru_status_writes_total{result=\"written\"} %llu\n",
-		 (unsigned long long)counts.written);
-	str_addf(out, "naru_status_writes_total{result=\"conflict\"} %llu\n",
-		 (unsigned long long)counts.conflicts);
-	str_addf(out, "naru_status_writes_total{result=\"failed\"} %llu\n",
-		 (unsigned long long)counts.failed);
-	events_counts(reporting->events, &events);
-	add_head(out, "naru_events_total", "counter", "Events on objects that were told, or not");
-	str_addf(out, "naru_events_total{result=\"told\"} %llu\n", (unsigned long long)events.told);
-	str_addf(out, "naru_events_total{result=\"skipped\"} %llu\n",
-		 (unsigned long long)events.skipped);
-	add_head(out, "naru_status_pending", "gauge", "statuses that are to be looked at");
-	str_addf(out, "naru_status_pending %zu\n", counts.pending);
 }

@@ -48,5 +48,5 @@ bool reporting_stop(struct reporting *reporting, void (*done)(void *arg), void *
 /* Adds what is wrong. */
 void reporting_report(const struct reporting *reporting, struct diag_list *diags);
 /* Adds an object "reporting" to the status. */
-void reporting_write(const struct reporting *reporting, struct json *json);
-void reporting_metrics(const struct reporting *reporting, struct str *out);
+void reporting_show_write(const struct reporting *reporting, struct json *json);
+void reporting_show_metrics(const struct reporting *reporting, struct str *out);

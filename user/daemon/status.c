@@ -208,7 +208,7 @@ void status_write(struct daemon *daemon, struct str *ret_body)
 	add_counts(&json, daemon->plan);
 	status_l7_add(&json, daemon);
 	add_source(&json, daemon);
-	reporting_write(daemon->reporting, &json);
+	reporting_show_write(daemon->reporting, &json);
 	add_diags(&json, &daemon->diags);
 	if (daemon->dataplane) {
 		add_kernel(&json, &status);

@@ -314,6 +314,18 @@ struct json_object *merge_status(const struct want *want, struct json_object *cu
 	return NULL;
 }
 
+size_t merge_left_out(const struct want *want, struct json_object *status, const char *controller)
+{
+	const struct merge merge = { .want = want, .controller = controller };
+	struct json_object *wanted = apijson_member(want->status, "parents");
+	struct json_object *parents = apijson_member(status, "parents");
+	size_t n = 0;
+
+	for (size_t i = 0; i < length(wanted); i++)
+		n += !find_parent(&merge, parents, json_object_array_get_idx(wanted, i));
+	return n;
+}
+
 struct json_object *merge_patch(struct json_object *from, struct json_object *to)
 {
 	struct json_object *patch;

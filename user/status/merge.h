@@ -19,6 +19,9 @@
 struct json_object *merge_status(const struct want *want, struct json_object *current,
 				 const char *controller, const char *now);
 
+/* How many parents the want has for which the status of a route has no room. */
+size_t merge_left_out(const struct want *want, struct json_object *status, const char *controller);
+
 /* Do the two say the same to the API? What is empty need not be there. */
 bool merge_is_same(struct json_object *a, struct json_object *b);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "kube/resources.h"
+#include "status/merge.h"
 #include "status/writer_inner.h"
 
 #define UNDER_WAY 8   /* requests */
@@ -154,6 +155,7 @@ void writer_run(struct writer *writer)
 void writer_counts(const struct writer *writer, struct writer_counts *ret_counts)
 {
 	*ret_counts = writer->counts;
+	ret_counts->left_out = writer->n_left_out;
 	ret_counts->pending = writer->n_queued + writer->n_delayed + writer->n_running;
 }
 
@@ -169,12 +171,19 @@ static void report_node(const void *node, VISIT visit, void *arg)
 	struct report *report = arg;
 	_cleanup_(mem_freep) char *name = NULL;
 
-	if ((visit != postorder && visit != leaf) || !entry->problem || report->n >= REPORTED)
+	if ((visit != postorder && visit != leaf) || (!entry->problem && !entry->left_out) ||
+	    report->n >= REPORTED)
 		return;
 	name = mem_printf("%s %s%s%s", object_kind_name(want->kind), want->namespace,
 			  *want->namespace ? "/" : "", want->name);
-	diag_add(report->diags, DIAG_WARNING, "", 0, name, "status", "cannot be written: %s",
-		 entry->problem);
+	if (entry->problem)
+		diag_add(report->diags, DIAG_WARNING, "", 0, name, "status",
+			 "cannot be written: %s", entry->problem);
+	if (entry->left_out)
+		diag_add(report->diags, DIAG_WARNING, "", 0, name, "status.parents",
+			 "has no room for %zu parents that naru answers for: it may have %d, of "
+			 "all controllers together",
+			 entry->left_out, MERGE_PARENTS_MAX);
 	report->n++;
 }
 
@@ -190,6 +199,6 @@ void writer_report(const struct writer *writer, struct diag_list *diags)
 				 object_kind_name((enum object_kind)i), resources_table[i].name,
 				 *resources_table[i].group ? " of " : "", resources_table[i].group,
 				 writer->held[i].text);
-	if (writer->n_problems)
+	if (writer->n_problems || writer->n_left_out)
 		twalk_r(writer->root, report_node, &report);
 }

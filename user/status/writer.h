@@ -53,7 +53,8 @@ void writer_run(struct writer *writer);
 
 struct writer_counts {
 	uint64_t written, failed, conflicts;
-	size_t pending; /* objects that were not looked at since something changed, or wait */
+	size_t left_out; /* parents of routes for which a status has no room, now */
+	size_t pending;	 /* objects that were not looked at since something changed, or wait */
 };
 void writer_counts(const struct writer *writer, struct writer_counts *ret_counts);
 /* Adds what keeps statuses from being written. */

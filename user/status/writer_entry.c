@@ -96,6 +96,14 @@ static void give_up(struct writer_entry *entry, const char *version, const char 
 	complain(entry, problem);
 }
 
+/* The last word on the object counts. */
+static void note_left_out(struct writer_entry *entry, size_t n)
+{
+	entry->writer->n_left_out -= entry->left_out;
+	entry->writer->n_left_out += n;
+	entry->left_out = n;
+}
+
 static void forget_own(struct writer_entry *entry)
 {
 	replace(&entry->own_version, NULL);
@@ -127,6 +135,7 @@ void writer_entry_free(void *ptr)
 	end_request(entry);
 	move(entry, WRITER_REST);
 	give_up(entry, NULL, NULL);
+	note_left_out(entry, 0);
 	replace(&entry->stale, NULL);
 	forget_own(entry);
 	fini_want(&entry->want);
@@ -272,6 +281,8 @@ static bool look_closer(struct writer_entry *entry, struct look *look)
 	struct json_object *merged = merge(entry, look->status);
 	bool stale = is(entry->stale, look->version);
 
+	note_left_out(entry, merge_left_out(&entry->want, merged ? merged : look->status,
+					    w->config.controller));
 	if (!merged || is(entry->given_up, look->version)) {
 		if (!merged)
 			give_up(entry, NULL, NULL);

@@ -26,6 +26,8 @@ struct writer_entry {
 	char *stale;	 /* this version met a conflict */
 	char *problem;	 /* why it was given up, NULL: for no reason to tell */
 
+	size_t left_out; /* parents for which the status has no room */
+
 	/* The server's answer to our last write, as long as it is newer than what was seen. */
 	char *own_version;
 	struct json_object *own_status;
@@ -43,7 +45,7 @@ struct writer {
 	struct writer_config config;
 	void *root; /* tsearch() tree of entries */
 	struct writer_list queued, delayed, running;
-	size_t n_queued, n_delayed, n_running, n_problems;
+	size_t n_queued, n_delayed, n_running, n_problems, n_left_out;
 	struct bucket bucket;
 	struct backoff backoff;
 	uint64_t paused_ms; /* nothing is sent before */

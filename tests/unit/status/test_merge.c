@@ -184,8 +184,11 @@ static void test_sections_and_ports_are_parents_of_their_own(void **state)
 /* A full list is the others'. */
 static void test_thirty_two_parents(void **state)
 {
+	const char *wanted =
+		"{\"parents\":[" WANTED_PARENT("a", "") "," WANTED_PARENT("b", "") "]}";
 	struct str full = { 0 }, almost = { 0 };
-	struct json_object *made, *parents = NULL;
+	struct json_object *made, *parents = NULL, *whole;
+	struct want want = { .namespace = (char[]){ "shop" }, .status = parse(wanted) };
 
 	(void)state;
 	for (int i = 0; i < 32; i++) {
@@ -199,16 +202,19 @@ static void test_thirty_two_parents(void **state)
 		_cleanup_(mem_freep) char *current =
 			mem_printf("{\"parents\":[%s", i ? almost.buf : full.buf);
 
-		made = merged(current,
-			      "{\"parents\":[" WANTED_PARENT("a", "") "," WANTED_PARENT("b",
-											"") "]}");
+		made = merged(current, wanted);
 		assert_true((made != NULL) == (i == 1));
+		whole = made ? json_object_get(made) : parse(current);
+		assert_int_equal(merge_left_out(&want, whole, MINE), 2 - i);
+		json_object_put(whole);
 		if (!made)
 			continue;
 		json_object_object_get_ex(made, "parents", &parents);
 		assert_int_equal(json_object_array_length(parents), 32);
 		json_object_put(made);
 	}
+	assert_int_equal(merge_left_out(&want, NULL, MINE), 2);
+	json_object_put(want.status);
 	str_fini(&full);
 	str_fini(&almost);
 }

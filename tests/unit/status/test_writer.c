@@ -224,6 +224,36 @@ static void one_write_and_no_more(void **state)
 	assert_int_equal(writer_due_ms(rig->writer), UINT64_MAX);
 }
 
+/* Said as long as it is so. */
+static void no_room_for_parents(void **state)
+{
+	struct rig *rig = *state;
+	struct writer_counts counts;
+	struct diag_list diags = { 0 };
+	struct str full = { 0 };
+
+	for (int i = 0; i < 32; i++)
+		str_addf(&full, "%s{\"controllerName\":\"o/%d\"}", i ? "," : "{\"parents\":[", i);
+	str_addf(&full, "]}");
+	see(rig, "gw", "5", full.buf);
+	want(rig, "{\"parents\":[{\"parentRef\":{\"name\":\"a\"},\"controllerName\":"
+		  "\"naru.io/gateway\",\"conditions\":[]}]}");
+	nothing(rig);
+	writer_counts(rig->writer, &counts);
+	assert_int_equal(counts.left_out, 1);
+	writer_report(rig->writer, &diags);
+	assert_int_equal(diags.n, 1);
+	assert_non_null(strstr(diags.items[0].reason, "no room for 1 parents"));
+	diag_fini(&diags);
+	see(rig, "gw", "6", "{}");
+	writer_run(rig->writer);
+	writer_counts(rig->writer, &counts);
+	assert_int_equal(counts.left_out, 0);
+	writer_report(rig->writer, &diags);
+	assert_int_equal(diags.n, 0);
+	str_fini(&full);
+}
+
 static void what_is_right_is_not_written(void **state)
 {
 	struct rig *rig = *state;
@@ -475,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_write_and_no_more),
 		TEST(what_is_right_is_not_written),
+		TEST(no_room_for_parents),
 		TEST(who_does_not_lead_writes_nothing),
 		TEST(a_conflict_waits_for_the_newer_one),
 		TEST(a_conflict_asks_when_nothing_newer_comes),
