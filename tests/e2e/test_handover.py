@@ -37,10 +37,12 @@ except OSError:
 
 
 @pytest.fixture(scope="module", name="edge")
-def fixture_edge():
-    """A node whose narud starts its proxy itself."""
+def fixture_edge(tmp_path_factory):
+    """A node whose narud starts its proxy itself, and logs to a file that is nowhere else written
+    to."""
+    log = tmp_path_factory.mktemp("log") / "access.log"
     with edge_made(nodes=1, narud_options=("--take-over", "on", "--drain-time", "5",
-                                           "--l7-threads", "2")) as edge:
+                                           "--l7-threads", "2", "--access-log", log)) as edge:
         for pod in edge.pods["v2"]:
             pod.serve(9090)
         edge.plain = edge.rig.service("plain", *edge.pods["v2"], kind="LoadBalancer", target=9090)

@@ -28,6 +28,7 @@
 #include "daemon/fence.h"
 #include "daemon/health.h"
 #include "daemon/launcher.h"
+#include "daemon/logfile.h"
 #include "daemon/packets.h"
 #include "daemon/privileges.h"
 #include "daemon/probes.h"
@@ -372,6 +373,7 @@ static int open_edge(struct daemon *daemon, bool steered)
 		.model = daemon->model,
 		.steered = steered,
 		.launcher = daemon->launcher,
+		.access_log = daemon->access_log,
 		.changed = on_edge_changed,
 		.arg = daemon,
 	};
@@ -503,7 +505,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	struct privileges have;
 	int r;
 
-	*daemon = (struct daemon){ .options = options, .node_name = node_name };
+	*daemon = (struct daemon){ .options = options, .node_name = node_name, .access_log = -1 };
 	progress_init(&daemon->progress);
 	open_launcher(daemon);
 	r = privileges_reduce(&have);
@@ -511,6 +513,8 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 		r = choose_l4(daemon, &have);
 	if (!r)
 		r = source_check(options);
+	if (!r)
+		r = logfile_open(options->access_log, &daemon->access_log);
 	if (r < 0)
 		return r;
 	daemon->steering = have.steering;
@@ -559,6 +563,7 @@ void daemon_close(struct daemon *daemon)
 	reporting_close(daemon->reporting);
 	loop_timer_remove(daemon->late);
 	edge_close(daemon->edge);
+	logfile_close(daemon->access_log);
 	fallback_free(daemon->fallback);
 	launcher_close(daemon->launcher);
 	source_close(daemon->source);

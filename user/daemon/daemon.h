@@ -46,6 +46,7 @@ struct daemon {
 	struct source *source;
 	struct dataplane *dataplane; /* NULL without privileges */
 	struct launcher *launcher;   /* NULL: there is no proxy beside narud */
+	int access_log;		     /* -1: none */
 	struct edge *edge;
 	struct fallback *fallback;
 	struct admin *admin;

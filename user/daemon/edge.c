@@ -3,7 +3,6 @@
 #include "daemon/edge.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +29,6 @@ struct edge {
 	struct feed *feed;
 	struct loop_fd *launcher_handle;
 	struct loop_timer *deadline;
-	int access_log;
 	bool warned;	      /* that proxies cannot be started */
 	struct place *places; /* of the plan that was applied last */
 	size_t n_places;
@@ -138,21 +136,6 @@ static void on_launcher(void *arg, unsigned events)
 
 /* ---- start and end ------------------------------------------------------------------------- */
 
-/* Borrowed: narud's own standard output, or a file for edge_close() to close. */
-static int open_log(const char *text, int *ret_fd)
-{
-	int fd = -1;
-
-	if (!strcmp(text, "-"))
-		fd = STDOUT_FILENO;
-	else if (strcmp(text, "off") != 0)
-		fd = open(text, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-	if (fd < 0 && strcmp(text, "off") != 0)
-		return log_err(-errno, "--access-log %s", text);
-	*ret_fd = fd;
-	return 0;
-}
-
 /* Whose proxies may connect. */
 static uid_t proxy_uid(const struct edge_config *config)
 {
@@ -171,7 +154,7 @@ static int open_feed(struct edge *edge)
 		.version = options_version(),
 		.threads = options->l7_threads ? options->l7_threads : cpus_available(),
 		.drain_ms = options->drain_time * 1000,
-		.access_log = edge->access_log,
+		.access_log = config->access_log,
 		.steered = config->steered,
 		.uid = proxy_uid(config),
 		.handlers = { on_start, on_kill, on_find_key, on_sockets, on_changed, edge },
@@ -197,10 +180,7 @@ int edge_open(const struct edge_config *config, struct edge **ret_edge)
 	int r;
 
 	edge->config = *config;
-	edge->access_log = -1;
-	r = open_log(config->options->access_log, &edge->access_log);
-	if (!r)
-		r = open_feed(edge);
+	r = open_feed(edge);
 	if (!r)
 		r = watch_launcher(edge);
 	if (r < 0) {
@@ -218,8 +198,6 @@ void edge_close(struct edge *edge)
 	loop_timer_remove(edge->deadline);
 	loop_fd_remove(edge->launcher_handle);
 	feed_close(edge->feed);
-	if (edge->access_log > STDERR_FILENO)
-		close(edge->access_log);
 	free(edge->places);
 	free(edge);
 }

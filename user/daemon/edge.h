@@ -22,6 +22,7 @@ struct edge_config {
 	struct model *model;
 	bool steered;		   /* connections are led by a dataplane; or by ordinary sockets */
 	struct launcher *launcher; /* NULL: proxies are not started */
+	int access_log;		   /* borrowed; -1: there is none */
 	void (*changed)(void *arg);
 	void *arg;
 };
