@@ -33,6 +33,7 @@ struct handover {
 	struct loop_fd *accepting;
 	struct caller callers[CALLERS_MAX];
 	struct caller *heir; /* who was yielded to */
+	struct loop_timer *ending;
 };
 
 static void hang_up(struct caller *caller)
@@ -67,14 +68,22 @@ static void on_ready(struct caller *caller, const char *instance)
 }
 
 /* The last thing that is done in a callback: it may free all of this. */
+static void on_gone(void *arg)
+{
+	struct handover *handover = arg;
+
+	loop_timer_remove(TAKE_PTR(handover->ending));
+	handover->config.gone(handover->config.arg);
+}
+
 static void on_end(struct caller *caller)
 {
 	struct handover *handover = caller->handover;
-	bool was_heir = caller == handover->heir;
 
 	hang_up(caller);
-	if (was_heir)
-		handover->config.gone(handover->config.arg);
+	if (caller == handover->heir)
+		handover->ending = loop_timer_add(handover->config.loop, PACKET_ENDING_MS, 0,
+						  on_gone, handover);
 }
 
 static void on_packet(void *arg, unsigned events)
@@ -192,6 +201,7 @@ void handover_close(struct handover *handover)
 	if (!handover)
 		return;
 	handover_shut(handover);
+	loop_timer_remove(handover->ending);
 	if (handover->heir && handover->heir->fd >= 0)
 		hang_up(handover->heir);
 	free(handover->path);

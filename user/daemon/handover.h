@@ -19,7 +19,8 @@ struct handover_config {
 	void (*yield)(void *arg);
 	/* The other one serves. */
 	void (*taken)(void *arg);
-	/* The one that was yielded to is no more: handover_close() is due. */
+	/* The one that was yielded to is no more, and what it held is free or about to be:
+	 * handover_close() is due. */
 	void (*gone)(void *arg);
 	void *arg;
 };

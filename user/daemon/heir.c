@@ -23,7 +23,6 @@
 #include "daemon/packet.h"
 
 #define ANSWER_MS 5000 /* who takes longer to yield hangs */
-#define ENDING_MS 100  /* from the end of a connection until its process holds nothing */
 
 struct heir {
 	struct heir_config config;
@@ -57,7 +56,7 @@ static void on_end(struct heir *heir)
 	if (heir->yielded)
 		return;
 	log_info("the narud that served has ended");
-	heir->ending = loop_timer_add(heir->config.loop, ENDING_MS, 0, on_ended, heir);
+	heir->ending = loop_timer_add(heir->config.loop, PACKET_ENDING_MS, 0, on_ended, heir);
 }
 
 static void on_refused(struct heir *heir, const char *text)

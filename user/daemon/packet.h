@@ -16,6 +16,8 @@
 #pragma once
 
 #define PACKET_MAX 512
+/* From the end of a connection until the process behind it, if it has ended, holds nothing. */
+#define PACKET_ENDING_MS 100
 
 #define PACKET_SERVING "serving"
 #define PACKET_READY   "ready"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct world {
 	struct handover *handover;
 	struct heir *heir;
 	int yields, taken, gone, yielded;
+	bool empty; /* what a process that ends has is closed, its last descriptor as well */
 };
 
 /* ---- what is called ------------------------------------------------------------------------ */
@@ -235,6 +237,34 @@ static void unknown_words(void **state)
 	assert_int_equal(world->gone, 1);
 }
 
+static void on_empty(void *arg)
+{
+	struct world *world = arg;
+
+	assert_int_equal(world->gone, 0);
+	world->empty = true;
+}
+
+/* The kernel closes a process's descriptors one after the other: the lock may come last. */
+static void what_it_held_is_free(void **state)
+{
+	struct world *world = *state;
+	struct loop_timer *timer;
+	int fd;
+
+	serve(world, "", "");
+	fd = dial(world);
+	assert_int_equal(send(fd, "ready", 5, 0), 5);
+	pause_for(world, 50);
+	assert_int_equal(world->yields, 1);
+	close(fd);
+	timer = loop_timer_add(world->loop, 30, 0, on_empty, world);
+	loop_run(world->loop);
+	assert_true(world->empty);
+	assert_int_equal(world->gone, 1);
+	loop_timer_remove(timer);
+}
+
 /* One is yielded to; the others look for the next one. */
 static void more_callers(void **state)
 {
@@ -268,6 +298,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_way_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_dies_before_it_asks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(unknown_words, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_it_held_is_free, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(more_callers, set_up, tear_down),
 	};
 
