@@ -243,3 +243,26 @@ def test_a_missing_right_is_told(edge):
                            for d in node.naructl_json("status")["diagnostics"]))
     assert statuses(edge.ask("-n", 20)) == {200}
     api.heal()
+
+
+@pytest.mark.slow
+def test_who_made_way_says_nothing(edge):
+    """A narud that waits beside the one that took over leaves the node's NodeState to that one,
+    for longer than it would take to call the node behind."""
+    node = edge.node
+    all_said(edge)
+    node.stop_narud()
+    node.start_narud("--take-over", "stay")
+    all_said(edge)
+    first = node.narud
+    with open(node.log_path, "ab") as log:
+        node.narud = node.host.popen(node.narud_argv("--take-over", "stay"), stdout=log, stderr=log)
+    eventually(lambda: "this one waits until that one ends" in node.log())
+    edge.put_gateway(gw.listener("http", 80), gw.listener("more", 81))
+    all_said(edge)
+    time.sleep(12)
+    assert "behindSince" not in edge.rig.manifests.object("NodeState", node.name)["status"]
+    first.terminate()
+    assert first.wait(timeout=20) == 0
+    edge.put_gateway()
+    all_said(edge)

@@ -62,6 +62,8 @@ static uint64_t due(const struct reporting *r)
 {
 	uint64_t due_ms = writer_due_ms(r->writer);
 
+	if (r->stopped)
+		return leader_due_ms(r->leader);
 	if (r->synced)
 		due_ms = earlier(due_ms, leader_due_ms(r->leader));
 	if (r->dirty && r->synced && !is_waiting(r))
@@ -308,14 +310,8 @@ static void finish_stop(struct reporting *r)
 		done(r->done_arg);
 }
 
-static void on_timer(void *arg)
+static void say_what_is_due(struct reporting *r)
 {
-	struct reporting *r = arg;
-
-	r->running = true;
-	r->armed_ms = 0;
-	if (r->synced)
-		leader_run(r->leader);
 	look_at_leader(r);
 	look_at_nodes(r);
 	if (r->behind_ms && !r->told_behind && now(r) >= r->behind_ms + BEHIND_MS)
@@ -328,6 +324,18 @@ static void on_timer(void *arg)
 	if (leader_holds(r->leader))
 		events_run(r->events);
 	look_at_diags(r);
+}
+
+static void on_timer(void *arg)
+{
+	struct reporting *r = arg;
+
+	r->running = true;
+	r->armed_ms = 0;
+	if (r->synced)
+		leader_run(r->leader);
+	if (!r->stopped)
+		say_what_is_due(r);
 	r->running = false;
 	if (r->done && leader_is_released(r->leader))
 		finish_stop(r);
@@ -438,7 +446,7 @@ void reporting_close(struct reporting *reporting)
 
 void reporting_plan(struct reporting *reporting, const struct plan *plan)
 {
-	if (!reporting)
+	if (!reporting || reporting->stopped)
 		return;
 	reporting->plan = plan;
 	if (!reporting->behind_ms) {
@@ -492,6 +500,8 @@ bool reporting_stop(struct reporting *reporting, void (*done)(void *arg), void *
 
 	if (!r)
 		return false;
+	r->stopped = true;
+	r->plan = NULL;
 	leader_release(r->leader);
 	if (leader_is_released(r->leader) || !done)
 		return false;

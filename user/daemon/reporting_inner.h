@@ -36,6 +36,7 @@ struct reporting {
 	uint64_t armed_ms;
 	struct loop_timer *timer;
 	bool running;
+	bool stopped; /* nothing is said any more: another narud may speak for the node */
 	struct diag_list diags;
 	struct loop_timer *stop;
 	void (*done)(void *arg);
