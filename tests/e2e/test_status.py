@@ -148,6 +148,32 @@ def test_turns_are_told(edge):
     assert all(e["metadata"]["namespace"] == NAMESPACE for e in told)
 
 
+def test_what_cannot_be_read_is_refused(edge):
+    """A route that narud refuses whole: the status says so of this version, the last good one is
+    served on; the same of a Gateway."""
+    all_said(edge)
+
+    def said(kind, condition):
+        status = status_of(edge, kind)
+        conditions = (status["parents"][0] if kind == "HTTPRoute" else status)["conditions"]
+        return next((c for c in conditions if c["type"] == condition and
+                     c["observedGeneration"] == generation_of(edge, kind)), {})
+
+    edge.put_route(gw.rule(edge.v1), hostnames=["A_B"])
+    eventually(lambda: said("HTTPRoute", "Accepted").get("reason") == "UnsupportedValue")
+    accepted = said("HTTPRoute", "Accepted")
+    assert accepted["status"] == "False"
+    assert accepted["message"].startswith("spec.hostnames[0]: ")
+    assert accepted["message"].endswith("; the last good version stays in force")
+    edge.put_gateway(gw.listener("http", 80), gw.listener("http", 81))
+    eventually(lambda: said("Gateway", "Accepted").get("reason") == "Invalid")
+    assert said("Gateway", "Programmed")["status"] == "False"
+    assert statuses(edge.ask("-n", 20)) == {200}
+    edge.put_route(gw.rule(edge.v1))
+    edge.put_gateway()
+    all_said(edge)
+
+
 def test_what_others_wrote_stays(edge):
     """Entries of other controllers, conditions of other types: untouched and in their order."""
     all_said(edge)

@@ -13,17 +13,13 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "daemon/assign.h"
 #include "daemon/options.h"
 #include "daemon/source.h"
 #include "kube/apisource.h"
 #include "kube/backoff.h"
 #include "kube/crds.h"
-#include "kube/store.h"
 #include "model/model.h"
 #include "plan/plan.h"
-#include "status/assigned.h"
-#include "status/conditions.h"
 #include "status/events.h"
 #include "status/inforce.h"
 #include "status/leader.h"
@@ -110,47 +106,15 @@ static void soil(struct reporting *r)
 
 /* ---- what is wanted -------------------------------------------------------------------------- */
 
-static bool is_programmed(void *arg, const struct verdict_gateway *gateway)
-{
-	const struct reporting *r = arg;
-
-	return inforce_has(&r->here, gateway->namespace, gateway->name, gateway->generation) ||
-	       (r->nodes &&
-		nodes_serve(r->nodes, gateway->namespace, gateway->name, gateway->generation));
-}
-
-/* Behind the conditions, which have the addresses that Gateways are served at now. */
-static void want_addresses(struct reporting *r, struct wants *wants)
-{
-	const struct allocate_config config = assign_config(r->config.options);
-	struct allocation allocation;
-
-	allocate(r->config.model, &config, &allocation);
-	assigned_want(&allocation, wants);
-	allocate_fini(&allocation);
-}
-
-static void want_conditions(struct reporting *r, struct wants *wants)
-{
-	const struct conditions_ack ack = {
-		.programmed = is_programmed,
-		.arg = r,
-		.definitions = r->definitions,
-	};
-
-	conditions_want(&r->plan->verdicts, &ack, wants);
-}
-
 static void make_wants(struct reporting *r)
 {
 	uint64_t begun_ms = now(r);
 	struct wants wants = { 0 };
 
-	if (r->led && r->plan) {
-		want_conditions(r, &wants);
-		want_addresses(r, &wants);
-	}
+	if (r->led && r->plan)
+		reporting_wants_fill(r, &wants);
 	writer_set(r->writer, &wants);
+	r->refused = reporting_wants_refused(r);
 	r->dirty = false;
 	r->wants_ms = now(r) + REST_TIMES * (now(r) - begun_ms);
 }
@@ -457,7 +421,7 @@ void reporting_plan(struct reporting *reporting, const struct plan *plan)
 	look_at_definitions(reporting);
 	leader_set_eager(reporting->leader, is_first(reporting));
 	/* Endpoints alone change no verdict. */
-	if (plan->step.l7)
+	if (plan->step.l7 || reporting->refused || reporting_wants_refused(reporting))
 		soil(reporting);
 	arm(reporting);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of reporting share: reporting.c has what happens, reporting_show.c shows it. */
+/* What the files of reporting share: reporting.c has what happens,
+ * reporting_wants.c what statuses should say, reporting_show.c shows it all. */
 #pragma once
 #include "daemon/reporting.h"
 #include "daemon/source.h"
@@ -12,6 +13,7 @@ struct loop_timer;
 struct nodes;
 struct nodestate;
 struct timing;
+struct wants;
 struct writer;
 
 struct reporting {
@@ -31,6 +33,7 @@ struct reporting {
 	struct events *events;
 	bool led;	   /* at the last look */
 	bool synced;	   /* the same */
+	bool refused;	   /* something was, at the last look */
 	bool dirty;	   /* what is wanted is to be made anew */
 	uint64_t wants_ms; /* not before */
 	uint64_t armed_ms;
@@ -42,3 +45,8 @@ struct reporting {
 	void (*done)(void *arg);
 	void *done_arg;
 };
+
+/* Only with a plan. */
+void reporting_wants_fill(struct reporting *r, struct wants *wants);
+/* Is there an object of Gateway API's that cannot be decoded? */
+bool reporting_wants_refused(const struct reporting *r);

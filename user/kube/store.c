@@ -15,6 +15,7 @@
 #include "kube/apijson.h"
 #include "kube/kind.h"
 #include "kube/load.h"
+#include "kube/refused.h"
 
 /* Beyond these nobody reads on; that there are more shows in the objects' number. */
 #define LOST_MAX 10
@@ -29,6 +30,7 @@ struct seen {
 struct holding {
 	struct object *key; /* first, for look-ups; the object itself, if it is good */
 	bool good;
+	struct object *refused; /* what can be read of a newest version that is not, or NULL */
 	struct diag_list diags;
 	struct seen seen;
 };
@@ -64,6 +66,7 @@ static void free_entry(void *ptr)
 	struct holding *entry = ptr;
 
 	object_free(entry->key);
+	object_free(entry->refused);
 	diag_fini(&entry->diags);
 	free(entry->seen.text);
 	free(entry->seen.version);
@@ -293,6 +296,8 @@ static void join(struct store *store, const struct holding *former, struct holdi
 		entry->key = object_ref(former->key);
 		entry->good = true;
 	}
+	/* Parents or generation may be others. */
+	store->changed |= entry->refused != NULL;
 	if (former ? !diag_equal(&former->diags, &entry->diags) : entry->diags.n > 0)
 		store->changed = true;
 }
@@ -341,6 +346,8 @@ static void on_put(void *arg, struct json_object *value)
 		entry = make_entry(load.objects[--load.n], true, &load.diags);
 	else
 		entry = make_entry(load.broken[--load.n_broken], false, &load.diags);
+	if (!entry->good)
+		entry->refused = refused_read(store->kind, value);
 	note_status(store, entry, value);
 	take(store, entry);
 	load_fini(&load);
@@ -490,6 +497,29 @@ static void each_node(const void *node, VISIT visit, void *arg)
 void store_each(const struct store *store, store_fn fn, void *arg)
 {
 	twalk_r(store->set.root, each_node, &(struct each){ .fn = fn, .arg = arg });
+}
+
+struct each_refused {
+	store_refused_fn fn;
+	void *arg;
+};
+
+static void each_refused_node(const void *node, VISIT visit, void *arg)
+{
+	const struct holding *entry = *(struct holding *const *)node;
+	const struct each_refused *each = arg;
+
+	if ((visit == postorder || visit == leaf) && entry->refused)
+		each->fn(each->arg, &(const struct store_refused){ .object = entry->refused,
+								   .served = entry->good,
+								   .diags = &entry->diags });
+}
+
+void store_each_refused(const struct store *store, store_refused_fn fn, void *arg)
+{
+	if (store->set.n_wrong)
+		twalk_r(store->set.root, each_refused_node,
+			&(struct each_refused){ .fn = fn, .arg = arg });
 }
 
 static void report_node(const void *node, VISIT visit, void *arg)

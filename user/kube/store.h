@@ -50,6 +50,16 @@ void store_keep_statuses(struct store *store, const char *type, store_seen_fn fn
 bool store_find_status(const struct store *store, const char *namespace, const char *name,
 		       struct store_status *ret_status);
 
+/* A newest version that cannot be decoded; everything is borrowed. */
+struct store_refused {
+	const struct object *object; /* as kube/refused.h has it */
+	bool served;		     /* the last good version is in force */
+	const struct diag_list *diags;
+};
+typedef void (*store_refused_fn)(void *arg, const struct store_refused *refused);
+/* By namespace and name. */
+void store_each_refused(const struct store *store, store_refused_fn fn, void *arg);
+
 /* Adds what is wrong with single objects. */
 void store_report(const struct store *store, struct diag_list *diags);
 /* True when objects or diagnostics are others than at the last call. */

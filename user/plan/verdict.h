@@ -37,6 +37,7 @@ enum verdict_subject {
 	ROW(GATEWAY_ACCEPTED, GATEWAY, "Accepted", true, "Accepted")                               \
 	ROW(GATEWAY_SOME_LISTENERS, GATEWAY, "Accepted", true, "ListenersNotValid")                \
 	ROW(GATEWAY_NO_LISTENER, GATEWAY, "Accepted", false, "ListenersNotValid")                  \
+	ROW(GATEWAY_REFUSED, GATEWAY, "Accepted", false, "Invalid")                                \
 	ROW(GATEWAY_INVALID_PARAMETERS, GATEWAY, "Accepted", false, "InvalidParameters")           \
 	ROW(GATEWAY_UNSUPPORTED_ADDRESS, GATEWAY, "Accepted", false, "UnsupportedAddress")         \
 	ROW(GATEWAY_PROGRAMMED, GATEWAY, "Programmed", true, "Programmed")                         \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/gateway.h"
 #include "status/features.h"
 
 #define GROUP	  "gateway.networking.k8s.io"
@@ -134,22 +135,6 @@ static void want_gateway(const struct verdict_gateway *gateway, const struct con
 		add_listener(status, &gateway->listeners[i], programmed);
 }
 
-/* As the route has it: what it leaves out stays out. */
-static void add_reference(struct json_object *entry, const struct verdict_parent *parent)
-{
-	struct json_object *reference = wants_member(entry, "parentRef");
-
-	wants_text(reference, "group", parent->group);
-	wants_text(reference, "kind", parent->kind);
-	if (*parent->namespace)
-		wants_text(reference, "namespace", parent->namespace);
-	wants_text(reference, "name", parent->name);
-	if (*parent->section)
-		wants_text(reference, "sectionName", parent->section);
-	if (parent->port)
-		wants_number(reference, "port", parent->port);
-}
-
 static void want_route(const struct verdict_route *route, struct wants *wants)
 {
 	struct json_object *status =
@@ -157,11 +142,20 @@ static void want_route(const struct verdict_route *route, struct wants *wants)
 
 	wants_list(status, "parents");
 	for (size_t i = 0; i < route->n_parents; i++) {
+		const struct verdict_parent *parent = &route->parents[i];
+		const struct object_reference reference = {
+			.group = parent->group,
+			.kind = parent->kind,
+			.namespace = parent->namespace,
+			.name = parent->name,
+			.section = parent->section,
+			.port = parent->port,
+		};
 		struct json_object *entry = wants_entry(status, "parents");
 
-		add_reference(entry, &route->parents[i]);
+		wants_parent(entry, &reference);
 		wants_text(entry, "controllerName", VERDICT_CONTROLLER);
-		add_conditions(entry, &route->parents[i].conditions, true);
+		add_conditions(entry, &parent->conditions, true);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/gateway.h"
 
 static struct json_object *sure(struct json_object *value)
 {
@@ -99,6 +100,20 @@ struct json_object *wants_add(struct wants *wants, const struct object *object)
 	return want->status;
 }
 
+struct json_object *wants_replace(struct wants *wants, const struct object *object)
+{
+	struct want *want;
+
+	wants_add(wants, object);
+	want = (struct want *)wants_find(wants, object->kind, object->namespace, object->name);
+	json_object_put(want->status);
+	want->status = sure(json_object_new_object());
+	want->generation = object->origin.generation;
+	free(want->uid);
+	want->uid = mem_strdup(object->origin.uid ? object->origin.uid : "");
+	return want->status;
+}
+
 void wants_fini(struct wants *wants)
 {
 	tdestroy(wants->index, free);
@@ -135,6 +150,21 @@ struct json_object *wants_member(struct json_object *owner, const char *name)
 	struct json_object *found = get(owner, name, json_type_object);
 
 	return found ? found : set(owner, name, json_object_new_object());
+}
+
+void wants_parent(struct json_object *entry, const struct object_reference *parent)
+{
+	struct json_object *reference = wants_member(entry, "parentRef");
+
+	wants_text(reference, "group", parent->group);
+	wants_text(reference, "kind", parent->kind);
+	if (*parent->namespace)
+		wants_text(reference, "namespace", parent->namespace);
+	wants_text(reference, "name", parent->name);
+	if (*parent->section)
+		wants_text(reference, "sectionName", parent->section);
+	if (parent->port)
+		wants_number(reference, "port", parent->port);
 }
 
 void wants_text(struct json_object *owner, const char *name, const char *text)

@@ -11,6 +11,7 @@
 #include "model/object.h"
 
 struct json_object;
+struct object_reference;
 
 /* The status an object should have; members that it does not name are not naru's. */
 struct want {
@@ -34,6 +35,8 @@ struct wants {
 /* The status of the object, to be filled; borrowed. One that is there already gets the same
  * one again, so that several parts of the program may have a say. */
 struct json_object *wants_add(struct wants *wants, const struct object *object);
+/* The same for who knows all of it: what others wanted is gone, and it is about this object. */
+struct json_object *wants_replace(struct wants *wants, const struct object *object);
 /* NULL: nobody wants anything of this object. */
 const struct want *wants_find(const struct wants *wants, enum object_kind kind,
 			      const char *namespace, const char *name);
@@ -46,6 +49,8 @@ struct json_object *wants_entry(struct json_object *owner, const char *list);
 struct json_object *wants_list(struct json_object *owner, const char *list);
 /* The object of that name in owner, made when there is none; borrowed. */
 struct json_object *wants_member(struct json_object *owner, const char *name);
+/* The member parentRef of a route's parent, as the route has it: what it leaves out stays out. */
+void wants_parent(struct json_object *entry, const struct object_reference *parent);
 void wants_text(struct json_object *owner, const char *name, const char *text);
 void wants_number(struct json_object *owner, const char *name, int64_t number);
 
