@@ -5,6 +5,7 @@ nothing, whatever happens to it.
 import http.client
 import itertools
 import os
+import re
 import signal
 
 import gateway as gw
@@ -228,14 +229,20 @@ def test_no_key_is_on_the_disk(cluster):
     settled(cluster, cluster.web)
 
 
+def ask(node, path, port):
+    """Status and body of what narud answers on the node."""
+    with entered(node.netns):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        answer = response.status, response.read().decode()
+        connection.close()
+    return answer
+
+
 def probe(node, path):
     """Status of what the kubelet or a load balancer asks the node."""
-    with entered(node.netns):
-        connection = http.client.HTTPConnection("127.0.0.1", 10256, timeout=10)
-        connection.request("GET", path)
-        status = connection.getresponse().status
-        connection.close()
-    return status
+    return ask(node, path, 10256)[0]
 
 
 def test_old_state_is_unready_and_served(cluster):
@@ -255,5 +262,25 @@ def test_old_state_is_unready_and_served(cluster):
     cluster.start_api()
     eventually(lambda: probe(node, "/readyz") == 200)
     eventually(lambda: not problems(node))
+    node.stop_narud()
+    start(node)
+
+
+def failed_writes(node):
+    """How often the state file could not be written."""
+    return int(re.search(r"^naru_state_file_failures_total (\d+)$", ask(node, "/metrics", 10249)[1],
+                         re.MULTILINE)[1])
+
+
+def test_a_disk_that_cannot_be_written_is_told(cluster):
+    """By a metric and a line in the log; what is served is not touched by it."""
+    node = cluster.nodes[0]
+    node.stop_narud()
+    os.mkdir(f"{last_state(node)}.tmp")
+    node.start_narud("--last-state", last_state(node), "--admin", "127.0.0.1:10249")
+    eventually(lambda: failed_writes(node) == 1)
+    assert node.log().count("cannot be kept in") == 1
+    assert names(cluster, 4) == {"web1", "web2", "web3"}
+    os.rmdir(f"{last_state(node)}.tmp")
     node.stop_narud()
     start(node)

@@ -26,7 +26,7 @@ def metrics(edge):
 @pytest.fixture(scope="module", name="series")
 def fixture_series():
     """Names with the sets of their labels, and all pairs of label and value, of a busy node."""
-    with edge_made(nodes=1, narud_options=("--admin", "[::]:10249")) as edge:
+    with edge_made(nodes=1, api=True, narud_options=("--admin", "[::]:10249")) as edge:
         shut = edge.rig.service("shut", edge.caller, kind="LoadBalancer",
                                 loadBalancerSourceRanges=["192.0.2.0/24"])
         refused = shut.front("LoadBalancer", 4)

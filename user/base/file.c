@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reads files for kube/. Invariant: what is returned was in the file at one time, all of it; a
- * path that leads to a pipe or a device does not stop the process.
+ * Reads and writes files for kube/. Invariants: what is returned was in the file at one time, all
+ * of it; a path that leads to a pipe or a device does not stop the process; a file that is replaced
+ * is never seen half.
  */
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,4 +66,42 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len)
 	*ret_text = TAKE_PTR(text);
 	*ret_len = len;
 	return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+/* So that the new name itself is on the disk. */
+static int sync_folder(const char *path)
+{
+	_cleanup_(mem_freep) char *copy = mem_strdup(path);
+	_cleanup_(mem_closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) ? -errno : 0;
+}
+
+int file_replace(const char *path, const char *data, size_t len)
+{
+	_cleanup_(mem_freep) char *temporary = mem_printf("%s.tmp", path);
+	_cleanup_(mem_closep) int fd =
+		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : write_all(fd, data, len);
+
+	if (!r && rename(temporary, path))
+		r = -errno;
+	if (r && fd >= 0)
+		unlink(temporary);
+	return r ? r : sync_folder(path);
 }

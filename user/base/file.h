@@ -9,3 +9,9 @@
  * while being read, or what the kernel says.
  */
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len);
+
+/*
+ * Puts a file of these bytes in the place of what has the name, which is whole at any time, old or
+ * new, and on the disk when this returns 0. "PATH.tmp" is used on the way. What the kernel says.
+ */
+int file_replace(const char *path, const char *data, size_t len);

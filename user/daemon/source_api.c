@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/apimetrics.h"
 #include "daemon/options.h"
 #include "daemon/source_body.h"
 #include "kube/apisource.h"
@@ -308,49 +309,13 @@ static void write_state(const void *arg, struct json *json)
 	json_array_end(json);
 }
 
-/* Seconds with three digits behind the point. */
-static void add_age(struct str *out, const char *name, const char *kind, uint64_t age_ms)
-{
-	if (age_ms != UINT64_MAX)
-		str_addf(out, "%s{kind=\"%s\"} %llu.%03u\n", name, kind,
-			 (unsigned long long)(age_ms / 1000), (unsigned)(age_ms % 1000));
-}
-
-static void add_head(struct str *out, const char *name, const char *type, const char *help)
-{
-	str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void add_metrics(const void *arg, struct str *out)
 {
 	const struct state *state = arg;
 	struct apisource_status status;
-	size_t n = RESOURCES_N;
 
 	apisource_status(state->source, &status);
-	add_head(out, "naru_api_synced", "gauge", "1 once every kind of objects was read");
-	str_addf(out, "naru_api_synced %d\n", status.synced);
-	add_head(out, "naru_state_age_seconds", "gauge", "how old what is served may be");
-	str_addf(out, "naru_state_age_seconds %llu.%03u\n",
-		 (unsigned long long)(status.age_ms / 1000), (unsigned)(status.age_ms % 1000));
-	add_head(out, "naru_api_watch_age_seconds", "gauge", "of watches that are open");
-	for (size_t i = 0; i < n; i++)
-		if (status.kinds[i].version)
-			add_age(out, "naru_api_watch_age_seconds", status.kinds[i].name,
-				status.kinds[i].watch_age_ms);
-	add_head(out, "naru_api_last_event_seconds", "gauge",
-		 "since the API server said something of the kind");
-	for (size_t i = 0; i < n; i++)
-		if (status.kinds[i].version)
-			add_age(out, "naru_api_last_event_seconds", status.kinds[i].name,
-				status.kinds[i].heard_age_ms);
-	add_head(out, "naru_api_relists_total", "counter", "why a kind was read anew");
-	for (size_t i = 0; i < n; i++)
-		for (int j = 0; status.kinds[i].version && j < REFLECTOR_REASON_MAX; j++)
-			str_addf(out, "naru_api_relists_total{kind=\"%s\",reason=\"%s\"} %llu\n",
-				 status.kinds[i].name,
-				 reflector_reason_name((enum reflector_reason)j),
-				 (unsigned long long)status.kinds[i].rereads[j]);
+	apimetrics_write(out, &status);
 }
 
 const struct source_body source_api = {

@@ -278,8 +278,7 @@ static void drop_last(struct apisource *s)
 {
 	for (size_t i = 0; i < s->n_last; i++)
 		object_free(s->last[i]);
-	mem_freep(&s->last);
-	s->last = NULL;
+	free(TAKE_PTR(s->last));
 	s->n_last = 0;
 }
 
@@ -583,7 +582,8 @@ void apisource_status(const struct apisource *source, struct apisource_status *r
 {
 	struct apisource_status status = { .synced = source->synced,
 					   .stale = source->stale,
-					   .crds = &source->crds };
+					   .crds = &source->crds,
+					   .file_failures = laststate_failures(source->laststate) };
 
 	for (size_t i = 0; i < RESOURCES_N; i++) {
 		struct apisource_kind *kind = &status.kinds[i];

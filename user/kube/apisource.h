@@ -71,6 +71,7 @@ struct apisource_status {
 	bool synced;		 /* each kind was read once */
 	bool stale;		 /* the model has what was in the file */
 	uint64_t age_ms;	 /* how old what the model has may be */
+	uint64_t file_failures;	 /* how often the state file could not be written */
 	const struct crds *crds; /* the definitions; a change is one of which changed() tells */
 	struct apisource_kind kinds[RESOURCES_N];
 };

@@ -6,10 +6,7 @@
 #include "kube/laststate.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/bytes.h"
@@ -30,7 +27,7 @@ struct laststate {
 	const struct timing *timing;
 	bool wanted, held;
 	bool written, failed; /* once */
-	uint64_t written_ms, failed_ms;
+	uint64_t written_ms, failed_ms, failures;
 };
 
 static uint64_t now(const struct laststate *l)
@@ -84,46 +81,9 @@ static void encode(struct str *out, struct model *model)
 	str_fini(&objects);
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
-/* So that the new name itself is on the disk. */
-static int sync_folder(const char *path)
-{
-	_cleanup_(mem_freep) char *copy = mem_strdup(path);
-	_cleanup_(mem_closep) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
-static int write_file(const char *path, const struct str *data)
-{
-	_cleanup_(mem_freep) char *temporary = mem_printf("%s.tmp", path);
-	_cleanup_(mem_closep) int fd =
-		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : write_all(fd, data->buf, data->len);
-
-	if (!r && rename(temporary, path))
-		r = -errno;
-	if (r && fd >= 0)
-		unlink(temporary);
-	return r ? r : sync_folder(path);
-}
-
 static void complain(struct laststate *l, int r)
 {
+	l->failures++;
 	if (l->failed && now(l) - l->failed_ms < LOG_MS)
 		return;
 	l->failed = true;
@@ -142,12 +102,17 @@ void laststate_flush(struct laststate *laststate, struct model *model)
 	laststate->written = true;
 	laststate->written_ms = now(laststate);
 	encode(&data, model);
-	r = write_file(laststate->path, &data);
+	r = file_replace(laststate->path, data.buf, data.len);
 	if (r)
 		complain(laststate, r);
 	/* What is not on the disk is still to be written. */
 	laststate->wanted = r != 0;
 	str_fini(&data);
+}
+
+uint64_t laststate_failures(const struct laststate *laststate)
+{
+	return laststate ? laststate->failures : 0;
 }
 
 void laststate_note(struct laststate *laststate)

@@ -25,6 +25,9 @@ void laststate_run(struct laststate *laststate, struct model *model);
 /* The same without waiting, if there is something to write. */
 void laststate_flush(struct laststate *laststate, struct model *model);
 
+/* How often it could not be written. NULL is legal. */
+uint64_t laststate_failures(const struct laststate *laststate);
+
 /* While it is held nothing is written, and nothing is forgotten. NULL is legal. */
 void laststate_hold(struct laststate *laststate, bool held);
 

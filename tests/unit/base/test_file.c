@@ -54,11 +54,53 @@ static void pipes_and_directories_are_refused_at_once(void **state)
 	rmdir(path);
 }
 
+static void expect(const char *path, const char *bytes, size_t n)
+{
+	char *text = NULL;
+	size_t len;
+
+	assert_int_equal(file_read(path, 100, &text, &len), 0);
+	assert_int_equal(len, n);
+	assert_memory_equal(text, bytes, n);
+	free(text);
+}
+
+static void a_file_is_replaced_or_stays(void **state)
+{
+	char dir[64], path[80], temporary[96];
+	struct stat st;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/naru-test-%d", (int)getpid());
+	snprintf(path, sizeof(path), "%s/f", dir);
+	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
+	assert_int_equal(file_replace(path, "a", 1), -ENOENT);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(file_replace(path, "long\0er", 7), 0);
+	expect(path, "long\0er", 7);
+	assert_int_equal(file_replace(path, "b", 1), 0);
+	expect(path, "b", 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* A link that somebody has put there is not written through. */
+	assert_int_equal(symlink(path, temporary), 0);
+	assert_int_equal(file_replace(path, "c", 1), -ELOOP);
+	expect(path, "b", 1);
+	assert_int_equal(unlink(temporary), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(file_replace(path, "d", 1), -EISDIR);
+	assert_int_equal(access(temporary, F_OK), -1);
+	rmdir(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_read_up_to_a_cap),
 		cmocka_unit_test(pipes_and_directories_are_refused_at_once),
+		cmocka_unit_test(a_file_is_replaced_or_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,13 +253,19 @@ static void what_could_not_be_written_is_tried_again(void **state)
 	char away[80];
 
 	snprintf(away, sizeof(away), "%s-away", rig->dir);
+	assert_int_equal(laststate_failures(rig->laststate), 0);
 	assert_int_equal(rename(rig->dir, away), 0);
 	write_now(rig);
+	assert_int_equal(laststate_failures(rig->laststate), 1);
 	assert_int_equal(laststate_due_ms(rig->laststate), rig->now_ms + 60000);
+	rig->now_ms += 60000;
+	laststate_run(rig->laststate, rig->model);
+	assert_int_equal(laststate_failures(rig->laststate), 2);
 	assert_int_equal(rename(away, rig->dir), 0);
 	rig->now_ms += 60000;
 	laststate_run(rig->laststate, rig->model);
 	assert_int_equal(count_loadable(rig), 0);
+	assert_int_equal(laststate_failures(rig->laststate), 2);
 }
 
 int main(void)
