@@ -361,7 +361,7 @@ int client_open(const struct client_config *config, struct client **ret_client, 
 	client->reads = client->writes = (struct bucket){ CREDIT_MS, io_now(client->io) };
 	set_times(&client->times);
 	take_servers(client, &config->access->server);
-	for (size_t i = 0; i < CLIENT_LANES; i++)
+	for (size_t i = 0; i < CLIENT_LANE_MAX; i++)
 		client_lane_init(&client->lanes[i], client, (enum client_lane)i);
 	r = add_servers(client, config, ret_error);
 	if (r) {
@@ -382,7 +382,7 @@ void client_close(struct client *client)
 {
 	if (!client)
 		return;
-	for (size_t i = 0; i < CLIENT_LANES; i++)
+	for (size_t i = 0; i < CLIENT_LANE_MAX; i++)
 		client_lane_fini(&client->lanes[i]);
 	while (client->links)
 		client_link_close(client->links);

@@ -44,9 +44,12 @@ void client_learn(struct client *client, const struct addr *addrs, size_t n, uin
 /* Why there is no connection, for people; "" while there is one, or nobody asks. */
 const char *client_problem(const struct client *client);
 
-enum client_lane { /* two connections: a stuck watch must not starve writes */
+/* Each has connections of its own: what is stuck in one, or is very much, starves no other. */
+enum client_lane {
 	CLIENT_WATCH,
+	CLIENT_SINGLE, /* watches of single objects, of which tenants may want any number */
 	CLIENT_REST,
+	CLIENT_LANE_MAX,
 };
 
 struct client_request {

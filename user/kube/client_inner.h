@@ -14,8 +14,6 @@
 #include "kube/credential.h"
 #include "kube/kubeconfig.h"
 
-#define CLIENT_LANES 2
-
 struct gunzip;
 struct lane;
 
@@ -89,7 +87,7 @@ struct client {
 	char *agent;
 	struct kubeconfig_server *servers; /* those that were learned stand last */
 	size_t n_servers, n_own;
-	struct lane lanes[CLIENT_LANES];
+	struct lane lanes[CLIENT_LANE_MAX];
 	struct link *links;
 	struct bucket reads, writes;
 	char *problem;

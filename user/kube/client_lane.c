@@ -34,7 +34,7 @@ static uint64_t pay(struct client_call *call)
 	struct bucket *bucket = read ? &client->reads : &client->writes;
 	uint64_t now = now_ms(call->lane);
 
-	if (call->paid || call->lane->kind == CLIENT_WATCH)
+	if (call->paid || call->lane->kind != CLIENT_REST)
 		return 0;
 	bucket->credit_ms += now - bucket->last_ms;
 	bucket->last_ms = now;

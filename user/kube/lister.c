@@ -28,6 +28,7 @@ static void start(struct lister *lister)
 		.path = lister->path,
 		.selectors = lister->selectors,
 		.metadata = lister->resource->metadata,
+		.lane = lister->resource->referenced ? CLIENT_SINGLE : CLIENT_WATCH,
 		.sink = &store_sink,
 		.sink_arg = lister->store,
 		.timing = lister->ground->timing,

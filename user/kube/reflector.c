@@ -18,7 +18,6 @@
 #include "base/str.h"
 #include "kube/answer.h"
 #include "kube/apijson.h"
-#include "kube/client.h"
 #include "kube/jsonstream.h"
 #include "kube/listquery.h"
 
@@ -476,7 +475,7 @@ static void start(struct reflector *r, enum phase phase, const struct listquery 
 {
 	_cleanup_(mem_freep) char *path = listquery_format(query);
 	const struct client_request request = {
-		.lane = CLIENT_WATCH,
+		.lane = r->config.lane,
 		.method = "GET",
 		.path = path,
 		.accept = !r->config.metadata	? NULL

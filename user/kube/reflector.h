@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "kube/backoff.h"
+#include "kube/client.h"
 
-struct client;
 struct json_object;
 struct reflector;
 
@@ -35,6 +35,7 @@ struct reflector_config {
 	const char *path;      /* "/api/v1/services" */
 	const char *selectors; /* "labelSelector=…", percent-encoded, or "" */
 	bool metadata;	       /* nothing of the objects but that is wanted */
+	enum client_lane lane;
 	const struct reflector_sink *sink;
 	void *sink_arg;
 	const struct timing *timing;

@@ -114,6 +114,29 @@ static void more_calls_than_streams(void **state)
 	}
 }
 
+/* As many as the server takes, and more: what everything depends on goes another way. */
+static void single_objects_starve_nobody(void **state)
+{
+	struct rig *rig = *state;
+	struct call hangs[20] = { 0 }, watch = { 0 };
+
+	rig_serve(rig, (struct server){ .protocol = "\2h2", .streams = 1 });
+	rig_access(rig, NULL);
+	rig_open(rig, (struct client_times){ 0 });
+	for (size_t i = 0; i < ARRAY_SIZE(hangs); i++)
+		call_start(rig, &hangs[i], "/hang",
+			   (struct client_request){ .lane = CLIENT_SINGLE });
+	rig->open = 0;
+	call_start(rig, &watch, "/api",
+		   (struct client_request){ .lane = CLIENT_WATCH, .timeout_s = 10 });
+	loop_run(rig->loop);
+	assert_int_equal(watch.error, 0);
+	assert_int_equal(watch.status, 200);
+	str_fini(&watch.body);
+	for (size_t i = 0; i < ARRAY_SIZE(hangs); i++)
+		client_cancel(hangs[i].call);
+}
+
 static void failures_end_calls(void **state)
 {
 	struct rig *rig = *state;
@@ -278,6 +301,7 @@ int main(void)
 		TEST(retry_after),
 		TEST(lanes_have_connections_of_their_own),
 		TEST(more_calls_than_streams),
+		TEST(single_objects_starve_nobody),
 		TEST(failures_end_calls),
 		TEST(a_lost_connection_is_made_again),
 		TEST(goaway),
