@@ -65,6 +65,11 @@ const char *jsonstream_envelope(const struct jsonstream *stream)
 	return stream->envelope.len ? stream->envelope.buf : "";
 }
 
+bool jsonstream_is_inside(const struct jsonstream *stream)
+{
+	return stream->inside;
+}
+
 static void drop_part(struct jsonstream *s)
 {
 	secret_wipe(s->part.buf, s->part.len);

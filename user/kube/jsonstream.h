@@ -32,5 +32,8 @@ void jsonstream_free(struct jsonstream *stream);
 /* 0; 1 after a callback said false; -EBADMSG: this is no such stream. Of no use after both. */
 int jsonstream_feed(struct jsonstream *stream, const char *data, size_t len);
 
+/* Is there a part of an object whose rest has not come yet? */
+bool jsonstream_is_inside(const struct jsonstream *stream);
+
 /* All of a list but its elements: valid JSON if the list was. "" while there is none. Borrowed. */
 const char *jsonstream_envelope(const struct jsonstream *stream);

@@ -49,3 +49,12 @@ char *listquery_format(const struct listquery *query)
 		*question = '?';
 	return out.buf;
 }
+
+#define METADATA(list) "application/json;as=PartialObjectMetadata" list ";g=meta.k8s.io;v=v1"
+
+const char *listquery_accept(bool metadata, bool list)
+{
+	if (!metadata)
+		return NULL;
+	return list ? METADATA("List") : METADATA("");
+}

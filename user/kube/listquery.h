@@ -22,3 +22,6 @@ char *listquery_format(const struct listquery *query);
 /* Adds text to a percent-encoded query value: everything but letters, digits and "-._~". */
 
 void listquery_encode(struct str *out, const char *text);
+
+/* What a client asks to have of objects: all (NULL), or their metadata alone. Static. */
+const char *listquery_accept(bool metadata, bool list);

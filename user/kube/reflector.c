@@ -27,13 +27,10 @@
 #define WATCH_MIN_S	 300
 #define WATCH_SPREAD_S	 301
 #define GRACE_MS	 30000 /* after the time that a watch was to last */
-#define SILENCE_MS	 60000 /* of a watch that still owes its first objects */
+#define SILENCE_MS	 60000 /* of a watch that owes its first objects, or the rest of one */
 #define SHORT_MS	 1000  /* a watch that lasted less and had nothing was a failure */
-#define HANDFUL		 8     /* sets so small may shrink as they like */
 #define OLDER_MAX	 5     /* newest sets that all are older: the cluster was set back */
 #define ERRORS_MAX	 5     /* of a watch, one after the other */
-
-#define METADATA(list) "application/json;as=PartialObjectMetadata" list ";g=meta.k8s.io;v=v1"
 
 enum phase {
 	PHASE_WAIT,
@@ -75,6 +72,7 @@ struct reflector {
 	int status;
 	unsigned retry_after_s;
 	uint64_t begun_ms, lasts_ms; /* lasts: a watch, at most */
+	uint64_t part_ms;	     /* since when an event has come in part, 0: none has */
 	struct jsonstream *stream;
 	struct json_tokener *tokener;
 	struct str body; /* of an error */
@@ -87,17 +85,6 @@ struct reflector {
 	uint64_t problem_ms, heard_ms;
 	uint64_t rereads[REFLECTOR_REASON_MAX];
 };
-
-const char *reflector_reason_name(enum reflector_reason reason)
-{
-	static const char *const names[] = {
-		[REFLECTOR_EXPIRED] = "expired", [REFLECTOR_TOO_LARGE] = "too_large",
-		[REFLECTOR_OLDER] = "older",	 [REFLECTOR_SHRUNK] = "shrunk",
-		[REFLECTOR_ERRORS] = "errors",
-	};
-
-	return names[reason];
-}
 
 static uint64_t now(const struct reflector *r)
 {
@@ -154,6 +141,7 @@ static void drop_call(struct reflector *r)
 {
 	client_cancel(TAKE_PTR(r->call));
 	jsonstream_free(TAKE_PTR(r->stream));
+	r->part_ms = 0;
 	str_fini(&r->body);
 }
 
@@ -190,7 +178,7 @@ static bool is_shrunk(const struct reflector *r)
 	size_t known, gone;
 
 	r->config.sink->weigh(r->config.sink_arg, &known, &gone);
-	return !r->weighed && known > HANDFUL && gone > known / 2;
+	return !r->weighed && gone > known / 2;
 }
 
 /* Returns whether the set was passed on. */
@@ -356,6 +344,7 @@ static bool on_object(void *arg, const char *text, size_t len)
 	struct reflector *r = arg;
 	struct json_object *value = apijson_parse(r->tokener, text, len);
 
+	r->part_ms = 0;
 	if (!value)
 		on_broken(r, "an object is not valid JSON");
 	else if (r->phase == PHASE_LIST)
@@ -387,13 +376,25 @@ static void on_head(void *arg, int status, unsigned retry_after_s)
 	/* It goes on where we are: so we are where it is. */
 	if (status == 200 && r->phase == PHASE_WATCH)
 		complain(r, 0, NULL);
-	if (status == 200)
+	if (status == 200) {
 		r->heard_ms = now(r);
-	if (status == 200)
 		r->stream = jsonstream_new(r->phase == PHASE_LIST ? JSONSTREAM_LIST
 								  : JSONSTREAM_OBJECTS,
 					   OBJECT_BYTES_MAX, &stream_ops, r);
+	}
 	r->config.changed(r->config.arg);
+}
+
+/* Behind an event that does not end everything would be taken for a part of it. */
+static void set_deadline(struct reflector *r)
+{
+	if (!jsonstream_is_inside(r->stream))
+		r->part_ms = 0;
+	else if (!r->part_ms)
+		r->part_ms = now(r);
+	r->due_ms = r->begun_ms + r->lasts_ms;
+	if (r->part_ms || r->phase == PHASE_INITIAL)
+		r->due_ms = (r->part_ms ? r->part_ms : now(r)) + SILENCE_MS;
 }
 
 static void on_data(void *arg, const char *data, size_t len)
@@ -405,12 +406,12 @@ static void on_data(void *arg, const char *data, size_t len)
 			str_add(&r->body, data, len);
 		return;
 	}
-	if (r->phase == PHASE_INITIAL)
-		r->due_ms = now(r) + SILENCE_MS;
 	if (jsonstream_feed(r->stream, data, len) < 0)
 		fail_to_read(r, "the answer is not JSON of the API");
 	if (r->phase == PHASE_WAIT)
 		drop_call(r);
+	else if (r->phase != PHASE_LIST)
+		set_deadline(r);
 	r->config.changed(r->config.arg);
 }
 
@@ -478,9 +479,7 @@ static void start(struct reflector *r, enum phase phase, const struct listquery 
 		.lane = r->config.lane,
 		.method = "GET",
 		.path = path,
-		.accept = !r->config.metadata	? NULL
-			  : phase == PHASE_LIST ? METADATA("List")
-						: METADATA(""),
+		.accept = listquery_accept(r->config.metadata, phase == PHASE_LIST),
 		.timeout_s = phase == PHASE_LIST ? LIST_S : 0,
 	};
 

@@ -241,19 +241,24 @@ static void a_set_that_lost_most_is_read_twice(void **state)
 	fake_data(call, INITIAL_END("20"));
 	assert_heard(rig, "begin begin commit");
 	assert_int_equal(rereads(rig, REFLECTOR_SHRUNK), 1);
-	/* A handful may go, and half of many. */
-	rig->known = rig->gone = 8;
+	/* Of few, too. */
+	rig->known = rig->gone = 1;
 	fake_data(call, ERROR(410));
 	call = asks_after(rig, 800, INITIAL);
 	fake_head(call, 200, 0);
 	fake_data(call, INITIAL_END("30"));
+	call = asks_after(rig, 1600, INITIAL);
+	fake_head(call, 200, 0);
+	fake_data(call, INITIAL_END("30"));
+	assert_int_equal(rereads(rig, REFLECTOR_SHRUNK), 2);
+	/* Half of them may go. */
 	rig->known = 10;
 	rig->gone = 5;
 	fake_data(call, ERROR(410));
 	call = asks_after(rig, 800, INITIAL);
 	fake_head(call, 200, 0);
 	fake_data(call, INITIAL_END("40"));
-	assert_heard(rig, "begin commit begin commit");
+	assert_heard(rig, "begin begin commit begin commit");
 }
 
 static void a_broken_event_is_asked_for_once_more(void **state)
@@ -290,6 +295,31 @@ static void garbage_between_events_reopens_the_watch(void **state)
 		reflector_run(rig->reflector);
 		call = asked(WATCH "&resourceVersion=9");
 		fake_head(call, 200, 0);
+	}
+}
+
+/* What comes behind it cannot be told from the rest of it. */
+static void an_event_that_does_not_end_is_asked_for_again(void **state)
+{
+	struct rig *rig = *state;
+	struct client_call *call = sync_by_watch(rig, "9");
+
+	fake_data(call, EVENT("ADDED", "a", "10") "{\"type\":\"MODIFIED\",\"object\":{\"kind\"\n");
+	fake.now_ms += 59999;
+	reflector_run(rig->reflector);
+	fake_data(call, EVENT("ADDED", "b", "12"));
+	assert_heard(rig, "put:a");
+	fake.now_ms++;
+	reflector_run(rig->reflector);
+	call = asks_after(rig, 800, WATCH "&resourceVersion=10");
+	fake_head(call, 200, 0);
+	/* One that comes in pieces has its time each. */
+	for (int i = 0; i < 3; i++) {
+		fake_data(call, "{\"type\":\"ADDED\",");
+		fake.now_ms += 59999;
+		reflector_run(rig->reflector);
+		fake_data(call, "\"object\":" OBJECT("b", "12") "}\n" EVENT("ADDED", "c", "13"));
+		assert_heard(rig, "put:b put:c");
 	}
 }
 
@@ -352,6 +382,7 @@ int main(void)
 		TEST(a_set_that_lost_most_is_read_twice),
 		TEST(a_broken_event_is_asked_for_once_more),
 		TEST(garbage_between_events_reopens_the_watch),
+		TEST(an_event_that_does_not_end_is_asked_for_again),
 		TEST(broken_elements_of_a_list_are_left_out),
 		TEST(an_object_beyond_all_measure_is_left_out),
 	};
