@@ -233,17 +233,20 @@ lint_flags = CC='$(CC)' CLANG='$(CLANG)' NARU_CPPFLAGS='$(CPPFLAGS_ALL)' NARU_CF
 lint: tests bench-programs
 	@$(lint_flags) tests/run 'tap:tools/dev/lint $(O)' 'tap:tools/dev/selftest'
 
+# Half of the time of these tests is waiting. A file stays together: its tests share a rig.
+SHARED_OUT = -n 2 --dist loadfile
+
 # Order: what fails soonest first. The same unit tests run plain and under sanitizers.
 CHECKS = 'tap:tools/dev/lint $(O)' 'tap:tools/dev/selftest' \
 	$(addprefix cmocka:,$(call unit_programs,$(O)) $(call unit_programs,$(O)/san)) \
 	$(addprefix tap:,$(wildcard tests/golden/run tests/golden/run.py tests/golden/run.sh)) \
 	$(addprefix cmocka:,$(call bpf_programs,$(O))) \
 	$(addprefix fuzz:10:,$(FUZZ_PROGRAMS)) \
-	'pytest:-m "not slow" tests/e2e'
+	'pytest:$(SHARED_OUT) -m "not slow" tests/e2e'
 
 CHECKS_SLOW = $(subst fuzz:10:,fuzz:600:,$(CHECKS)) \
 	$(addprefix cmocka:,$(call unit_programs,$(O)/tsan) $(call bpf_programs,$(O)/san)) \
-	'tap:tests/kernel/run $(O)' 'pytest:-m slow tests/e2e' 'pytest@$(O)/san:tests/e2e'
+	'tap:tests/kernel/run $(O)' 'pytest:-m slow tests/e2e' 'pytest@$(O)/san:$(SHARED_OUT) tests/e2e'
 
 # The programs of a real Kubernetes, outside the tree: built once for all checkouts.
 cluster-bins cluster-bins-all:

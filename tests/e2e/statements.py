@@ -188,17 +188,13 @@ class Table:
         self.cells = collections.defaultdict(collections.Counter)
         self.differs = {}
 
-    def note(self, item, outcome):
-        """One test has ended."""
-        marker = item.get_closest_marker("statement")
-        if not marker:
-            return
-        name, title, differs = marker.args
+    def note(self, statement, outcome):
+        """One test of a statement has ended."""
+        name, title, differs, path = statement
         self.titles[name] = title
         if differs:
             self.differs[name] = differs
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        self.cells[name, params.get("path", "narud")][outcome] += 1
+        self.cells[name, path][outcome] += 1
 
     def cell(self, name, column):
         """How many passed, or how many of how many did not."""
@@ -225,11 +221,19 @@ TABLE = Table()
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Notes what came of a statement: of its call, or of a set-up that failed."""
+def pytest_runtest_makereport(item):
+    """Says in a test's report what it is about: who prints the table may be another process."""
     report = (yield).get_result()
-    if call.when == "call" or report.outcome != "passed":
-        TABLE.note(item, report.outcome)
+    marker = item.get_closest_marker("statement")
+    if marker:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        report.statement = [*marker.args, params.get("path", "narud")]
+
+
+def pytest_runtest_logreport(report):
+    """Notes what came of a statement: of its call, or of a set-up that failed."""
+    if hasattr(report, "statement") and (report.when == "call" or report.outcome != "passed"):
+        TABLE.note(report.statement, report.outcome)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -15,6 +15,7 @@ import subprocess
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
@@ -177,8 +178,11 @@ class Place:
         """Starts a process here; the rig ends it at the latest when it is torn down."""
         parent = os.getpid()
         keep = self.rig.keep
+        # Python forgets an exception that a signal's handler raises while it forks: not then.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
         def enter():
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if self.cgroup:
                 with open(f"{self.cgroup}/cgroup.procs", "w", encoding="ascii") as procs:
                     procs.write("0")
@@ -189,8 +193,11 @@ class Place:
                 os._exit(1)
 
         kwargs.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen(argv, preexec_fn=enter, **kwargs)
-        self.rig.remember(process)
+        try:
+            process = subprocess.Popen(argv, preexec_fn=enter, **kwargs)
+            self.rig.remember(process)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return process
 
     def run(self, argv, check=True, stdin=None):
