@@ -55,6 +55,57 @@ def test_containers_serve_scale_and_roll(cluster, service):
     assert not set(many(service, 2)) & before
 
 
+def clients(cluster, service):
+    """New connections all the time: from outside to each node's port, and from the nodes' own
+    sockets, in both families."""
+    fronts = [(cluster.client, node.addr[family], service.node_port)
+              for node in cluster.nodes for family in (4, 6)]
+    fronts += [(node.host, addr, 80) for node in cluster.nodes for addr in service.addrs.values()]
+    return [place.start("who", addr, port, "-i", 10000).wait_up() for place, addr, port in fronts]
+
+
+def ended(running):
+    """The counts of the clients, who end now."""
+    return [client.stop() for client in running]
+
+
+def test_nothing_is_lost_by_scale_and_roll(cluster, service):
+    """A Deployment scales up and down and rolls under traffic: not one connection fails. Its pods
+    end as they should, some time after they were told."""
+    told = workloads.deployment(SHOP, service.name, None, 4)
+    told["spec"]["template"]["spec"]["containers"][0]["lifecycle"] = {
+        "preStop": {"sleep": {"seconds": 3}}}
+    cluster.apply(told)
+    cluster.kubectl("rollout", "status", "-n", SHOP, "deployment/web", "--timeout=50s")
+    before = set(many(service, 4))
+    running = clients(cluster, service)
+    for replicas in (6, 2, 4):
+        cluster.kubectl("scale", "-n", SHOP, "deployment/web", f"--replicas={replicas}")
+        many(service, replicas)
+    cluster.kubectl("rollout", "restart", "-n", SHOP, "deployment/web")
+    cluster.kubectl("rollout", "status", "-n", SHOP, "deployment/web", "--timeout=50s")
+    assert not set(many(service, 4)) & before
+    for counts in ended(running):
+        assert counts["failed"] == 0 and counts["ok"], counts
+
+
+def test_pods_die(cluster, service):
+    """All pods of one node end without a word under traffic, again and again: clients go on with
+    the others, and with those that come in their place."""
+    running = clients(cluster, service)
+    for node in cluster.nodes:
+        pods = many(service, 4)
+        victims = [name for name, place in pods.items() if place == node.name]
+        assert 0 < len(victims) < 4
+        cluster.kubectl("delete", "pod", "-n", SHOP, "--force", "--grace-period=0", *victims)
+        after = many(service, 4)
+        assert not after.keys() & set(victims)
+        for client in running:
+            for name in after.keys() - pods.keys():
+                eventually(lambda c=client, n=name: c.heard(n), seconds=60)
+    assert all(counts["ok"] for counts in ended(running))
+
+
 def test_logs_of_a_container(cluster, service):
     """The API server reaches the kubelets, as for kubectl logs."""
     name = min(many(service, 4))
