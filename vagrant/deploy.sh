@@ -4,7 +4,7 @@
 # perhaps again.
 set -euo pipefail
 export KUBECONFIG=/root/.kube/config
-gateway_api=v1.3.0
+gateway_api=v1.6.3
 
 kubectl apply -f "https://github.com/kubernetes-sigs/gateway-api/releases/download/$gateway_api/standard-install.yaml"
 kubectl wait --for=condition=Established --timeout=60s crd/gatewayclasses.gateway.networking.k8s.io
