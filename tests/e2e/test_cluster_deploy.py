@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chart on nodes with upstream's kubelet, containerd and runc, and no kube-proxy: its pods
 serve, hold the rights that it says and no others, and are upgraded under load."""
+import grp
+import json
 import os
 import signal
 import socket
@@ -218,8 +220,9 @@ def no_failure(clients):
     """Ends the clients; nothing failed, and every answer at the Gateway was a 200."""
     for client in clients:
         counts = client.stop()
-        assert counts["failed"] == 0 and counts["ok"], (client.process.args, counts)
-        assert set(counts.get("statuses", ("200",))) == {"200"}, counts
+        args = client.process.args[1:]
+        assert counts["failed"] == 0 and counts["ok"], f"{args}: {counts['errors']}"
+        assert set(counts.get("statuses", ("200",))) == {"200"}, f"{args}: {counts['statuses']}"
 
 
 def test_upgrade(naru):
@@ -245,15 +248,54 @@ def test_upgrade(naru):
 
 
 def test_hung_narud_is_replaced(naru):
-    """narud of a node hangs: the next pod's waits for it, and takes over when the kubelet has ended
-    it. Meanwhile and afterwards everything is served."""
+    """narud of the node that clients go to hangs in an upgrade: the next pod's waits for it, and
+    takes over when the kubelet has ended it. Meanwhile and afterwards everything is served."""
     clients = loads(naru)
-    os.kill(processes("narud", naru.pods())[0], signal.SIGSTOP)
-    before = {pod["metadata"]["name"] for pod in naru.pods()}
+    before = {pod["metadata"]["name"]: pod for pod in naru.pods()}
+    node = naru.cluster.nodes[0].name
+    [pid] = processes("narud", [pod for pod in before.values() if pod["spec"]["nodeName"] == node])
+    os.kill(pid, signal.SIGSTOP)
     naru.values["pod"] = {"annotations": {"naru.test/turn": "hung"}}
     naru.install()
-    assert not before & {pod["metadata"]["name"] for pod in naru.pods()}
+    assert not before.keys() & {pod["metadata"]["name"] for pod in naru.pods()}
     no_failure(clients)
+
+
+# Each as Debian runs it: a folder of its own, a user without privilege, a socket for its group.
+# What it is told to include may not be there yet.
+ENGINES = {
+    "bird": ("bird", ["bird", "-f", "-u", "bird", "-g", "bird", "-c", "{folder}/conf"],
+             'router id 192.0.2.1;\nprotocol device {}\ninclude "/run/naru-*/naru.conf";\n',
+             ["birdc", "show", "route"]),
+    "frr": ("frrvty", ["/usr/lib/frr/bgpd", "-f", "{folder}/conf", "-i", "{folder}/pid", "-P", "0",
+                       "-Z", "-n"],
+            "router bgp 65001\n no bgp network import-check\n",
+            ["vtysh", "-d", "bgpd", "-c", "show running-config"])}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bgp_engine(naru, engine):
+    """An engine of one node has the addresses by a narud of a pod; the other node, which has none,
+    says so and serves all the same."""
+    group, argv, config, show = ENGINES[engine]
+    folder, group = f"/run/{engine}", grp.getgrnam(group).gr_gid
+    machine, host = naru.cluster.kubelets[0], naru.cluster.nodes[0].host
+    host.run(machine.inside("sh", "-c", f"install -d -o {engine} -g {engine} {folder} && "
+                                        f"cat >{folder}/conf"), stdin=config)
+    process = host.popen(machine.inside(*(word.format(folder=folder) for word in argv)))
+    naru.values["bgp"] = {"engine": engine, "group": group}
+    naru.install()
+    told = {pod["spec"]["nodeName"]: json.loads(naru.cluster.kubectl(
+        "exec", "-n", SYSTEM, pod["metadata"]["name"], "-c", "narud", "--", "naructl",
+        "announce", "-o", "json").stdout)["bgp"] for pod in naru.pods()}
+    first, second = (told[node.name] for node in naru.cluster.nodes)
+    assert first == {"engine": engine, "addresses": 2, "current": True, "problem": ""}
+    assert folder in second["problem"] and not second["current"]
+    shown = host.run(machine.inside(*show)).stdout
+    assert all(f"{VIP[family]}/{length}" in shown for family, length in ((4, 32), (6, 128))), shown
+    naru.plain.settled()
+    process.kill()
+    process.wait()
 
 
 def test_starts_without_an_api_server(naru):

@@ -41,7 +41,6 @@ VALUES = {
     "narud.l4": ("off", "--l4=off"),
     "narud.devices": (["eth7"], "--device=eth7"),
     "narud.xdp": ("native", "--xdp=native"),
-    "narud.bypassNetfilter": (True, "--bypass-netfilter"),
     "narud.nodeportAddresses": ("primary", "--nodeport-addresses=primary"),
     "narud.externalIPCIDRs": ("192.0.2.0/24", "--external-ip-cidrs=192.0.2.0/24"),
     "narud.logLevel": ("debug", "--log-level=debug"),
@@ -55,6 +54,8 @@ VALUES = {
     "gateway.cidrs": ("192.0.2.0/24", "--gateway-cidrs=192.0.2.0/24"),
     "gateway.nodePorts": ("8080", "--gateway-node-ports=8080"),
     "gateway.secrets": ([{"namespace": "shop", "names": ["tls"]}], "name: naru-certificates"),
+    "bgp.engine": ("bird", "--bgp-file=/run/naru-bird/naru.conf"),
+    "bgp.group": (107, "runAsGroup: 107"),
     "drainTime": (100, "terminationGracePeriodSeconds: 110"),
     "ports.healthz": (10300, "--healthz=[::]:10300"),
     "ports.metrics": ("[::]:9999", "--admin=[::]:9999"),
@@ -72,7 +73,8 @@ VALUES = {
     "namespace.create": (True, "kind: Namespace"),
 }
 # Without these others have no effect.
-NEEDED = {"apiServer.port": {"apiServer": {"host": "192.0.2.1"}},
+NEEDED = {"bgp.group": {"bgp": {"engine": "frr"}},
+          "apiServer.port": {"apiServer": {"host": "192.0.2.1"}},
           "monitoring.runbooks": {"monitoring": {"rules": True}}}
 
 
@@ -221,15 +223,22 @@ def test_reads(helm, tmp_path):
     assert extra <= {("naru.io", "nodestates")}
 
 
-def test_pod(helm, tmp_path):
-    """Capabilities, users and mounts of the two containers."""
-    objects = yaml.safe_load_all(render(helm, tmp_path, {}).stdout)
+@pytest.mark.parametrize("engine", ("off", "bird", "frr"))
+def test_pod(helm, tmp_path, engine):
+    """Capabilities, users and mounts of the two containers; the proxy's are the same with a BGP
+    engine, whose group and folders are narud's alone."""
+    values = {"bgp": {"engine": engine, "group": 4242}}
+    objects = yaml.safe_load_all(render(helm, tmp_path, values).stdout)
     spec = next(o for o in objects if o and o["kind"] == "DaemonSet")["spec"]["template"]["spec"]
     narud, proxy = spec["containers"]
     assert narud["securityContext"]["capabilities"] == \
         {"drop": ["ALL"], "add": ["BPF", "NET_ADMIN", "PERFMON"]}
     assert proxy["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert proxy["securityContext"]["runAsNonRoot"]
+    assert proxy["securityContext"]["runAsGroup"] == 10101
+    assert narud["securityContext"].get("runAsGroup", 0) == (0 if engine == "off" else 4242)
+    assert [m["mountPath"] for m in narud["volumeMounts"] if m["name"] in ("bgp", "bird")] == \
+        {"off": [], "bird": ["/run/bird", "/run/naru-bird"], "frr": ["/run/frr"]}[engine]
     assert [m["name"] for m in proxy["volumeMounts"]] == ["proxy"]
     assert proxy["volumeMounts"][0]["readOnly"]
     for each in (narud, proxy):
@@ -241,6 +250,25 @@ def test_pod(helm, tmp_path):
     for option in narud["args"]:
         name = re.match(r"(--[a-z0-9-]+)", option)[1]
         assert f"  {name} " in run([built("narud"), "--help"]).stdout, option
+
+
+def test_places_and_probes(helm, tmp_path):
+    """A pod runs on each node whatever its taints, goes last, and is followed by the next one
+    before it ends; a narud that hangs ends before its pod counts as not ready."""
+    objects = yaml.safe_load_all(render(helm, tmp_path, {}).stdout)
+    daemonset = next(o for o in objects if o and o["kind"] == "DaemonSet")["spec"]
+    assert daemonset["updateStrategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    spec = daemonset["template"]["spec"]
+    assert spec["tolerations"] == [{"operator": "Exists"}]
+    assert spec["priorityClassName"] == "system-node-critical"
+    narud = spec["containers"][0]
+    live, ready = narud["livenessProbe"], narud["readinessProbe"]
+    assert live["httpGet"] == {"path": "/livez", "port": 10256}
+    assert ready["httpGet"] == {"path": "/readyz", "port": 10256}
+    assert live["terminationGracePeriodSeconds"] == 1
+    assert live["periodSeconds"] * (live["failureThreshold"] + 1) < \
+        ready["periodSeconds"] * ready["failureThreshold"]
+    assert narud["startupProbe"]["exec"]["command"][-1] == "probe"
 
 
 def test_image_packages():

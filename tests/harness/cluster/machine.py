@@ -112,6 +112,10 @@ class Machine:
                  "--propagation", "private", "sh", self.path("init")], stdout=log, stderr=log)
         eventually(self._is_known, seconds=120)
 
+    def inside(self, *argv):
+        """A command with the files of the machine, for a process that it does not end itself."""
+        return ["nsenter", "--target", str(self.process.pid), "--mount", "--net", *argv]
+
     def _network(self):
         cidr = self.node.pod_cidr
         ranges = [[{"subnet": subnet}] for subnet in cidr.values()]

@@ -58,6 +58,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $args = append $args (printf "--api-server=https://%s:%d" $host $port) -}}
 {{- end -}}
 {{- range dig "narud" "devices" list $v -}}{{- $args = append $args (printf "--device=%s" .) -}}{{- end -}}
-{{- if dig "narud" "bypassNetfilter" false $v -}}{{- $args = append $args "--bypass-netfilter" -}}{{- end -}}
+{{- $engine := dig "bgp" "engine" "off" $v -}}
+{{- if ne $engine "off" -}}{{- $args = append $args (printf "--bgp-engine=%s" $engine) -}}{{- end -}}
+{{- if eq $engine "bird" -}}{{- $args = append $args "--bgp-file=/run/naru-bird/naru.conf" -}}{{- end -}}
 {{- toYaml (concat $args (dig "narud" "extraArgs" list $v)) -}}
 {{- end }}
