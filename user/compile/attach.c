@@ -14,6 +14,7 @@
 #include "compile/hostnames.h"
 #include "compile/mesh.h"
 #include "compile/problem.h"
+#include "model/selector.h"
 
 /* In the order in which a listener is looked at. */
 enum hurdle {
@@ -41,24 +42,6 @@ static const char *label_of(const struct layer7 *l7, const char *namespace, cons
 	return strcmp(key, "kubernetes.io/metadata.name") ? NULL : namespace;
 }
 
-static bool holds(const struct selector_requirement *requirement, const char *value)
-{
-	bool found = false;
-
-	for (size_t i = 0; value && i < requirement->n_values; i++)
-		found |= !strcmp(requirement->values[i], value);
-	switch (requirement->operator) {
-	case SELECTOR_IN:
-		return found;
-	case SELECTOR_NOT_IN:
-		return !found;
-	case SELECTOR_EXISTS:
-		return value;
-	default:
-		return !value;
-	}
-}
-
 static bool allows_namespace(const struct layer7 *l7, const struct gateway *gateway,
 			     const struct gateway_listener *listener, const char *namespace)
 {
@@ -69,8 +52,8 @@ static bool allows_namespace(const struct layer7 *l7, const struct gateway *gate
 	if (listener->from != ROUTES_SELECTOR)
 		return false;
 	for (size_t i = 0; i < listener->n_selector; i++)
-		if (!holds(&listener->selector[i],
-			   label_of(l7, namespace, listener->selector[i].key)))
+		if (!selector_holds(&listener->selector[i],
+				    label_of(l7, namespace, listener->selector[i].key)))
 			return false;
 	return true;
 }
