@@ -11,13 +11,6 @@
 #include "base/mem.h"
 #include "plan/rendezvous.h"
 
-static const struct plan_local_vip *find_local(const struct plan *plan, const struct addr *addr)
-{
-	return plan->n_local_vips ? bsearch(addr, plan->local_vips, plan->n_local_vips,
-					    sizeof(*plan->local_vips), addr_rank)
-				  : NULL;
-}
-
 static bool may_have(const struct plan_local_vip *local, size_t node)
 {
 	for (size_t i = 0; local && i < local->n_nodes; i++)
@@ -61,7 +54,7 @@ bool election_won(const struct election *e, size_t vip)
 {
 	const struct plan *plan = e->plan;
 	const struct addr *addr = &plan->l7.vips[vip].addr;
-	const struct plan_local_vip *local = find_local(plan, addr);
+	const struct plan_local_vip *local = plan_find_local_vip(plan, addr);
 	struct rival best = { 0 };
 	bool any = false, here = false;
 

@@ -142,11 +142,6 @@ static void add_vips(struct layer7 *l7, const struct balanced_list *list)
 
 /* ---- local policy ---- */
 
-static int name_rank(const void *name, const void *node)
-{
-	return strcmp(name, ((const struct plan_node *)node)->name);
-}
-
 /* Marks the nodes with an endpoint that the Service's clients outside may be sent to. */
 static void mark_nodes(const struct layer7 *l7, const struct plan *plan, const struct balanced *of,
 		       uint8_t *marks)
@@ -161,10 +156,7 @@ static void mark_nodes(const struct layer7 *l7, const struct plan *plan, const s
 			const struct slice_endpoint *ep = &slice[i]->endpoints[j];
 			const struct plan_node *node;
 
-			if (!ep->ready || !plan->n_nodes)
-				continue;
-			node = bsearch(ep->node, plan->nodes, plan->n_nodes, sizeof(*node),
-				       name_rank);
+			node = ep->ready ? plan_find_node(plan, ep->node) : NULL;
 			if (node)
 				marks[node - plan->nodes] = 1;
 		}

@@ -59,10 +59,7 @@ void advertising_close(struct advertising *a)
 
 static bool is_here(const struct plan *plan, const struct plan_vip *vip)
 {
-	const struct plan_local_vip *local =
-		plan->n_local_vips ? bsearch(&vip->addr, plan->local_vips, plan->n_local_vips,
-					     sizeof(*local), addr_rank)
-				   : NULL;
+	const struct plan_local_vip *local = plan_find_local_vip(plan, &vip->addr);
 
 	for (size_t i = 0; local && i < local->n_nodes; i++)
 		if (!strcmp(plan->nodes[local->nodes[i]].name, plan->node))

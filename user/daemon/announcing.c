@@ -35,7 +35,7 @@
 struct held {
 	struct addr addr;
 	bool here;
-	int64_t since_us;
+	uint64_t since_ms;
 };
 
 struct announcing {
@@ -74,20 +74,12 @@ static bool yields(void *arg, const struct addr *addr)
 	return conflicts_yields(&a->conflicts, addr, clock_ms());
 }
 
-static const struct plan_node *find_node(const struct plan *plan, const char *name)
-{
-	for (size_t i = 0; i < plan->n_nodes; i++)
-		if (!strcmp(plan->nodes[i].name, name))
-			return &plan->nodes[i];
-	return NULL;
-}
-
 /* Others can neither hear nor count a node without a link, or without an object. */
 static bool is_attached(const struct announcing *a)
 {
 	const struct plan *plan = a->daemon->plan;
 
-	if (plan->n_nodes && !find_node(plan, plan->node))
+	if (plan->n_nodes && !plan_find_node(plan, plan->node))
 		return false;
 	for (size_t i = 0; i < a->n_links; i++)
 		if (a->links[i].running)
@@ -153,7 +145,7 @@ static bool elect(struct announcing *a)
 			here = dataplane_announces(a->daemon->dataplane, &l7->vips[i].addr);
 		l7->vips[i].announce = here;
 		held[i] = (struct held){ .addr = l7->vips[i].addr, .here = here };
-		held[i].since_us = old && was == here ? old->since_us : clock_wall_us();
+		held[i].since_ms = old && was == here ? old->since_ms : clock_ms();
 		changed |= here != was;
 		if (here != was)
 			note_change(a, &held[i]);
@@ -225,7 +217,7 @@ static void on_beat(void *arg, const struct addr *from, const uint8_t *data, siz
 	if (beat_decode(data, len, &beat))
 		return;
 	/* A node speaks for itself alone. */
-	node = find_node(a->daemon->plan, beat.name);
+	node = plan_find_node(a->daemon->plan, beat.name);
 	for (size_t i = 0; node && i < node->n_addrs; i++)
 		known |= !addr_compare(&node->addrs[i], from);
 	if (known && peers_hear(&a->peers, &beat, clock_ms()))
@@ -235,7 +227,7 @@ static void on_beat(void *arg, const struct addr *from, const uint8_t *data, siz
 /* From the first address of each family that the Node object has: others know it by these. */
 static void say(struct announcing *a)
 {
-	const struct plan_node *node = find_node(a->daemon->plan, a->daemon->node_name);
+	const struct plan_node *node = plan_find_node(a->daemon->plan, a->daemon->node_name);
 	struct beat beat;
 	uint8_t data[BEAT_MAX];
 	size_t len;
@@ -487,8 +479,7 @@ static void show_held(const struct announcing *a, struct json *json)
 		json_object_begin(json, NULL);
 		json_string(json, "address", addr_format(&a->held[i].addr, text));
 		json_bool(json, "here", a->held[i].here);
-		json_uint(json, "for_s",
-			  (uint64_t)(clock_wall_us() - a->held[i].since_us) / 1000000);
+		json_uint(json, "for_s", (clock_ms() - a->held[i].since_ms) / 1000);
 		json_object_end(json);
 	}
 	json_array_end(json);

@@ -61,6 +61,25 @@ void plan_free(struct plan *plan)
 	free(plan);
 }
 
+static int name_rank(const void *name, const void *node)
+{
+	return strcmp(name, ((const struct plan_node *)node)->name);
+}
+
+const struct plan_node *plan_find_node(const struct plan *plan, const char *name)
+{
+	return plan->n_nodes
+		       ? bsearch(name, plan->nodes, plan->n_nodes, sizeof(*plan->nodes), name_rank)
+		       : NULL;
+}
+
+const struct plan_local_vip *plan_find_local_vip(const struct plan *plan, const struct addr *addr)
+{
+	return plan->n_local_vips ? bsearch(addr, plan->local_vips, plan->n_local_vips,
+					    sizeof(*plan->local_vips), addr_rank)
+				  : NULL;
+}
+
 int plan_endpoint_compare(const struct plan_endpoint *a, const struct plan_endpoint *b)
 {
 	int order = addr_compare(&a->addr, &b->addr);

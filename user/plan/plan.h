@@ -119,6 +119,10 @@ struct plan {
 
 void plan_free(struct plan *plan);
 
+/* NULL: there is no such node; or every node may answer for the address. */
+const struct plan_node *plan_find_node(const struct plan *plan, const char *name);
+const struct plan_local_vip *plan_find_local_vip(const struct plan *plan, const struct addr *addr);
+
 /* Writes the plan as text: the golden format of `narud --check --print-plan`. */
 void plan_print(const struct plan *plan, FILE *out);
 
