@@ -26,6 +26,7 @@
 #include "dataplane/cgroup.h"
 #include "dataplane/dataplane.h"
 #include "kube/apijson.h"
+#include "kube/element.h"
 #include "kube/jsonstream.h"
 #include "kube/resources.h"
 #include "kube/store.h"
@@ -171,7 +172,8 @@ static void add_slice(struct str *out, size_t i, size_t turn)
 static bool on_object(void *arg, const char *text, size_t len)
 {
 	struct cluster *c = arg;
-	struct json_object *value = apijson_parse(c->tokener, text, len);
+	struct json_object *value =
+		element_parse(c->tokener, &store_sink, c->store, false, text, len);
 
 	c->bytes += len;
 	store_sink.put(c->store, value);

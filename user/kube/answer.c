@@ -11,8 +11,17 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "kube/apijson.h"
+#include "kube/decode.h"
 
 #define TEXT_MAX 240
+
+const struct decode_field answer_reads[] = {
+	{ .name = "code" },
+	{ .name = "reason" },
+	{ .name = "message" },
+	{ .name = "details" },
+	{ 0 },
+};
 
 bool answer_is_for_later(int status)
 {

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kube/decode.h"
+
 struct json_object;
 
 /* Longer bodies of errors are not kept. */
@@ -28,4 +30,6 @@ bool answer_is_refusal(int status);
 void answer_parse(int status, const char *body, size_t len, struct answer *ret_answer);
 /* The Status that an event of a watch carries; value may be anything. */
 void answer_of_status(struct json_object *value, struct answer *ret_answer);
+/* What that one reads, for partial.h. */
+extern const struct decode_field answer_reads[];
 void answer_fini(struct answer *answer);

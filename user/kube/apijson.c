@@ -7,7 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kube/decode.h"
 #include "kube/document.h"
+
+#define INITIAL_END "k8s.io/initial-events-end"
+
+static const struct decode_field annotations[] = {
+	{ .name = INITIAL_END },
+	{ 0 },
+};
+
+static const struct decode_field metadata[] = {
+	{ .name = "resourceVersion" },
+	{ .name = "annotations", .fn = decode_object, .arg = annotations },
+	{ 0 },
+};
+
+const struct decode_field apijson_reads[] = {
+	{ .name = "metadata", .fn = decode_object, .arg = metadata },
+	{ 0 },
+};
 
 struct json_tokener *apijson_tokener(void)
 {
@@ -71,11 +90,9 @@ uint64_t apijson_version_number(const char *version)
 
 bool apijson_ends_initial(struct json_object *bookmark)
 {
-	struct json_object *metadata = apijson_member(bookmark, "metadata");
+	struct json_object *about = apijson_member(bookmark, "metadata");
 
-	return !strcmp(apijson_text(apijson_member(metadata, "annotations"),
-				    "k8s.io/initial-events-end"),
-		       "true");
+	return !strcmp(apijson_text(apijson_member(about, "annotations"), INITIAL_END), "true");
 }
 
 bool apijson_is_list(struct json_object *value)

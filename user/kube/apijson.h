@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kube/decode.h"
+
 struct json_object;
 struct json_tokener;
 
@@ -24,5 +26,8 @@ uint64_t apijson_version_number(const char *version);
 
 /* Is this a bookmark behind the last of the objects with which a watch began? */
 bool apijson_ends_initial(struct json_object *bookmark);
+/* What the functions above read of an object, for partial.h. */
+extern const struct decode_field apijson_reads[];
+
 /* Is this what stands around the elements of a list? They themselves may have been left out. */
 bool apijson_is_list(struct json_object *value);

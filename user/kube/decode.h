@@ -47,6 +47,8 @@ struct decode_field {
 };
 
 #define DECODE_REQUIRED 1u /* absent and null are errors */
+/* arg is a struct decode_array, and of the list the function reads no more than that one does. */
+#define DECODE_LIST 2u
 
 /*
  * For decode_array() and decode_map(): the target is a pointer to elements, with their number

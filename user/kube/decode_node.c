@@ -51,7 +51,7 @@ static const struct decode_array addresses = {
 static void take_addresses(struct decode *d, const struct decode_field *field,
 			   struct json_object *value, void *target)
 {
-	const struct decode_field list = { .name = field->name, .arg = &addresses };
+	const struct decode_field list = { .name = field->name, .arg = field->arg };
 	struct typed_addrs typed = { 0 };
 	struct node *node = target;
 
@@ -109,7 +109,7 @@ static const struct decode_array taints = {
 static void take_taints(struct decode *d, const struct decode_field *field,
 			struct json_object *value, void *target)
 {
-	const struct decode_field list = { .name = field->name, .arg = &taints };
+	const struct decode_field list = { .name = field->name, .arg = field->arg };
 	struct taints found = { 0 };
 	struct node *node = target;
 
@@ -137,12 +137,12 @@ static const struct decode_field metadata_fields[] = {
 static const struct decode_field spec_fields[] = {
 	{ .name = "podCIDRs", .fn = decode_array, .offset = NODE(pod_cidrs), .arg = &cidrs },
 	{ .name = "podCIDR", .fn = take_pod_cidr },
-	{ .name = "taints", .fn = take_taints },
+	{ .name = "taints", .fn = take_taints, .flags = DECODE_LIST, .arg = &taints },
 	{ 0 },
 };
 
 static const struct decode_field status_fields[] = {
-	{ .name = "addresses", .fn = take_addresses },
+	{ .name = "addresses", .fn = take_addresses, .flags = DECODE_LIST, .arg = &addresses },
 	{ 0 },
 };
 

@@ -124,7 +124,7 @@ static void move_ports(struct pod *pod, const struct containers *from, const cha
 static void take(struct decode *d, const struct decode_field *field, struct json_object *value,
 		 struct pod *pod, bool init)
 {
-	const struct decode_field list = { .name = field->name, .arg = &containers };
+	const struct decode_field list = { .name = field->name, .arg = field->arg };
 	struct containers found = { 0 };
 
 	decode_array(d, &list, value, &found.items);
@@ -200,8 +200,11 @@ static const struct decode_field metadata_fields[] = {
 static const struct decode_field spec_fields[] = {
 	{ .name = "nodeName", .fn = field_subdomain, .offset = POD(node) },
 	{ .name = "hostNetwork", .fn = field_bool, .offset = POD(host_network) },
-	{ .name = "containers", .fn = take_containers },
-	{ .name = "initContainers", .fn = take_init_containers },
+	{ .name = "containers", .fn = take_containers, .flags = DECODE_LIST, .arg = &containers },
+	{ .name = "initContainers",
+	  .fn = take_init_containers,
+	  .flags = DECODE_LIST,
+	  .arg = &containers },
 	{ 0 },
 };
 

@@ -112,7 +112,7 @@ static const struct decode_array ports = {
 static void take_endpoints(struct decode *d, const struct decode_field *field,
 			   struct json_object *value, void *target)
 {
-	const struct decode_field list = { .name = field->name, .arg = &endpoints };
+	const struct decode_field list = { .name = field->name, .arg = field->arg };
 	struct endpoint_slice *slice = target;
 
 	if (slice->family)
@@ -144,7 +144,7 @@ const struct decode_field decode_slice_fields[] = {
 	  .offset = SLICE(family),
 	  .flags = DECODE_REQUIRED,
 	  .arg = families },
-	{ .name = "endpoints", .fn = take_endpoints },
+	{ .name = "endpoints", .fn = take_endpoints, .flags = DECODE_LIST, .arg = &endpoints },
 	{ .name = "ports", .fn = decode_array, .offset = SLICE(ports), .arg = &ports },
 	{ 0 },
 };

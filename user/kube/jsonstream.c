@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "kube/plain.h"
 
 #define ENVELOPE_MAX (1u << 20)
 /* Times the longest object: what goes on beyond is an object that never ends. */
@@ -235,6 +236,11 @@ int jsonstream_feed(struct jsonstream *stream, const char *data, size_t len)
 	int r = 0;
 
 	for (size_t i = 0; i < len && !r && !stream->stopped; i++) {
+		/* Nothing within a text matters but its end, and keys of the list itself. */
+		if (stream->text && !stream->escape && stream->depth != 1)
+			i += plain_len(data + i, len - i);
+		if (i == len)
+			break;
 		if (take_text(stream, data[i]))
 			continue;
 		if (data[i] == '{' || data[i] == '[')

@@ -86,34 +86,48 @@ static void take_generation(struct decode *d, const struct decode_field *field,
 		*generation = json_object_get_int64(value);
 }
 
+#define OBJECT(member) offsetof(struct object, member)
+#define IDS(name_type)                                                                             \
+	{                                                                                          \
+		{ .name = "namespace", .fn = field_label, .offset = OBJECT(namespace) },           \
+			{ .name = "name",                                                          \
+			  .fn = (name_type),                                                       \
+			  .offset = OBJECT(name),                                                  \
+			  .flags = DECODE_REQUIRED },                                              \
+			{ .name = "uid", .fn = take_mark, .offset = OBJECT(origin.uid) },          \
+			{ .name = "resourceVersion",                                               \
+			  .fn = take_mark,                                                         \
+			  .offset = OBJECT(origin.resource_version) },                             \
+			{ .name = "generation",                                                    \
+			  .fn = take_generation,                                                   \
+			  .offset = OBJECT(origin.generation) },                                   \
+			{ 0 },                                                                     \
+	}
+#define METADATA(ids)                                                                              \
+	{                                                                                          \
+		{ .name = "metadata",                                                              \
+		  .fn = decode_object,                                                             \
+		  .arg = (ids),                                                                    \
+		  .flags = DECODE_REQUIRED },                                                      \
+			{ 0 },                                                                     \
+	}
+static const struct decode_field label_ids[] = IDS(field_label);
+static const struct decode_field subdomain_ids[] = IDS(field_subdomain);
+static const struct decode_field named_by_label[] = METADATA(label_ids);
+static const struct decode_field named_by_subdomain[] = METADATA(subdomain_ids);
+
+const struct decode_field *load_reads(const struct kind *kind)
+{
+	return kind->name_type == field_label ? named_by_label : named_by_subdomain;
+}
+
 /* Name and namespace, checked. Returns NULL after a report. */
 static struct object *read_key(struct decode *d, const struct kind *kind, struct json_object *value)
 {
-	const struct decode_field ids[] = {
-		{ .name = "namespace",
-		  .fn = field_label,
-		  .offset = offsetof(struct object, namespace) },
-		{ .name = "name",
-		  .fn = kind->name_type,
-		  .offset = offsetof(struct object, name),
-		  .flags = DECODE_REQUIRED },
-		{ .name = "uid", .fn = take_mark, .offset = offsetof(struct object, origin.uid) },
-		{ .name = "resourceVersion",
-		  .fn = take_mark,
-		  .offset = offsetof(struct object, origin.resource_version) },
-		{ .name = "generation",
-		  .fn = take_generation,
-		  .offset = offsetof(struct object, origin.generation) },
-		{ 0 },
-	};
-	const struct decode_field metadata[] = {
-		{ .name = "metadata", .fn = decode_object, .arg = ids, .flags = DECODE_REQUIRED },
-		{ 0 },
-	};
 	_cleanup_(object_freep) struct object *object = object_new(kind->object);
 
 	d->object = kind->name;
-	decode_fields(d, metadata, value, object);
+	decode_fields(d, load_reads(kind), value, object);
 	if (!d->errors && !*object->name) {
 		diag_add(d->diags, DIAG_ERROR, d->file, d->line, d->object, "metadata.name",
 			 "is empty");

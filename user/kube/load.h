@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "model/object.h"
 
+struct decode_field;
 struct json_object;
 struct kind;
 
@@ -38,4 +39,6 @@ void load_text(enum load_format format, const char *file, const char *text, size
  */
 void load_value(const struct kind *kind, const char *file, struct json_object *value,
 		struct load *ret_load);
+/* What load_value() reads besides what the kind's table says, of a kind without types. */
+const struct decode_field *load_reads(const struct kind *kind);
 void load_fini(struct load *load);

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "kube/answer.h"
 #include "kube/apijson.h"
+#include "kube/element.h"
 #include "kube/jsonstream.h"
 #include "kube/listquery.h"
 
@@ -342,7 +343,8 @@ static void on_event(struct reflector *r, struct json_object *event)
 static bool on_object(void *arg, const char *text, size_t len)
 {
 	struct reflector *r = arg;
-	struct json_object *value = apijson_parse(r->tokener, text, len);
+	struct json_object *value = element_parse(r->tokener, r->config.sink, r->config.sink_arg,
+						  r->phase != PHASE_LIST, text, len);
 
 	r->part_ms = 0;
 	if (!value)

@@ -12,6 +12,7 @@
 #include "kube/backoff.h"
 #include "kube/client.h"
 
+struct decode_field;
 struct json_object;
 struct reflector;
 
@@ -28,6 +29,9 @@ struct reflector_sink {
 	void (*weigh)(void *arg, size_t *ret_known, size_t *ret_gone);
 	/* The new set takes the place of the old one; put and remove are for it. */
 	void (*commit)(void *arg);
+	/* What it reads of objects: what is in none of these tables (partial.h) may be missing in
+	 * them. NULL, and to return NULL: all. Borrowed. */
+	const struct decode_field *const *(*reads)(void *arg);
 };
 
 struct reflector_config {

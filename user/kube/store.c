@@ -13,12 +13,14 @@
 
 #include "base/mem.h"
 #include "kube/apijson.h"
+#include "kube/decode.h"
 #include "kube/kind.h"
 #include "kube/load.h"
 #include "kube/refused.h"
 
 /* Beyond these nobody reads on; that there are more shows in the objects' number. */
-#define LOST_MAX 10
+#define LOST_MAX  10
+#define READS_MAX 4
 
 /* A copy of what store_status borrows. */
 struct seen {
@@ -52,6 +54,7 @@ struct store {
 	store_seen_fn seen; /* NULL: statuses are not kept */
 	void *seen_arg;
 	const char *seen_type;
+	const struct decode_field *reads[READS_MAX + 1]; /* of the last call of on_reads() */
 };
 
 static int compare(const void *left, const void *right)
@@ -89,12 +92,19 @@ static struct holding *find(const struct set *set, const struct object *key)
 	return slot ? *slot : NULL;
 }
 
-static void insert(struct set *set, struct holding *entry)
+/* Returns what had its key before, which is the caller's from here on, or NULL. */
+static struct holding *insert(struct set *set, struct holding *entry)
 {
-	if (!tsearch(entry, &set->root, compare))
+	struct holding **slot = tsearch(entry, &set->root, compare), *former;
+
+	if (!slot)
 		abort();
-	set->n++;
+	former = *slot == entry ? NULL : *slot;
+	*slot = entry;
+	set->n += !former;
 	set->n_wrong += entry->diags.n > 0;
+	set->n_wrong -= former && former->diags.n > 0;
+	return former;
 }
 
 static void drop_entry(struct set *set, struct holding *entry)
@@ -305,8 +315,7 @@ static void join(struct store *store, const struct holding *former, struct holdi
 /* In the set in force the former version is at hand; a new set meets it when it is committed. */
 static void take(struct store *store, struct holding *entry)
 {
-	struct set *set = store->reading ? &store->fresh : &store->set;
-	struct holding *former = find(set, entry->key);
+	struct holding *former = insert(store->reading ? &store->fresh : &store->set, entry);
 
 	if (!store->reading) {
 		join(store, former, entry);
@@ -314,8 +323,7 @@ static void take(struct store *store, struct holding *entry)
 		tell_status(store, former, entry);
 	}
 	if (former)
-		drop_entry(set, former);
-	insert(set, entry);
+		free_entry(former);
 }
 
 /* Only what the decoder says of the one object of a load. Returns false if there is none. */
@@ -462,6 +470,46 @@ static void on_commit(void *arg)
 	store->reading = false;
 }
 
+/* ---- what is read -------------------------------------------------------------------------- */
+
+static const struct decode_field metadata_reads[] = {
+	{ .name = "uid" },
+	{ .name = "resourceVersion" },
+	{ .name = "generation" },
+	{ 0 },
+};
+
+static const struct decode_field spec_reads[] = {
+	{ .name = "type" },
+	{ 0 },
+};
+
+static const struct decode_field own_reads[] = {
+	{ .name = "kind" },
+	{ .name = "metadata", .fn = decode_object, .arg = metadata_reads },
+	{ .name = "spec", .fn = decode_object, .arg = spec_reads },
+	{ 0 },
+};
+
+static const struct decode_field status_reads[] = {
+	{ .name = "status" },
+	{ 0 },
+};
+
+/* No second text of what is confidential. */
+static const struct decode_field *const *on_reads(void *arg)
+{
+	struct store *store = arg;
+
+	if (store->kind->confidential)
+		return NULL;
+	store->reads[0] = store->kind->fields;
+	store->reads[1] = load_reads(store->kind);
+	store->reads[2] = own_reads;
+	store->reads[3] = store->seen ? status_reads : NULL;
+	return store->reads;
+}
+
 const struct reflector_sink store_sink = {
 	.begin = on_begin,
 	.put = on_put,
@@ -469,6 +517,7 @@ const struct reflector_sink store_sink = {
 	.lost = on_lost,
 	.weigh = on_weigh,
 	.commit = on_commit,
+	.reads = on_reads,
 };
 
 /* ---- looking at it ------------------------------------------------------------------------- */
