@@ -25,11 +25,15 @@
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
 	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK)
 
+/* To sockets and processes that are not restricted so, Linux 6.12. */
+#define SCOPE_ABSTRACT 1
+#define SCOPE_SIGNAL   2
+
 /* As far as the kernel has told its version, it takes the first members. */
 struct ruleset {
 	uint64_t files;
 	uint64_t ports;	 /* version 4: not restricted */
-	uint64_t scoped; /* version 6: abstract sockets, signals */
+	uint64_t scoped; /* version 6: as below */
 };
 
 static uint64_t handled(long version)
@@ -67,11 +71,12 @@ static int add(int ruleset, const struct landlock_path *path, uint64_t all)
 		       : 0;
 }
 
-int landlock_restrict(const struct landlock_path *paths, size_t n)
+int landlock_restrict(const struct landlock_path *paths, size_t n, bool signals)
 {
 	long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	struct ruleset attr = { .files = handled(version), .scoped = 3 };
+	struct ruleset attr = { .files = handled(version),
+				.scoped = SCOPE_ABSTRACT | (signals ? 0 : SCOPE_SIGNAL) };
 	_cleanup_(mem_closep) int ruleset = -1;
 	int r = 0;
 

@@ -11,7 +11,8 @@ struct landlock_path {
 
 /*
  * From here on files are opened, made and removed at these paths alone, and, where the kernel knows
- * how, no signals are sent to who is not restricted so. For this thread and those that it starts.
- * What is open stays open. Needs PR_SET_NO_NEW_PRIVS. -EOPNOTSUPP: not with this kernel; -errno.
+ * how and unless signals is true, no signals are sent to who is not restricted so. For this thread
+ * and those that it starts. What is open stays open. Needs PR_SET_NO_NEW_PRIVS. May be called again
+ * to leave less. -EOPNOTSUPP: not with this kernel; -errno.
  */
-int landlock_restrict(const struct landlock_path *paths, size_t n);
+int landlock_restrict(const struct landlock_path *paths, size_t n, bool signals);

@@ -491,6 +491,8 @@ int daemon_prepare(struct daemon *daemon)
 
 	if (*daemon->options->proxy_dir)
 		r = open_edge(daemon, daemon->steering);
+	if (!r && !daemon->fenced)
+		r = fence_waiting(daemon->options);
 	if (!r && !daemon->source)
 		r = open_source(daemon);
 	if (r < 0)

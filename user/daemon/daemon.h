@@ -39,7 +39,7 @@ struct daemon {
 	const char *node_name;
 	bool l4;       /* Services are served */
 	bool steering; /* there is the right to lead connections */
-	bool fenced; /* see fence.h: not yet while it waits, when it may have to end another one */
+	bool fenced;   /* for good, see fence.h */
 	enum daemon_part part;
 	struct loop *loop;
 	struct model *model;

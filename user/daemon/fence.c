@@ -74,7 +74,7 @@ static void read_around(void *arg, const char *path)
 		add_folder_of(arg, real, false);
 }
 
-int fence_files(const struct options *options, bool pinned)
+static int restrict_to(const struct options *options, const char *pins, bool signals)
 {
 	struct fence fence = { 0 };
 	int r;
@@ -89,8 +89,8 @@ int fence_files(const struct options *options, bool pinned)
 	add(&fence, mem_strdup(options->run_dir), true);
 	if (*options->proxy_dir)
 		add(&fence, mem_strdup(options->proxy_dir), true);
-	if (pinned)
-		add(&fence, mem_printf("%s/" NARU_PIN_SUBDIR, options->bpffs), true);
+	if (pins)
+		add(&fence, mem_strdup(pins), true);
 	if (*options->last_state)
 		add_folder_of(&fence, options->last_state, true);
 	if (options->bgp_engine == ENGINE_BIRD)
@@ -99,13 +99,28 @@ int fence_files(const struct options *options, bool pinned)
 	source_reads(options, read_around, &fence);
 	/* libc reads the time zone's file with the first time of day that is made text. */
 	tzset();
-	r = landlock_restrict(fence.paths, fence.n);
+	r = landlock_restrict(fence.paths, fence.n, signals);
 	fini(&fence);
 	if (r == -EOPNOTSUPP) {
 		log_info("the kernel has no Landlock: narud keeps its user's access to files");
 		return 0;
 	}
 	return r < 0 ? log_err(r, "landlock") : 0;
+}
+
+int fence_files(const struct options *options, bool pinned)
+{
+	_cleanup_(mem_freep) char *pins = mem_printf("%s/" NARU_PIN_SUBDIR, options->bpffs);
+
+	return restrict_to(options, pinned ? pins : NULL, false);
+}
+
+/* The other one has pinned what there is, or this one will be the first to. */
+int fence_waiting(const struct options *options)
+{
+	_cleanup_(mem_freep) char *pins = mem_printf("%s/" NARU_PIN_SUBDIR, options->bpffs);
+
+	return restrict_to(options, is_folder(pins) ? pins : options->bpffs, true);
 }
 
 /* ---- system calls -------------------------------------------------------------------------- */

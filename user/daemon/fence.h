@@ -12,5 +12,11 @@ struct options;
  */
 int fence_files(const struct options *options, bool pinned);
 
+/*
+ * The same, before that one, for a narud that waits for another one's end and may have to bring it
+ * about: it reads objects, in threads too, long before it has folders and pins of its own.
+ */
+int fence_waiting(const struct options *options);
+
 /* When everything has started. -errno, logged. */
 int fence_calls(void);

@@ -23,7 +23,7 @@ int sandbox_leave_files(void)
 
 	/* libc reads the time zone's file with the first time of day that is made text. */
 	tzset();
-	r = landlock_restrict(NULL, 0);
+	r = landlock_restrict(NULL, 0, false);
 	if (r != -EOPNOTSUPP)
 		return r;
 	log_info("the kernel has no Landlock: system calls alone are restricted");

@@ -38,7 +38,7 @@ static int run(int (*inside)(void))
 
 	if (!pid) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (landlock_restrict(paths, sizeof(paths) / sizeof(paths[0])) < 0)
+		if (landlock_restrict(paths, sizeof(paths) / sizeof(paths[0]), false) < 0)
 			_exit(100);
 		_exit(inside());
 	}

@@ -36,7 +36,14 @@
 static char root[] = "/tmp/test_fence.XXXXXX";
 static char run_dir[64], access_dir[64], state_dir[64], kubeconfig[96], last_state[96];
 
-static int inside(int (*fn)(void))
+static int fence_before_serving(const struct options *options)
+{
+	int r = fence_files(options, false);
+
+	return r < 0 ? r : fence_calls();
+}
+
+static int inside(int (*fence)(const struct options *options), int (*fn)(void))
 {
 	char *argv[] = { (char *)"narud", (char *)"--kubeconfig", kubeconfig, (char *)"--run-dir",
 			 run_dir,	  (char *)"--last-state", last_state, NULL };
@@ -44,22 +51,26 @@ static int inside(int (*fn)(void))
 	_cleanup_(mem_freep) char *error = NULL;
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (options_parse(7, argv, &options, &error) < 0 || fence_files(&options, false) < 0 ||
-	    fence_calls() < 0)
+	if (options_parse(7, argv, &options, &error) < 0 || fence(&options) < 0)
 		return 100;
 	options_fini(&options);
 	return fn();
 }
 
-static int run(int (*fn)(void))
+static int run_in(int (*fence)(const struct options *options), int (*fn)(void))
 {
 	pid_t pid = fork();
 	int status = 0;
 
 	if (!pid)
-		_exit(inside(fn));
+		_exit(inside(fence, fn));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+static int run(int (*fn)(void))
+{
+	return run_in(fence_before_serving, fn);
 }
 
 static char *in(const char *folder, const char *name)
@@ -220,6 +231,29 @@ static int write_access(void)
 	return open_at(access_dir, "token", O_WRONLY) == -EACCES ? 0 : 1;
 }
 
+static void *read_in_thread(void *arg)
+{
+	*(int *)arg = open_at(root, "other", O_RDONLY);
+	return NULL;
+}
+
+/* A thread that looks up names lives on when narud serves. */
+static int read_others_while_waiting(void)
+{
+	pthread_t thread;
+	int result = 0;
+
+	if (pthread_create(&thread, NULL, read_in_thread, &result) || pthread_join(thread, NULL))
+		return 2;
+	return result == -EACCES && open_at(access_dir, "token", O_RDONLY) == 0 ? 0 : 1;
+}
+
+/* The narud that serves may hang. */
+static int signal_others_while_waiting(void)
+{
+	return kill(getppid(), 0) ? 1 : 0;
+}
+
 static int write_kernel(void)
 {
 	return open_at("/proc/sys/kernel", "core_pattern", O_WRONLY) == -EACCES ? 0 : 1;
@@ -235,6 +269,8 @@ static void other_files_are_shut(void **state)
 	assert_int_equal(run(read_others), 0);
 	assert_int_equal(run(write_access), 0);
 	assert_int_equal(run(write_kernel), 0);
+	assert_int_equal(run_in(fence_waiting, read_others_while_waiting), 0);
+	assert_int_equal(run_in(fence_waiting, signal_others_while_waiting), 0);
 }
 
 #endif
