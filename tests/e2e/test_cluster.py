@@ -175,6 +175,28 @@ def at_newest(route):
     return judged and route["status"]["parents"]
 
 
+def test_a_node_tells_of_itself_only(cluster):
+    """Pods of all nodes have one account: what a node has in force is written with a token of a pod
+    of that node, and with no other."""
+    name = cluster.nodes[0].name
+    eventually(lambda: cluster.kubectl("get", "nodestate", name, check=False).returncode == 0)
+
+    def writes(*extra):
+        """Does a write succeed, with these claims of the token?"""
+        state = json.dumps({**cluster.get("nodestate", name), "status": {"version": "other"}})
+        done = cluster.kubectl("replace", "--dry-run=server", "-f", "-",
+                               "--as=system:serviceaccount:naru-system:naru",
+                               *(f"--as-user-extra=authentication.kubernetes.io/{claim}"
+                                 for claim in extra),
+                               stdin=state, check=False)
+        assert done.returncode == 0 or "Forbidden" in done.stderr, done.stderr
+        return done.returncode == 0
+
+    eventually(lambda: not writes("node-name=elsewhere"))
+    assert not writes()
+    assert writes(f"node-name={name}")
+
+
 def test_deployment_is_taken(cluster):
     """The API server takes every object of the manifest that people install."""
     taken = cluster.kubectl("apply", "--dry-run=server", "-f", DEPLOYMENT).stdout

@@ -143,7 +143,7 @@ class Node:
             devices += ["--device", "flannel.1"]
         return ["setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon,+setuid,+setgid,+kill",
                 built("narud"),
-                *self.rig.source(), "--node-name", self.name,
+                *self.rig.source(self), "--node-name", self.name,
                 "--bpffs", self.bpffs, "--cgroup", self.cgroup, "--run-dir", self.run_dir,
                 "--xdp", self.rig.xdp, *devices, *self.rig.narud_options, *extra]
 
@@ -369,8 +369,8 @@ class Rig:
         with entered(self.client.netns):
             self.manifests.start()
 
-    def source(self):
-        """The options of narud that say where objects come from."""
+    def source(self, _node):
+        """The options of a node's narud that say where objects come from."""
         if self.api:
             return ["--kubeconfig", self.manifests.kubeconfig()]
         return ["--manifests", self.manifests.directory]

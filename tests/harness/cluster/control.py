@@ -191,9 +191,9 @@ class Cluster(Rig):
 
     # ---- using ----
 
-    def source(self):
+    def source(self, node):
         """The options of narud that say where objects come from; see install_naru()."""
-        return ["--kubeconfig", self.certs.path("naru.kubeconfig")]
+        return ["--kubeconfig", self.certs.path(f"naru-{node.name}.kubeconfig")]
 
     def _kubectl_argv(self):
         return [program("kubectl"), "--kubeconfig", self.certs.path("admin.kubeconfig"),
@@ -226,8 +226,12 @@ class Cluster(Rig):
         with open(DEPLOYMENT, encoding="utf-8") as told:
             objects = [o for o in yaml.safe_load_all(told) if o and o["kind"] != "DaemonSet"]
         self.apply(*objects)
-        token = self.kubectl("create", "token", "naru", "-n", "naru-system").stdout.strip()
-        self.certs.kubeconfig("naru", URL, {"token": token}, "naru-system")
+        for node in self.nodes:
+            # As a pod of that node has one.
+            token = self.kubectl("create", "token", "naru", "-n", "naru-system",
+                                 "--bound-object-kind=Node",
+                                 f"--bound-object-name={node.name}").stdout.strip()
+            self.certs.kubeconfig(f"naru-{node.name}", URL, {"token": token}, "naru-system")
 
     def _write_kubectl(self):
         """A program for people that does what kubectl() does."""
