@@ -137,7 +137,10 @@ def probes(rig, node, family):
     told = json.loads(healthz[2])
     for key in ("lastUpdated", "currentTime"):
         datetime.datetime.fromisoformat(told[key].replace("Z", "+00:00"))
-    assert "nodeEligible" not in json.loads(livez[2])
+    assert list(told) == ["lastUpdated", "currentTime", "nodeEligible", "healthy", "status"]
+    assert list(json.loads(livez[2])) == ["lastUpdated", "currentTime", "healthy", "status"]
+    assert told["healthy"] and [told["status"][name]["healthy"] for name in ("IPv4", "IPv6")] == \
+        [True, True]
     return healthz[0], livez[0], told["nodeEligible"]
 
 

@@ -44,7 +44,24 @@ static const char *format_time(int64_t us, char buf[static TIME_LEN])
 	return buf;
 }
 
-/* As kube-proxy has it, lastUpdated is "now" while all is well. */
+/* One apply is that of both families. */
+static void add_families(const struct healthz_state *state, struct json *json)
+{
+	static const char *const names[] = { "IPv4", "IPv6" };
+	char text[TIME_LEN];
+
+	json_object_begin(json, "status");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		json_object_begin(json, names[i]);
+		json_string(json, "lastUpdated", format_time(state->updated_us, text));
+		json_bool(json, "healthy", state->healthy);
+		json_object_end(json);
+	}
+	json_object_end(json);
+}
+
+/* As kube-proxy has it, lastUpdated is "now" while all is well, and no family has a status before
+ * it was in force once. */
 static void compose(bool fine, const struct healthz_state *state, bool with_node,
 		    struct server_answer *ret_answer)
 {
@@ -60,6 +77,9 @@ static void compose(bool fine, const struct healthz_state *state, bool with_node
 	json_string(&json, "currentTime", format_time(now, text));
 	if (with_node)
 		json_bool(&json, "nodeEligible", state->eligible);
+	json_bool(&json, "healthy", state->healthy);
+	if (state->updated_us)
+		add_families(state, &json);
 	json_object_end(&json);
 }
 

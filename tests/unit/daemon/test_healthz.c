@@ -47,29 +47,35 @@ static void test_states(void **state)
 	(void)state;
 	assert_int_equal(healthz_error(healthz), 0);
 	now = (struct healthz_state){ true, true, true, 1795356034000001 };
-	check(loop, port, "/healthz", 200, "\"nodeEligible\":true}");
-	check(loop, port, "/livez", 200, "\"currentTime\":\"20");
-	check(loop, port, "/readyz", 200, "\"nodeEligible\":true}");
+	check(loop, port, "/healthz", 200, "\"nodeEligible\":true,\"healthy\":true,\"status\":{");
+	check(loop, port, "/healthz", 200,
+	      "\"IPv6\":{\"lastUpdated\":\"2026-11-22T14:00:34.000001Z\",\"healthy\":true}}}");
+	check(loop, port, "/livez", 200, "Z\",\"healthy\":true,\"status\":{\"IPv4\":{");
+	check(loop, port, "/readyz", 200, "\"nodeEligible\":true,");
 	/* No reason to lead clients elsewhere, nor to end narud. */
 	now.fresh = false;
-	check(loop, port, "/readyz", 503, "\"nodeEligible\":true}");
+	check(loop, port, "/readyz", 503, "\"nodeEligible\":true,");
 	check(loop, port, "/healthz", 200, "");
 	check(loop, port, "/livez", 200, "");
 	now.fresh = true;
 	now.eligible = false;
-	check(loop, port, "/readyz", 503, "\"nodeEligible\":false}");
-	check(loop, port, "/healthz", 503, "\"nodeEligible\":false}");
+	check(loop, port, "/readyz", 503, "\"nodeEligible\":false,\"healthy\":true,");
+	check(loop, port, "/healthz", 503, "\"nodeEligible\":false,\"healthy\":true,");
 	check(loop, port, "/livez", 200, "\"lastUpdated\":\"20");
 	now.healthy = false;
+	check(loop, port, "/livez", 503, "\"healthy\":false}}}");
 	check(loop, port, "/livez", 503, "\"lastUpdated\":\"2026-11-22T14:00:34.000001Z\"");
 	now.eligible = true;
 	check(loop, port, "/healthz", 503, "\"lastUpdated\":\"2026-11-22T14:00:34.000001Z\"");
 	check(loop, port, "/metrics", 404, "");
+	/* Nothing was in force yet. */
+	now.updated_us = 0;
+	check(loop, port, "/livez", 503, "\"healthy\":false}");
 	counts = healthz_count(healthz);
-	assert_int_equal(counts.healthz_200, 2);
+	assert_int_equal(counts.healthz_200, 3);
 	assert_int_equal(counts.healthz_503, 2);
 	assert_int_equal(counts.livez_200, 3);
-	assert_int_equal(counts.livez_503, 1);
+	assert_int_equal(counts.livez_503, 3);
 	healthz_close(healthz);
 	loop_free(loop);
 }
