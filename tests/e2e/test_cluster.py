@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """narud in front of a real API server, with the rights of its deployment."""
 import json
+import os
 
 import gateway as gw
 import pytest
 from cluster import workloads
+from cluster.binaries import versions
 from cluster.control import DEPLOYMENT, Cluster
 from cluster.front import Front
 from conftest import made
-from proc import eventually
+from proc import eventually, run
 
 SHOP = "shop"
+TOP = os.path.join(os.path.dirname(__file__), "..", "..")
 
 
 @pytest.fixture(scope="module", name="cluster")
@@ -198,7 +201,18 @@ def test_a_node_tells_of_itself_only(cluster):
 
 
 def test_deployment_is_taken(cluster):
-    """The API server takes every object of the manifest that people install."""
-    taken = cluster.kubectl("apply", "--dry-run=server", "-f", DEPLOYMENT).stdout
+    """The API server takes every object of the manifest that people install, and of the chart with
+    all that can be switched on and is not of another project's kinds."""
     with open(DEPLOYMENT, encoding="utf-8") as told:
-        assert len(taken.splitlines()) == told.read().count("\nkind: ")
+        plain = told.read()
+    values = {"namespace": {"create": True}, "monitoring": {"dashboards": True},
+              "gateway": {"secrets": [{"namespace": SHOP, "names": ["tls"]}]},
+              "bgp": {"engine": "bird", "group": 4242}, "apiServer": {"host": ["192.0.2.1", "api"]}}
+    full = run([run([f"{TOP}/tools/dev/helm"]).stdout.strip(), "template", "naru",
+                os.path.dirname(DEPLOYMENT) + "/helm/naru", "--namespace", "naru-system",
+                "--kube-version", versions()["K8S"], "--api-versions",
+                "gateway.networking.k8s.io/v1", "-f", "-"], stdin=json.dumps(values)).stdout
+    assert full.count("\nkind: ") > plain.count("\nkind: ")
+    for text in (plain, full):
+        taken = cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text).stdout
+        assert len(taken.splitlines()) == text.count("\nkind: ")
