@@ -209,6 +209,38 @@ def test_a_restart_without_a_server_keeps_what_is_pinned(cluster):
     assert not any("not known" in problem for problem in problems(node))
 
 
+def test_a_learned_server_stands_in_after_a_restart(cluster):
+    """The one that the kubeconfig file names is gone for good. Another one of the cluster, known by
+    the endpoints of the Service kubernetes only, was remembered."""
+    api = cluster.manifests
+    node = cluster.nodes[0]
+    other = api.another()
+    with entered(cluster.client.netns):
+        other.listen(api.address)
+    try:
+        api.put("kubernetes", {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"name": "kubernetes", "namespace": "default",
+                         "labels": {"kubernetes.io/service-name": "kubernetes"}},
+            "ports": [{"name": "https", "port": other.port}],
+            "endpoints": [{"addresses": [api.address], "conditions": {"ready": True}}]})
+        eventually(lambda: os.path.exists(f"{last_state(node)}.servers"))
+        assert source(node)["server"] == f"{api.address}:{api.server.port}"
+        node.stop_narud(signal.SIGKILL)
+        api.stop()
+        start(node)
+        eventually(lambda: source(node)["synced"] and not source(node)["stale"], seconds=30)
+        assert source(node)["server"] == f"{api.address}:{other.port}"
+        cluster.web.set(*(cluster.endpoint(pod) for pod in cluster.pods_of_web[1:]))
+        heard(cluster, "web2", "web3")
+    finally:
+        cluster.start_api()
+        other.close()
+    all_three(cluster)
+    eventually(lambda: source(node)["server"] == f"{api.address}:{api.server.port}")
+    api.remove("kubernetes")
+
+
 def test_no_key_is_on_the_disk(cluster):
     """In the file of what was known last."""
     node = cluster.nodes[0]

@@ -133,9 +133,8 @@ class FakeAPI:
         self.requests = []      # paths that were asked for
         self.writes = []        # method, path and body of what clients wrote
         self.initial = True     # knows watches that begin with all objects
-        chain, key = make_certificate(directory, "api", address)
-        self.chain = chain
-        self.server = Server(self._handle, chain, key)
+        self.chain, self.key = make_certificate(directory, "api", address)
+        self.server = self.another()
         for kind in DEFINED:
             self.put(f"crd-{kind}", definition(kind))
 
@@ -149,6 +148,11 @@ class FakeAPI:
     def stop(self):
         """As if it had been killed. Objects and versions stay, as etcd would keep them."""
         self.server.close()
+
+    def another(self):
+        """Another server of the same cluster, which does not listen yet; its life is the caller's
+        matter."""
+        return Server(self._handle, self.chain, self.key)
 
     def kubeconfig(self, name="kubeconfig"):
         """Writes one and returns its path."""

@@ -45,6 +45,9 @@ static void print_origin(struct json_object *source)
 	}
 	printf("API server by ");
 	print_clean(field_text(source, "api"));
+	if (*field_text(source, "server"))
+		printf(", now ");
+	print_clean(field_text(source, "server"));
 	if (field_is(source, "stale"))
 		printf(", which does not answer: objects of %" PRIu64 " s ago",
 		       field_number(source, "age_ms") / 1000);
@@ -52,6 +55,9 @@ static void print_origin(struct json_object *source)
 		printf(", not read yet");
 	else if (field_number(source, "age_ms"))
 		printf(", not heard for %" PRIu64 " s", field_number(source, "age_ms") / 1000);
+	if (*field_text(source, "connection"))
+		printf(": ");
+	print_clean(field_text(source, "connection"));
 }
 
 static void print_sources(struct json_object *root)

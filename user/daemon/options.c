@@ -23,7 +23,7 @@ static const struct option table[] = {
 	  "pod their certificates have to name kubernetes.default.svc then" },
 	{ "last-state", OPTION_STRING, AT(last_state), "FILE", NULL, "NARU_LAST_STATE",
 	  "file for the objects that the API server had last, but no Secrets: served when no API "
-	  "server answers at the start" },
+	  "server answers at the start; FILE.servers has the addresses of API servers" },
 	{ "node-name", OPTION_STRING, AT(node_name), "NAME", NULL, "NARU_NODE_NAME",
 	  "name of this node's Node object; without it the host's name" },
 	{ "device", OPTION_LIST, AT(devices), "IF", NULL, "NARU_DEVICE",

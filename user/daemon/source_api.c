@@ -12,14 +12,14 @@
 #include "daemon/apimetrics.h"
 #include "daemon/options.h"
 #include "daemon/source_body.h"
+#include "kube/apiservers.h"
 #include "kube/apisource.h"
 #include "kube/client.h"
 #include "kube/kubeconfig.h"
 #include "plan/verdict.h"
 
 /* All nodes start at once when a DaemonSet is made. */
-#define SPREAD_MS   5000
-#define SERVERS_MAX 16
+#define SPREAD_MS 5000
 /* What every API server's certificate has, other than the address of one of them. */
 #define COMMON_NAME "kubernetes.default.svc"
 
@@ -27,8 +27,8 @@ struct state {
 	const struct source_config *config;
 	struct kubeconfig access;
 	struct client *client;
+	struct apiservers *servers;
 	struct apisource *source;
-	uint64_t learned; /* changes of slices when the servers were looked at */
 };
 
 /* ---- the way to the server ------------------------------------------------------------------ */
@@ -95,6 +95,7 @@ static int open_client(struct state *state)
 		.access = &state->access,
 		.servers = (const char *const *)state->config->options->api_servers.items,
 		.n_servers = state->config->options->api_servers.n,
+		.learned_name = *state->config->options->kubeconfig ? NULL : COMMON_NAME,
 		.agent = agent,
 	};
 	int r = load(state->config->options, &state->access);
@@ -107,56 +108,6 @@ static int open_client(struct state *state)
 	return r;
 }
 
-static bool is_of_servers(const struct object *object)
-{
-	return object && object->kind == OBJECT_ENDPOINT_SLICE &&
-	       !strcmp(object->namespace, "default") &&
-	       !strcmp(((const struct endpoint_slice *)object)->service, "kubernetes");
-}
-
-/* Of thousands of slices theirs is one that hardly ever changes. */
-static bool may_have_moved(struct state *state)
-{
-	struct model *model = state->config->model;
-	const struct model_change *changes;
-	bool moved = false;
-	size_t n;
-
-	if (state->learned == model_changes(model, OBJECT_ENDPOINT_SLICE))
-		return false;
-	if (!state->learned || !model_journal(model, &changes, &n))
-		return true;
-	for (size_t i = 0; i < n && !moved; i++)
-		moved = is_of_servers(changes[i].former) || is_of_servers(changes[i].present);
-	return moved;
-}
-
-/* The servers' own addresses, so that one of them may go. They come from the file, too, when that
- * is all there is. */
-static void learn(struct state *state)
-{
-	struct model *model = state->config->model;
-	struct addr addrs[SERVERS_MAX];
-	const struct object *const *objects;
-	uint16_t port = 0;
-	bool moved = may_have_moved(state);
-	size_t n = moved ? model_list(model, OBJECT_ENDPOINT_SLICE, &objects) : 0, found = 0;
-
-	state->learned = model_changes(model, OBJECT_ENDPOINT_SLICE);
-	for (size_t i = 0; i < n; i++) {
-		const struct endpoint_slice *slice = (const struct endpoint_slice *)objects[i];
-
-		if (!is_of_servers(objects[i]) || !slice->n_ports)
-			continue;
-		port = slice->ports[0].port;
-		for (size_t j = 0; j < slice->n_endpoints && found < SERVERS_MAX; j++)
-			if (slice->endpoints[j].ready && slice->endpoints[j].n_addrs)
-				addrs[found++] = slice->endpoints[j].addrs[0];
-	}
-	if (found && port)
-		client_learn(state->client, addrs, found, port);
-}
-
 /* ---- the body ------------------------------------------------------------------------------- */
 
 static void close_state(void *arg)
@@ -164,16 +115,26 @@ static void close_state(void *arg)
 	struct state *state = arg;
 
 	apisource_close(state->source);
+	apiservers_free(state->servers);
 	client_close(state->client);
 	kubeconfig_fini(&state->access);
 	free(state);
+}
+
+static bool is_synced(const void *arg)
+{
+	const struct state *state = arg;
+	struct apisource_status status;
+
+	apisource_status(state->source, &status);
+	return status.synced && !status.stale;
 }
 
 static void on_changed(void *arg)
 {
 	struct state *state = arg;
 
-	learn(state);
+	apiservers_look(state->servers, state->config->model, is_synced(state));
 	state->config->changed(state->config->arg);
 }
 
@@ -188,6 +149,7 @@ static void on_seen(void *arg, enum object_kind kind, const char *namespace, con
 static int open_state(const struct source_config *config, void **ret_state)
 {
 	const struct options *options = config->options;
+	_cleanup_(mem_freep) char *beside = NULL;
 	struct state *state = mem_new(sizeof(*state));
 	struct apisource_config source = {
 		.loop = config->loop,
@@ -208,6 +170,9 @@ static int open_state(const struct source_config *config, void **ret_state)
 		close_state(state);
 		return r;
 	}
+	if (source.state_file)
+		beside = mem_printf("%s.servers", source.state_file);
+	state->servers = apiservers_new(state->client, beside);
 	source.client = state->client;
 	state->source = apisource_open(&source);
 	*ret_state = state;
@@ -226,15 +191,7 @@ static void hold_file(void *arg, bool held)
 	const struct state *state = arg;
 
 	apisource_hold_file(state->source, held);
-}
-
-static bool is_synced(const void *arg)
-{
-	const struct state *state = arg;
-	struct apisource_status status;
-
-	apisource_status(state->source, &status);
-	return status.synced && !status.stale;
+	apiservers_hold(state->servers, held);
 }
 
 static uint64_t age_ms(const void *arg)
@@ -298,6 +255,7 @@ static void write_state(const void *arg, struct json *json)
 
 	apisource_status(state->source, &status);
 	json_string(json, "api", name_of(state->config->options));
+	json_string(json, "server", client_server(state->client));
 	json_string(json, "connection", client_problem(state->client));
 	json_bool(json, "synced", status.synced);
 	json_bool(json, "stale", status.stale);

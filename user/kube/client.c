@@ -23,7 +23,6 @@
 #define ANSWER_MS    15000
 #define CONNECT_MS   5000
 #define CREDIT_MS    2000
-#define SERVERS_MAX  64
 #define FIELDS_MAX   5
 #define DEFAULT_TYPE "application/json"
 
@@ -162,7 +161,7 @@ static void on_head(void *arg, int status)
 	struct client_call *call = arg;
 
 	call->link->useful = true;
-	call->lane->failed = 0;
+	client_servers_succeed(call->lane, call->link->server);
 	if (status == 401 && !call->renewed &&
 	    credential_renew(call->lane->client->credential, call->shown)) {
 		call->renewed = true;
@@ -306,39 +305,11 @@ struct client_call *client_start(struct client *client, const struct client_requ
 
 /* ---- the client ----------------------------------------------------------------------------- */
 
-static void take_servers(struct client *client, const struct kubeconfig_server *first)
-{
-	client->servers = mem_array(SERVERS_MAX, sizeof(*client->servers));
-	client->servers[0] = (struct kubeconfig_server){
-		.host = mem_strdup(first->host),
-		.port = first->port,
-		.prefix = mem_strdup(first->prefix),
-	};
-	client->n_servers = 1;
-}
-
 static void set_times(struct client_times *times)
 {
 	times->silence_ms = times->silence_ms ? times->silence_ms : SILENCE_MS;
 	times->answer_ms = times->answer_ms ? times->answer_ms : ANSWER_MS;
 	times->connect_ms = times->connect_ms ? times->connect_ms : CONNECT_MS;
-}
-
-static int add_servers(struct client *client, const struct client_config *config, char **ret_error)
-{
-	for (size_t i = 0; i < config->n_servers && client->n_servers < SERVERS_MAX; i++) {
-		const char *reason;
-		int r = kubeconfig_server_parse(config->servers[i],
-						&client->servers[client->n_servers], &reason);
-
-		if (r) {
-			*ret_error = mem_printf("API server %s: %s", config->servers[i], reason);
-			return r;
-		}
-		client->n_servers++;
-	}
-	client->n_own = client->n_servers;
-	return 0;
 }
 
 int client_open(const struct client_config *config, struct client **ret_client, char **ret_error)
@@ -357,25 +328,19 @@ int client_open(const struct client_config *config, struct client **ret_client, 
 	client->timing = config->timing ? config->timing : &backoff_timing;
 	client->times = config->times;
 	client->agent = mem_strdup(config->agent);
+	client->learned_name = config->learned_name ? mem_strdup(config->learned_name) : NULL;
 	client->problem = mem_strdup("");
 	client->reads = client->writes = (struct bucket){ CREDIT_MS, io_now(client->io) };
 	set_times(&client->times);
-	take_servers(client, &config->access->server);
 	for (size_t i = 0; i < CLIENT_LANE_MAX; i++)
 		client_lane_init(&client->lanes[i], client, (enum client_lane)i);
-	r = add_servers(client, config, ret_error);
+	r = client_servers_init(client, config, ret_error);
 	if (r) {
 		client_close(client);
 		return r;
 	}
 	*ret_client = client;
 	return 0;
-}
-
-static void forget(struct client *client, size_t keep)
-{
-	while (client->n_servers > keep)
-		kubeconfig_server_fini(&client->servers[--client->n_servers]);
 }
 
 void client_close(struct client *client)
@@ -389,27 +354,26 @@ void client_close(struct client *client)
 	/* Delivers what was cancelled. */
 	io_free(client->io);
 	credential_free(client->credential);
-	forget(client, 0);
-	free(client->servers);
+	client_servers_fini(client);
 	free(client->agent);
+	free(client->learned_name);
 	free(client->problem);
 	free(client);
 }
 
 void client_learn(struct client *client, const struct addr *addrs, size_t n, uint16_t port)
 {
-	char text[ADDR_STR_LEN];
-
-	forget(client, client->n_own);
-	for (size_t i = 0; i < n && client->n_servers < SERVERS_MAX; i++)
-		client->servers[client->n_servers++] = (struct kubeconfig_server){
-			.host = mem_strdup(addr_format(&addrs[i], text)),
-			.port = port,
-			.prefix = mem_strdup(client->servers[0].prefix),
-		};
+	client_servers_learn(client, addrs, n, port);
 }
 
 const char *client_problem(const struct client *client)
 {
 	return client->problem;
+}
+
+const char *client_server(const struct client *client)
+{
+	const struct link *link = client->lanes[CLIENT_WATCH].link;
+
+	return link && link->h2 ? link->authority : "";
 }

@@ -28,7 +28,8 @@ struct client_config {
 	bool exec;			 /* its program may be run: not in daemons */
 	const char *const *servers;	 /* "https://HOST:PORT" of more servers of the cluster */
 	size_t n_servers;
-	const char *agent; /* "narud/0.1.0" */
+	const char *learned_name; /* of servers that are learned; NULL: the first one's */
+	const char *agent;	  /* "narud/0.1.0" */
 	struct client_times times;
 	const struct timing *timing; /* NULL: the clock */
 };
@@ -37,12 +38,13 @@ struct client_config {
 int client_open(const struct client_config *config, struct client **ret_client, char **ret_error);
 /* No callback after; not from inside one. NULL is legal. */
 void client_close(struct client *client);
-/* Other ways to the same cluster, for when one fails: the endpoints of the Service `kubernetes`.
- * Their certificates must have the same name as the first server's. They take the place of those
- * that were learned before. */
+/* Other ways to the same cluster, for when those fail that the configuration names: the endpoints
+ * of the Service `kubernetes`. They take the place of those that were learned before. */
 void client_learn(struct client *client, const struct addr *addrs, size_t n, uint16_t port);
 /* Why there is no connection, for people; "" while there is one, or nobody asks. */
 const char *client_problem(const struct client *client);
+/* "HOST:PORT" of the server that watches go to, "" while there is none. */
+const char *client_server(const struct client *client);
 
 /* Each has connections of its own: what is stuck in one, or is very much, starves no other. */
 enum client_lane {

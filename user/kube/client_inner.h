@@ -14,6 +14,8 @@
 #include "kube/credential.h"
 #include "kube/kubeconfig.h"
 
+#define CLIENT_SERVERS_MAX 64 /* bits of lane.tried */
+
 struct gunzip;
 struct lane;
 
@@ -21,6 +23,7 @@ struct link {
 	struct lane *lane;
 	struct link *next, **place;
 	struct tls_client *tls;
+	unsigned server; /* client_server.id */
 	char *authority; /* "HOST:PORT" */
 	char *prefix;
 	char *name; /* that the certificate must have */
@@ -69,7 +72,7 @@ struct lane {
 	struct client_call *waiting, **waiting_end, *running;
 	struct backoff backoff;
 	uint64_t retry_ms; /* no connection before */
-	size_t server, failed;
+	uint64_t tried;	   /* servers of this round, by their place */
 	struct io_timer *timer;
 	struct io_op pump;
 };
@@ -78,15 +81,25 @@ struct bucket {
 	uint64_t credit_ms, last_ms;
 };
 
+struct client_server {
+	struct kubeconfig_server at;
+	unsigned id; /* that no other one has ever had */
+	bool learned, kept;
+	uint32_t lot;	    /* the order among equals */
+	bool failed;	    /* and nothing good came of it since */
+	uint64_t failed_ms; /* when it did so last */
+};
+
 struct client {
 	struct io *io;
 	const struct kubeconfig *access;
 	struct credential *credential;
 	const struct timing *timing;
 	struct client_times times;
-	char *agent;
-	struct kubeconfig_server *servers; /* those that were learned stand last */
-	size_t n_servers, n_own;
+	char *agent, *learned_name;			  /* or NULL */
+	struct client_server servers[CLIENT_SERVERS_MAX]; /* the access's own stands first */
+	size_t n_servers;
+	unsigned last_id;
 	struct lane lanes[CLIENT_LANE_MAX];
 	struct link *links;
 	struct bucket reads, writes;
@@ -100,6 +113,20 @@ void client_send(struct client_call *call);
 void client_end(struct client_call *call, int error);
 /* At the end of waiting. */
 void client_wait(struct client_call *call);
+
+/* ---- servers (client_servers.c) ---- */
+
+/* -EINVAL: *ret_error, a new string. */
+int client_servers_init(struct client *client, const struct client_config *config,
+			char **ret_error);
+void client_servers_fini(struct client *client);
+void client_servers_learn(struct client *client, const struct addr *addrs, size_t n, uint16_t port);
+/* Borrowed until servers are learned. */
+const struct client_server *client_servers_next(struct lane *lane);
+/* Nothing good came of it. True: of no server in this round. */
+bool client_servers_fail(struct lane *lane, unsigned id);
+/* It has answered. */
+void client_servers_succeed(struct lane *lane, unsigned id);
 
 /* ---- lanes (client_lane.c) ---- */
 
@@ -116,6 +143,6 @@ void client_lane_lost(struct link *link, int error);
 /* ---- links (client_link.c) ---- */
 
 /* Calls client_lane_ready() or client_lane_lost() later. */
-struct link *client_link_open(struct lane *lane, const struct kubeconfig_server *server,
+struct link *client_link_open(struct lane *lane, const struct client_server *server,
 			      struct tls_client *tls);
 void client_link_close(struct link *link);

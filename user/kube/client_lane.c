@@ -82,7 +82,7 @@ void client_lane_deny(struct lane *lane)
 
 static void wait_for_retry(struct lane *lane)
 {
-	lane->failed = 0;
+	lane->tried = 0;
 	lane->retry_ms = now_ms(lane) + backoff_next(&lane->backoff, lane->client->timing);
 }
 
@@ -121,8 +121,6 @@ static size_t count_links(const struct lane *lane)
 
 static void open_link(struct lane *lane, struct tls_client *tls)
 {
-	struct client *client = lane->client;
-
 	/* The end of any stream wakes the lane. */
 	if (count_links(lane) >= LINKS_MAX)
 		return;
@@ -130,8 +128,7 @@ static void open_link(struct lane *lane, struct tls_client *tls)
 		io_timer_start(lane->timer, lane->retry_ms - now_ms(lane));
 		return;
 	}
-	lane->link =
-		client_link_open(lane, &client->servers[lane->server % client->n_servers], tls);
+	lane->link = client_link_open(lane, client_servers_next(lane), tls);
 }
 
 void client_lane_ready(struct link *link)
@@ -144,24 +141,20 @@ void client_lane_ready(struct link *link)
 	pump(lane);
 }
 
-static bool count_failure(struct lane *lane)
-{
-	lane->server = (lane->server + 1) % lane->client->n_servers;
-	return ++lane->failed >= lane->client->n_servers;
-}
-
 void client_lane_lost(struct link *link, int error)
 {
 	struct lane *lane = link->lane;
-	bool current = lane->link == link, useful = link->useful;
+	bool current = lane->link == link, all_failed = false;
 
 	if (current)
 		lane->link = NULL;
-	if (current && !useful)
+	if (current && !link->useful) {
 		set_problem(lane->client, mem_printf("%s: %s", link->authority,
 						     link->reason ? link->reason : "went away"));
+		all_failed = client_servers_fail(lane, link->server);
+	}
 	client_link_close(link);
-	if (current && !useful && count_failure(lane)) {
+	if (all_failed) {
 		wait_for_retry(lane);
 		fail_waiting(lane, error ? error : -ECONNRESET);
 	}

@@ -133,27 +133,30 @@ static void look_up(struct link *link, const char *host)
 	io_timer_start(link->timer, link->resolve ? client->times.connect_ms : 0);
 }
 
-struct link *client_link_open(struct lane *lane, const struct kubeconfig_server *server,
+struct link *client_link_open(struct lane *lane, const struct client_server *server,
 			      struct tls_client *tls)
 {
+	const struct kubeconfig_server *at = &server->at;
 	struct client *client = lane->client;
 	struct link *link = mem_new(sizeof(*link));
-	const char *name = client->access->tls_name;
+	const char *name = server->learned && client->learned_name ? client->learned_name
+								   : client->access->tls_name;
 
 	link->lane = lane;
 	link->tls = tls_client_ref(tls);
-	link->port = server->port;
-	link->prefix = mem_strdup(server->prefix);
-	link->authority = mem_printf(strchr(server->host, ':') ? "[%s]:%u" : "%s:%u", server->host,
-				     server->port);
+	link->server = server->id;
+	link->port = at->port;
+	link->prefix = mem_strdup(at->prefix);
+	link->authority =
+		mem_printf(strchr(at->host, ':') ? "[%s]:%u" : "%s:%u", at->host, at->port);
 	/* Every server of a cluster has the name by which we know the first. */
-	link->name = mem_strdup(*name ? name : client->servers[0].host);
+	link->name = mem_strdup(*name ? name : client->servers[0].at.host);
 	link->next = client->links;
 	link->place = &client->links;
 	if (link->next)
 		link->next->place = &link->next;
 	client->links = link;
-	look_up(link, server->host);
+	look_up(link, at->host);
 	return link;
 }
 
