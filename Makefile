@@ -258,7 +258,7 @@ check-run: cluster-bins $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ
 
 check-slow-run: cluster-bins-all $(call everything,$(O)) $(SKEL) $(BENCH_PROGRAMS) $(FUZZ_PROGRAMS) \
 	$(call everything,$(O)/san) $(call unit_programs,$(O)/tsan)
-	@NARU_BUILD=$(abspath $(O)) $(lint_flags) tests/run $(CHECKS_SLOW)
+	@NARU_BUILD=$(abspath $(O)) NARU_SLOW=1 $(lint_flags) tests/run $(CHECKS_SLOW)
 
 conformance-run: cluster-bins-all all harness
 	@NARU_BUILD=$(abspath $(O)) $(if $(RECORD),NARU_RECORD=1) \

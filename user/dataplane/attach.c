@@ -59,51 +59,77 @@ static void unpin(const char *path)
 	unlink(path);
 }
 
-static bool is_on(int link, uint64_t inode)
+/* Whether the link is attached to what has that inode; -errno. */
+static int is_on(int link, uint64_t inode)
 {
 	struct bpf_link_info info = {};
 	uint32_t len = sizeof(info);
+	int r = bpf_obj_get_info_by_fd(link, &info, &len);
 
-	if (bpf_obj_get_info_by_fd(link, &info, &len))
-		return false;
+	if (r)
+		return r;
 	return inode ==
 	       (info.type == BPF_LINK_TYPE_NETNS ? info.netns.netns_ino : info.cgroup.cgroup_id);
 }
 
-/* inode: that of the cgroup or network namespace that an existing link must be on, 0: any. */
-static bool update(const char *path, int program, uint64_t inode)
+/* inode: that of the cgroup or network namespace that an existing link must be on, 0: any.
+ * -ENOLINK: there is no link, or none that holds on to anything any more, or one elsewhere. After
+ * any other error the link is what it was. */
+static int update(struct attach *a, const char *path, int program, uint64_t inode)
 {
 	_cleanup_(mem_closep) int link = bpf_obj_get(path);
+	int r = link < 0 ? link : 1;
 
-	if (link < 0)
-		return false;
-	if ((!inode || is_on(link, inode)) && !bpf_link_update(link, program, NULL))
-		return true;
-	unpin(path);
-	return false;
+	if (link >= 0 && inode)
+		r = is_on(link, inode);
+	if (r > 0) {
+		r = bpf_link_update(link, program, NULL);
+		a->replaced |= !r;
+		return r;
+	}
+	return !r || r == -ENOENT ? -ENOLINK : r;
 }
 
-static int create(const char *path, int program, int target, enum bpf_attach_type type,
-		  uint32_t flags)
+static void note(struct attach *a, const char *path)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
-	_cleanup_(mem_closep) int link =
-		bpf_link_create(program, target, type, flags ? &opts : NULL);
+	size_t cap = a->n_made;
 
-	return link < 0 ? link : bpf_obj_pin(link, path);
+	if (a->settled)
+		return;
+	a->made = mem_grow(a->made, a->n_made, &cap, sizeof(*a->made));
+	a->made[a->n_made++] = mem_strdup(path);
+}
+
+/* What is pinned there is given up for a new one only. */
+static int create(struct attach *a, const char *path, int program, int target,
+		  enum bpf_attach_type type)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	_cleanup_(mem_closep) int link =
+		bpf_link_create(program, target, type, type == BPF_XDP ? &opts : NULL);
+	int r;
+
+	if (link < 0)
+		return link;
+	unpin(path);
+	r = bpf_obj_pin(link, path);
+	if (!r)
+		note(a, path);
+	return r;
 }
 
 /* ---- TC ---- */
 
-static int attach_tcx(const struct attach *a, uint32_t ifindex, bool ingress)
+static int attach_tcx(struct attach *a, uint32_t ifindex, bool ingress)
 {
 	_cleanup_(mem_freep) char *path =
 		pin_path(a->links, ifindex, ingress ? "ingress" : "egress");
 	int program = ingress ? a->load->tc_ingress : a->load->tc_egress;
+	int r = update(a, path, program, 0);
 
-	if (update(path, program, 0))
-		return 0;
-	return create(path, program, (int)ifindex, ingress ? TCX_INGRESS : TCX_EGRESS, 0);
+	if (r != -ENOLINK)
+		return r;
+	return create(a, path, program, (int)ifindex, ingress ? TCX_INGRESS : TCX_EGRESS);
 }
 
 static int set_filter(uint32_t ifindex, enum bpf_tc_attach_point point, int program)
@@ -123,7 +149,7 @@ static int set_filters(const struct attach *a, uint32_t ifindex)
 }
 
 /* A directory says that the device is ours; somebody may have removed the qdisc since. */
-static int attach_clsact(const struct attach *a, uint32_t ifindex)
+static int attach_clsact(struct attach *a, uint32_t ifindex)
 {
 	_cleanup_(mem_freep) char *ours = pin_path(a->links, ifindex, clsact);
 	_cleanup_(mem_freep) char *qdisc = pin_path(a->links, ifindex, "qdisc");
@@ -138,7 +164,8 @@ static int attach_clsact(const struct attach *a, uint32_t ifindex)
 		mkdir(qdisc, 0700);
 	else if (r != -EEXIST)
 		return r;
-	mkdir(ours, 0700);
+	if (!mkdir(ours, 0700))
+		note(a, ours);
 	return set_filters(a, ifindex);
 }
 
@@ -226,9 +253,12 @@ const char *attach_xdp(struct attach *a, uint32_t ifindex, const char *why_not)
 		unpin(path);
 		return why_not ? why_not : "off";
 	}
-	if (update(path, a->load->xdp, 0))
-		return native;
-	r = create(path, a->load->xdp, (int)ifindex, BPF_XDP, XDP_FLAGS_DRV_MODE);
+	r = update(a, path, a->load->xdp, 0);
+	/* TC does all of its work: better none than one of another load. */
+	if (r) {
+		unpin(path);
+		r = create(a, path, a->load->xdp, (int)ifindex, BPF_XDP);
+	}
 	switch (-r) {
 	case 0:
 		return native;
@@ -272,12 +302,11 @@ int attach_cgroup(struct attach *a, int cgroup_fd)
 	for (int i = 0; i < LOAD_SOCK_HOOKS; i++) {
 		const struct load_sock_hook *hook = &load_sock_hooks[i];
 		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", a->links, hook->name);
-		int r;
+		int r = update(a, path, a->load->sock[i], st.st_ino);
 
-		if (update(path, a->load->sock[i], st.st_ino))
-			continue;
-		r = create(path, a->load->sock[i], cgroup_fd,
-			   (enum bpf_attach_type)hook->attach_type, 0);
+		if (r == -ENOLINK)
+			r = create(a, path, a->load->sock[i], cgroup_fd,
+				   (enum bpf_attach_type)hook->attach_type);
 		if (r)
 			return log_err(r, "attach %s", hook->name);
 	}
@@ -305,13 +334,43 @@ int attach_steer(struct attach *a)
 
 	if (net < 0 || fstat(net, &st))
 		return log_err(-errno, "open this network namespace");
-	if (update(path, a->load->steer, st.st_ino))
-		return 0;
-	r = create(path, a->load->steer, net, BPF_SK_LOOKUP, 0);
+	r = update(a, path, a->load->steer, st.st_ino);
+	if (r == -ENOLINK)
+		r = create(a, path, a->load->steer, net, BPF_SK_LOOKUP);
 	return r ? log_err(r, "attach steering to the network namespace") : 0;
 }
 
 /* ---- all ---- */
+
+static void forget(struct attach *a)
+{
+	for (size_t i = 0; i < a->n_made; i++)
+		free(a->made[i]);
+	free(a->made);
+	a->made = NULL;
+	a->n_made = 0;
+}
+
+void attach_settle(struct attach *a)
+{
+	a->settled = true;
+	forget(a);
+}
+
+void attach_undo(struct attach *a)
+{
+	for (size_t i = a->n_made; i-- > 0;) {
+		const char *name = strrchr(a->made[i], '/') + 1;
+		unsigned ifindex;
+		char what[16];
+
+		if (sscanf(name, "%u-%15s", &ifindex, what) == 2 && !strcmp(what, clsact))
+			detach_clsact(a->links, ifindex);
+		else
+			unpin(a->made[i]);
+	}
+	forget(a);
+}
 
 void attach_detach_all(const char *links)
 {

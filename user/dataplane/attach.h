@@ -2,7 +2,8 @@
 /*
  * Programs onto devices, the cgroup tree and the network namespace. What is attached is pinned (or,
  * with clsact, stands in the kernel by itself) and outlives us; attaching again replaces the
- * program in place, without a packet that meets none.
+ * program in place, without a packet that meets none. A program whose successor the kernel refuses
+ * stays, but for XDP's.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,9 +15,18 @@
 struct attach {
 	const char *links; /* directory of the pins */
 	const struct load *load;
-	bool clsact; /* the kernel has no tcx, or the user wants it so */
-	bool probed; /* tcx worked once */
+	bool clsact;   /* the kernel has no tcx, or the user wants it so */
+	bool probed;   /* tcx worked once */
+	bool replaced; /* a program that was there has given way */
+	/* What was not there before, until attach_settle(). */
+	bool settled;
+	char **made;
+	size_t n_made;
 };
+
+/* A start either stands, or what it attached anew goes. */
+void attach_settle(struct attach *attach);
+void attach_undo(struct attach *attach);
 
 /* Both directions. Returns how: "tcx", "clsact", or a constant text that tells why not. */
 const char *attach_tc(struct attach *attach, uint32_t ifindex);

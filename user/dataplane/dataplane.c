@@ -110,17 +110,16 @@ static int open_cgroup(struct dataplane *d)
  * refused start attaches nothing. */
 static int attach(struct dataplane *d)
 {
-	int r = 0;
+	int r = d->config.l4 ? open_cgroup(d) : 0;
 
-	if (d->config.l4)
-		r = open_cgroup(d);
-	else
+	if (!r)
+		r = attach_steer(&d->attach);
+	if (!r && !d->config.l4)
 		attach_detach_cgroup(d->pins.links);
-	return r ? r : attach_steer(&d->attach);
+	return r;
 }
 
-/* Everything but lock and programs, from what is pinned. */
-static int open_parts(struct dataplane *d)
+static int open_all(struct dataplane *d)
 {
 	int r = d->config.l4 ? l4_open(&d->l4, &d->load, &d->config) : 0;
 
@@ -144,6 +143,15 @@ static int open_parts(struct dataplane *d)
 	return r;
 }
 
+/* Everything but lock and programs, from what is pinned. */
+static int open_parts(struct dataplane *d)
+{
+	int r = open_all(d);
+
+	(r ? attach_undo : attach_settle)(&d->attach);
+	return r;
+}
+
 int dataplane_open(const struct dataplane_config *config, struct dataplane **ret_dataplane)
 {
 	struct dataplane *d = mem_new(sizeof(*d));
@@ -156,12 +164,16 @@ int dataplane_open(const struct dataplane_config *config, struct dataplane **ret
 		r = load_open(d->pins.dir, &d->config, &d->load);
 	if (!r)
 		r = open_parts(d);
-	if (r) {
+	/* Programs that gave way to new ones have these use the new maps, too. */
+	if (r && !d->attach.replaced)
+		load_undo(&d->load);
+	if (!r && !d->config.l4)
+		load_forget_l4(d->pins.dir);
+	if (r)
 		dataplane_close(d);
-		return r;
-	}
-	*ret_dataplane = d;
-	return 0;
+	else
+		*ret_dataplane = d;
+	return r;
 }
 
 /* What open_parts() has opened; may be called twice. */

@@ -78,8 +78,7 @@ static bool is_shared(const struct bpf_map *map)
 	       is_named(map, other_names, ARRAY_SIZE(other_names));
 }
 
-/* What layer 4 left: its flows are cut when its programs go. */
-static void forget_l4(const char *pin_dir)
+void load_forget_l4(const char *pin_dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(l4_names); i++) {
 		_cleanup_(mem_freep) char *path = mem_printf("%s/%s", pin_dir, l4_names[i]);
@@ -144,7 +143,15 @@ static int reuse_maps(struct bpf_object *object, const char *pin_dir, bool dry)
 	return 0;
 }
 
-static int pin_maps(struct bpf_object *object, const char *pin_dir)
+static void note(struct load *load, const char *path)
+{
+	size_t cap = load->n_pinned;
+
+	load->pinned = mem_grow(load->pinned, load->n_pinned, &cap, sizeof(*load->pinned));
+	load->pinned[load->n_pinned++] = mem_strdup(path);
+}
+
+static int pin_maps(struct load *load, struct bpf_object *object, const char *pin_dir)
 {
 	struct bpf_map *map;
 
@@ -158,8 +165,25 @@ static int pin_maps(struct bpf_object *object, const char *pin_dir)
 		r = bpf_obj_pin(bpf_map__fd(map), path);
 		if (r)
 			return log_err(r, "pin %s", path);
+		note(load, path);
 	}
 	return 0;
+}
+
+static void forget_pins(struct load *load)
+{
+	for (size_t i = 0; i < load->n_pinned; i++)
+		free(load->pinned[i]);
+	free(load->pinned);
+	load->pinned = NULL;
+	load->n_pinned = 0;
+}
+
+void load_undo(struct load *load)
+{
+	for (size_t i = 0; i < load->n_pinned; i++)
+		unlink(load->pinned[i]);
+	forget_pins(load);
 }
 
 static uint32_t map_id(int fd)
@@ -201,7 +225,8 @@ bool load_is_pinned(const struct load *load, const char *pin_dir)
 /* ---- objects ---- */
 
 /* A dry load finds all maps that are shared, and leaves nothing. */
-static int load_object(struct bpf_object_skeleton *skeleton, const char *pin_dir, bool dry)
+static int load_object(struct load *load, struct bpf_object_skeleton *skeleton, const char *pin_dir,
+		       bool dry)
 {
 	struct bpf_object *object = *skeleton->obj;
 	int r = reuse_maps(object, pin_dir, dry);
@@ -211,7 +236,7 @@ static int load_object(struct bpf_object_skeleton *skeleton, const char *pin_dir
 	r = bpf_object__load_skeleton(skeleton);
 	if (r)
 		return log_err(r, "load %s", skeleton->name);
-	return dry ? 0 : pin_maps(object, pin_dir);
+	return dry ? 0 : pin_maps(load, object, pin_dir);
 }
 
 #define DESCRIPTOR(name) load->maps.name = bpf_map__fd(o->maps.name);
@@ -224,7 +249,7 @@ static int load_steer(struct load *load, const char *pin_dir, const struct naru_
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->steer = bpf_program__fd(o->progs.sk_steer);
@@ -242,7 +267,7 @@ static int load_vip(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->tc_ingress = bpf_program__fd(o->progs.vip_ingress);
@@ -258,7 +283,7 @@ static int load_tell(struct load *load, const char *pin_dir, const struct naru_c
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->tell = bpf_program__fd(o->progs.tell);
@@ -273,7 +298,7 @@ static int load_tc(struct load *load, const char *pin_dir, const struct naru_con
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->tc_ingress = bpf_program__fd(o->progs.tc_ingress);
@@ -292,7 +317,7 @@ static int load_xdp(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->xdp = bpf_program__fd(o->progs.xdp_lb);
@@ -308,7 +333,7 @@ static int load_sock(struct load *load, const char *pin_dir, const struct naru_c
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	/* The order of load_sock_hooks[]. */
@@ -334,16 +359,21 @@ static int read_meta(const char *pin_dir, struct naru_meta *ret_meta)
 	uint8_t value[256] = {};
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info), zero = 0;
+	int r;
 
 	*ret_meta = (struct naru_meta){};
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return log_err(fd, "open %s", path);
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size > sizeof(value) ||
-	    info.value_size < offsetof(struct naru_meta, config) ||
-	    bpf_map_lookup_elem(fd, &zero, value))
+	r = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (r)
+		return log_err(r, "read %s", path);
+	if (info.value_size > sizeof(value) || info.value_size < offsetof(struct naru_meta, config))
 		return log_err(-ESTALE, "%s is not of any known version; naructl cleanup", path);
+	r = bpf_map_lookup_elem(fd, &zero, value);
+	if (r)
+		return log_err(r, "read %s", path);
 	memcpy(ret_meta, value, sizeof(*ret_meta));
 	if (!ret_meta->abi_version || ret_meta->abi_version == NARU_ABI_VERSION)
 		return 0;
@@ -406,15 +436,13 @@ static int load_all(struct load *load, const char *pin_dir, const struct datapla
 	meta.config = cfg = settings(config, &meta);
 	r = load_steer(load, pin_dir, &cfg);
 	if (!r)
-		r = bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);
-	if (!r)
 		r = load_tell(load, pin_dir, &cfg);
-	if (r)
-		return r;
-	if (config->l4)
-		return load_l4(load, pin_dir, &cfg, config->xdp != XDP_MODE_OFF);
-	forget_l4(pin_dir);
-	return load_vip(load, pin_dir, &cfg);
+	if (!r && config->l4)
+		r = load_l4(load, pin_dir, &cfg, config->xdp != XDP_MODE_OFF);
+	else if (!r)
+		r = load_vip(load, pin_dir, &cfg);
+	/* Last: until then it speaks of the programs that are in force. */
+	return r ? r : bpf_map_update_elem(load->maps.meta, &zero, &meta, BPF_ANY);
 }
 
 static struct load nothing(void)
@@ -436,8 +464,10 @@ int load_open(const char *pin_dir, const struct dataplane_config *config, struct
 	libbpf_set_print(on_message);
 	*ret_load = nothing();
 	r = load_all(ret_load, pin_dir, config);
-	if (r)
+	if (r) {
+		load_undo(ret_load);
 		load_close(ret_load);
+	}
 	return r;
 }
 
@@ -449,7 +479,7 @@ static int load_why(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
 	if (r)
 		return r;
 	load->why_socket = bpf_program__fd(o->progs.why_socket);
@@ -502,6 +532,7 @@ void load_close(struct load *load)
 	xdp_lb_bpf__destroy(load->xdp_object);
 	sock_lb_bpf__destroy(load->sock_object);
 	why_bpf__destroy(load->why_object);
+	forget_pins(load);
 	*load = nothing();
 }
 

@@ -40,14 +40,22 @@ struct load {
 	struct xdp_lb_bpf *xdp_object;
 	struct sock_lb_bpf *sock_object;
 	struct why_bpf *why_object;
+	char **pinned; /* paths of maps that this load has made */
+	size_t n_pinned;
 };
 
-/* -ESTALE: pinned maps have another layout. Logs what is wrong. */
+/* -ESTALE: pinned maps have another layout. Logs what is wrong. All or nothing: what is pinned was
+ * pinned before, or every program is loaded. */
 int load_open(const char *pin_dir, const struct dataplane_config *config, struct load *ret_load);
 /* A second load of the programs in force with cfg.dry_run, without those of sockets: their maps, no
  * pins. -ENOENT: layer 4 is not there. Logs what is wrong. */
 int load_open_dry(const char *pin_dir, bool xdp, struct load *ret_load);
 void load_close(struct load *load);
+
+/* The pins that load_open() has made go again; for a start that comes to nothing. */
+void load_undo(struct load *load);
+/* Pins of a layer 4 that is off now: its flows are cut when its programs go. */
+void load_forget_l4(const char *pin_dir);
 
 /* Are the maps of this load still those that are pinned there? */
 bool load_is_pinned(const struct load *load, const char *pin_dir);
