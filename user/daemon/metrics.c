@@ -61,7 +61,7 @@ static void add_maps(struct str *out, const struct dataplane_status *status)
 static void add_repairs(struct str *out, const struct dataplane_status *status)
 {
 	head(out, "naru_map_verifies_total", "counter",
-	     "times that the maps of services were compared with what was written");
+	     "times that the maps were compared with what was written");
 	str_addf(out, "naru_map_verifies_total %llu\n", (unsigned long long)status->verified);
 	head(out, "naru_map_repairs_total", "counter",
 	     "elements that somebody else had changed and narud has written anew");

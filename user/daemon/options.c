@@ -99,8 +99,8 @@ static const struct option table[] = {
 	  "seconds without a naru-proxy after which Services with routes are served without them, "
 	  "but for routes with naru.io/fail-closed; 0 is never" },
 	{ "verify-every", OPTION_NUMBER, AT(verify_every), "S<=86400", "300", "NARU_VERIFY_EVERY",
-	  "seconds between two looks whether the maps of services are as they were written; what "
-	  "is not is repaired; 0 is never" },
+	  "seconds between two looks whether the maps are as they were written; what is not is "
+	  "repaired; 0 is never" },
 	{ "stale-after", OPTION_NUMBER, AT(stale_after), "S<=2592000", "600", "NARU_STALE_AFTER",
 	  "seconds without word from the API server after which /readyz says no, while everything "
 	  "is served on; 0 is never" },

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "dataplane/encode.h"
 #include "dataplane/hash.h"
+#include "dataplane/rows.h"
 #include "plan/maglev.h"
 
 #define TEXT_MAX 160
@@ -209,8 +210,55 @@ static void check_service(struct audit *audit, const struct live_service *servic
 	}
 }
 
+/* ---- who is let in ------------------------------------------------------------------------- */
+
+static void describe_range(const void *key, char ret_text[static ROWS_TEXT_MAX])
+{
+	struct naru_range_key range;
+	char text[ADDR_STR_LEN];
+	struct cidr cidr;
+
+	memcpy(&range, key, sizeof(range));
+	encode_decode_range(&range, &cidr);
+	snprintf(ret_text, ROWS_TEXT_MAX, "range %s of service %u", cidr_format(&cidr, text),
+		 range.svc);
+}
+
+static void check_ranges(struct audit *audit)
+{
+	struct rows rows = rows_of("source_range", audit->in->maps->source_range,
+				   sizeof(struct naru_range_key), sizeof(uint8_t), describe_range);
+	const uint8_t one = 1;
+	int r;
+
+	for (struct live_service *s = audit->in->by_key; s; s = s->hh.next) {
+		for (size_t i = 0; i < s->ranges.n; i++) {
+			struct naru_range_key key;
+
+			encode_range_key(s->id, &s->ranges.items[i], &key);
+			rows_add(&rows, &key, &one);
+		}
+	}
+	ranges_expect_old(&audit->in->ranges, &rows);
+	r = rows_check(&rows, audit->repair, audit->fn, audit->arg);
+	if (!audit->error)
+		audit->error = r;
+	rows_fini(&rows);
+}
+
+static void check_filter(struct audit *audit)
+{
+	unsigned n = filter_check(audit->in->filter, audit->repair);
+
+	if (n)
+		tell(audit, "filter", "", "%u bits are missing", n);
+}
+
 static void check_fronts(struct audit *audit)
 {
+	/* The order of writes: nobody gets in meanwhile whom a range keeps out. */
+	check_filter(audit);
+	check_ranges(audit);
 	for (const struct live_front *front = audit->in->fronts; front; front = front->hh.next)
 		check_front(audit, front);
 	check_strays(audit);

@@ -8,7 +8,6 @@
  * somebody who answers.
  */
 #include "dataplane/dataplane.h"
-#include "dataplane/audit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,6 +82,7 @@ static void init_parts(struct dataplane *d)
 	d->vips.map = d->load.maps.steer_vip;
 	d->steer.load = &d->load;
 	d->steer.vips = &d->vips;
+	d->l4.verify.node = (struct nodemaps){ &d->topology, &d->steer, &d->vips };
 }
 
 /* Without cgroup2 the node's own sockets are not translated, all else works. A container's subtree
@@ -573,7 +573,7 @@ int dataplane_losses(const struct dataplane *d, loss_fn fn, void *arg)
 
 int dataplane_audit(const struct dataplane *d, audit_fn fn, void *arg)
 {
-	return d->config.l4 ? audit_run(d->l4.in, fn, arg) : 0;
+	return d->config.l4 ? verify_look(&d->l4.verify, fn, arg) : 0;
 }
 
 int dataplane_watch(struct dataplane *d, bool on)

@@ -177,11 +177,11 @@ struct dataplane_status {
 	size_t n_vips;
 	size_t listeners;    /* sockets of the proxy */
 	uint64_t generation; /* of the plan in force */
-	uint64_t verified;   /* times that all maps of services were looked at */
+	uint64_t verified;   /* times that all maps were looked at */
 	struct {
 		const char *map;
 		uint64_t n;
-	} repairs[8]; /* elements that somebody else had changed */
+	} repairs[12]; /* elements that somebody else had changed */
 	size_t n_repairs;
 	uint64_t writes; /* elements of the maps of services, written or deleted so far */
 	struct {

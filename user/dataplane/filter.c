@@ -163,3 +163,17 @@ bool filter_pending(const struct filter *f)
 {
 	return f->pending;
 }
+
+unsigned filter_check(struct filter *f, bool repair)
+{
+	unsigned n = 0;
+
+	for (uint32_t bit = 0; bit < WORDS * 32; bit++) {
+		if (!f->refs[bit] || f->map[bit / 32] & 1u << (bit & 31))
+			continue;
+		n++;
+		if (repair)
+			set_bit(f, bit);
+	}
+	return n;
+}

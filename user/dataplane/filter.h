@@ -35,5 +35,7 @@ void filter_sweep_begin(struct filter *filter);
 void filter_seen(struct filter *filter, enum filter_side side, uint8_t proto, uint16_t port,
 		 const struct addr *addr);
 void filter_sweep_end(struct filter *filter);
+/* How many bits are not set that have references; with repair they are now. */
+unsigned filter_check(struct filter *filter, bool repair);
 /* True when a sweep may have something to clear. */
 bool filter_pending(const struct filter *filter);

@@ -252,3 +252,11 @@ int ranges_clear(struct ranges *ranges, ranges_held_fn is_held, void *arg)
 	}
 	return error;
 }
+
+void ranges_expect_old(const struct ranges *ranges, struct rows *rows)
+{
+	for (struct ranges_old *old = ranges->old; old; old = old->hh.next) {
+		for (struct old_range *item = old->items; item; item = item->hh.next)
+			rows_add(rows, &item->key, NULL);
+	}
+}

@@ -10,6 +10,7 @@
 
 #include <naru/abi.h>
 
+#include "dataplane/rows.h"
 #include "plan/plan.h"
 
 /* Of one service, as in the map: sorted as the plan has them, by address and length. */
@@ -51,5 +52,7 @@ void ranges_restored(struct ranges_list *list);
  * again. */
 typedef bool (*ranges_held_fn)(void *arg, uint32_t service);
 int ranges_clear(struct ranges *ranges, ranges_held_fn is_held, void *arg);
+/* What has been left may still be in the map: for who compares. */
+void ranges_expect_old(const struct ranges *ranges, struct rows *rows);
 /* Deletes all that a service has left. After -errno its id is not to be given to another one. */
 int ranges_forget(struct ranges *ranges, uint32_t service);

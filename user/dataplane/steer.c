@@ -90,7 +90,7 @@ static void take_names(struct steer_bind *bind, const struct plan_l7 *l7,
 		bind->names[i] = mem_strdup(l7->listeners[plan->listeners[i]].name);
 }
 
-static struct naru_steer_key key_of(const struct steer_bind *bind)
+struct naru_steer_key steer_key(const struct steer_bind *bind)
 {
 	struct naru_steer_key key = { .port = bind->port };
 
@@ -222,7 +222,7 @@ static void refuse(struct steer_bind *bind, struct diag_list *diags, const char 
 
 static int put(const struct steer *s, struct steer_bind *bind, bool tls)
 {
-	const struct naru_steer_key key = key_of(bind);
+	const struct naru_steer_key key = steer_key(bind);
 	const struct naru_steer value = { .tls = tls };
 	int r;
 
@@ -289,7 +289,7 @@ int steer_release(struct steer *s)
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct steer_bind *bind = &s->binds[i];
-		const struct naru_steer_key key = key_of(bind);
+		const struct naru_steer_key key = steer_key(bind);
 		int w = bind->wanted || !bind->listed
 				? 0
 				: bpf_map_delete_elem(s->load->maps.steer, &key);

@@ -51,5 +51,7 @@ bool steer_tick(struct steer *steer, uint64_t now_ms);
 
 /* Sockets by worker; -1: the worker has none now. 0 or -errno. */
 int steer_set_listeners(struct steer *steer, const int *fds, size_t n);
+/* As the map has it. */
+struct naru_steer_key steer_key(const struct steer_bind *bind);
 /* How many there are. */
 size_t steer_listeners(const struct steer *steer);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A round begins with all frontends at once, which is the one look that has to see them all, and
- * goes on service by service. Between two slices services come and go: an id that is another's by
- * then is looked at as that one's.
+ * A round begins with what is small and with all frontends at once, which is the one look that has
+ * to see them all, and goes on service by service. Between two slices services come and go: an id
+ * that is another's by then is looked at as that one's.
  */
 #include "dataplane/verify.h"
 
@@ -17,9 +17,17 @@
 #define TOLD_MAX 10   /* in one round */
 
 static const char *const names[] = {
-	[VERIFY_SVC] = "svc",		[VERIFY_SVC_NAME] = "svc_name",
-	[VERIFY_ENDPOINT] = "endpoint", [VERIFY_EP_LIST] = "ep_list",
+	[VERIFY_SVC] = "svc",
+	[VERIFY_SVC_NAME] = "svc_name",
+	[VERIFY_ENDPOINT] = "endpoint",
+	[VERIFY_EP_LIST] = "ep_list",
 	[VERIFY_LUT] = "lut",
+	[VERIFY_SOURCE_RANGE] = "source_range",
+	[VERIFY_FILTER] = "filter",
+	[VERIFY_DEVICE] = "device",
+	[VERIFY_NODE_ADDR] = "node_addr",
+	[VERIFY_STEER] = "steer",
+	[VERIFY_STEER_VIP] = "steer_vip",
 };
 
 const char *verify_map_name(enum verify_map map)
@@ -43,6 +51,7 @@ static void begin(struct verify *v, uint64_t now_ms)
 	v->due_ms = now_ms + v->every_ms;
 	v->found = 0;
 	v->next = 1;
+	nodemaps_check(&v->node, true, on_difference, v);
 	audit_repair_fronts(v->in, on_difference, v);
 }
 
@@ -73,4 +82,11 @@ void verify_tick(struct verify *v, uint64_t now_ms)
 		audit_repair_service(v->in, service, on_difference, v);
 	}
 	end(v);
+}
+
+int verify_look(const struct verify *v, audit_fn fn, void *arg)
+{
+	int r = audit_run(v->in, fn, arg);
+
+	return r ? r : nodemaps_check(&v->node, false, fn, arg);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The maps of services against what is in force, again and again, whoever may have changed them:
+ * The maps against what is in force, again and again, whoever may have changed them:
  * what differs is written anew, counted and told. Begins with what an earlier process left, once
  * the first plan has been applied. l4.c has one.
  */
@@ -9,6 +9,7 @@
 
 #include "dataplane/dataplane.h"
 #include "dataplane/inforce.h"
+#include "dataplane/nodemaps.h"
 
 enum verify_map {
 	VERIFY_SVC,
@@ -16,12 +17,19 @@ enum verify_map {
 	VERIFY_ENDPOINT,
 	VERIFY_EP_LIST,
 	VERIFY_LUT,
+	VERIFY_SOURCE_RANGE,
+	VERIFY_FILTER,
+	VERIFY_DEVICE,
+	VERIFY_NODE_ADDR,
+	VERIFY_STEER,
+	VERIFY_STEER_VIP,
 	VERIFY_MAPS,
 };
 
 struct verify {
-	struct inforce *in; /* these two are set by the caller */
-	uint32_t every_ms;  /* between two beginnings; 0: never */
+	struct inforce *in; /* these three are set by the caller */
+	struct nodemaps node;
+	uint32_t every_ms; /* between two beginnings; 0: never */
 	uint64_t due_ms;
 	uint32_t next;	/* id of the service to look at next, 0: between two rounds */
 	unsigned found; /* in this round */
@@ -30,6 +38,9 @@ struct verify {
 
 /* A slice of a few milliseconds. Not before a plan has been applied. */
 void verify_tick(struct verify *verify, uint64_t now_ms);
+
+/* Tells the differences there are now, all at once, and leaves them. 0 or -errno. */
+int verify_look(const struct verify *verify, audit_fn fn, void *arg);
 
 /* "svc" and so on. */
 const char *verify_map_name(enum verify_map map);
