@@ -16,6 +16,7 @@ ETH_P_IPV6 = 0x86DD
 SOL_PACKET = 263
 PACKET_ADD_MEMBERSHIP = 1
 PACKET_MR_PROMISC = 1
+SO_RCVBUFFORCE = 33
 ASKER = bytes.fromhex("0200000000aa")
 
 
@@ -69,6 +70,7 @@ def listening(rig, ethertype):
         # Also what is sent to a link address that the NIC has not.
         sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP,
                         struct.pack("iHH8s", index, PACKET_MR_PROMISC, 0, b""))
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
         yield sock
 
 
@@ -84,6 +86,31 @@ def ask(rig, addr):
     with listening(rig, ETH_P_IPV6 if ":" in addr else ETH_P_ARP) as sock:
         sock.send(solicitation(addr) if ":" in addr else arp_request(addr))
         return [frame[6:12].hex(":") for frame in frames(sock) if is_answer(frame, addr)]
+
+
+def answered(frame):
+    """The address that a frame gives in answer to a question as those above, or None."""
+    if frame[12:14] == struct.pack("!H", ETH_P_ARP) and frame[20:22] == b"\x00\x02":
+        return socket.inet_ntoa(frame[28:32])
+    if frame[20] == 58 and frame[54] == 136 and frame[58] & 0x40:
+        return socket.inet_ntop(socket.AF_INET6, frame[62:78])
+    return None
+
+
+def owners(rig, addrs):
+    """Asks the segment for many addresses at once: the link addresses that answer for each."""
+    found = {addr: [] for addr in addrs}
+    with listening(rig, ETH_P_ARP) as four, listening(rig, ETH_P_IPV6) as six:
+        for addr in addrs:
+            if ":" in addr:
+                six.send(solicitation(addr))
+            else:
+                four.send(arp_request(addr))
+        for sock in (four, six):
+            for frame in frames(sock):
+                if answered(frame) in found:
+                    found[answered(frame)].append(frame[6:12].hex(":"))
+    return found
 
 
 def neighbour(place, addr):

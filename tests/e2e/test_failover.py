@@ -84,6 +84,7 @@ def plug(rig, node, state):
     ip(rig.switch, f"link set {node.name} {state}")
 
 
+@pytest.mark.slow
 def test_killed_with_its_node(cluster):
     """narud dies with SIGKILL and the cable is out: the other one answers, and tells the client,
     which does not ask. When both are back, so are the addresses, once."""
@@ -110,6 +111,7 @@ def test_killed_with_its_node(cluster):
     eventually(lambda: serves(cluster))
 
 
+@pytest.mark.slow
 def test_stopped(cluster):
     """A planned end hands over before narud is gone, also while the segment is still being told
     that the addresses are there."""
