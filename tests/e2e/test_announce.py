@@ -3,7 +3,10 @@
 
 For the packet path by itself the entries of steer_vip are written by hand; with a Gateway they come
 from its manifest, and a proxy serves on both nodes."""
+import contextlib
 import ipaddress
+import os
+import signal
 import socket
 
 import gateway as gw
@@ -150,6 +153,57 @@ def test_gateway_has_one_announcer(gateways, family):
     finally:
         put_nodes(rig, rig.nodes)
     eventually(lambda: ask(rig, VIP[family]) == [first])
+
+
+@contextlib.contextmanager
+def halted(*nodes):
+    """While the proxies of these nodes give no sign of life."""
+    pids = [node.naructl_json("status")["l7"]["proxy"]["pid"] for node in nodes]
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def by_name(rig, family):
+    """Who has the Gateway's address by the words of each node."""
+    return [row["node"] for node in rig.nodes
+            for row in node.naructl_json("announce")["addresses"] if row["address"] == VIP[family]]
+
+
+def test_no_proxy_no_announcer(gateways):
+    """A node whose proxy does nothing leaves the address to one whose proxy works, and has it back
+    when its own works again."""
+    rig, client = gateways.rig, gateways.rig.client
+    macs = {mac(node): node for node in rig.nodes}
+    firsts = {family: macs[ask(rig, VIP[family])[0]] for family in VIP}
+    for family, first in firsts.items():
+        assert by_name(rig, family) == [first.name] * 2
+    first = firsts[4]
+    [other] = [node for node in rig.nodes if node is not first]
+    with halted(first):
+        for family in VIP:
+            eventually(lambda f=family: ask(rig, VIP[f]) == [mac(other)], seconds=30)
+            assert by_name(rig, family) == [other.name] * 2
+            ip(client.netns, "neigh flush dev eth0")
+            counts = client.ask_web(VIP[family], 80, "-n", 10)
+            assert counts["ok"] == 10 and counts["failed"] == 0, counts
+    for family in VIP:
+        eventually(lambda f=family: ask(rig, VIP[f]) == [mac(firsts[f])], seconds=30)
+
+
+@pytest.mark.slow
+def test_no_proxy_anywhere(gateways, family):
+    """Nobody answers for what nobody can serve."""
+    rig = gateways.rig
+    [first] = ask(rig, VIP[family])
+    with halted(*rig.nodes):
+        eventually(lambda: not ask(rig, VIP[family]), seconds=30)
+        assert by_name(rig, family) == [""] * 2
+    eventually(lambda: ask(rig, VIP[family]) == [first], seconds=30)
 
 
 def test_services_are_not_announced(gateways, family):

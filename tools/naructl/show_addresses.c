@@ -62,10 +62,12 @@ static void add_addresses(struct table *table, struct json_object *owner)
 	for (size_t i = 0; i < field_count(owner, "addresses"); i++) {
 		struct json_object *address = field_at(owner, "addresses", i);
 		const char *pool = field_text(address, "pool");
+		const char *node = field_text(address, "announced_by");
 
 		table_cell(table, "%s", field_text(address, "address"));
 		table_cell(table, "%s", *pool ? pool : "-");
 		add_owner(table, owner);
+		table_cell(table, "%s", *node ? node : "-");
 		table_cell(table, "%s",
 			   field_is(address, "in_status") ? field_text(owner, "reason")
 							  : "not in its status yet");
@@ -92,7 +94,7 @@ static size_t list_waiting(struct table *table, struct json_object *root)
 
 int show_addresses(struct json_object *root)
 {
-	static const char *const titles[] = { "ADDRESS", "POOL", "OWNER", "STATE" };
+	static const char *const titles[] = { "ADDRESS", "POOL", "OWNER", "ANNOUNCED-BY", "STATE" };
 	static const char *const without[] = { "NOT-SATISFIED", "REASON", "MESSAGE" };
 	_cleanup_(table_fini) struct table table = { 0 }, waiting = { 0 };
 

@@ -32,8 +32,8 @@ static void show_links(struct json_object *root)
 
 static void show_peers(struct json_object *root)
 {
-	static const char *const titles[] = { "NODE",  "COUNTS", "HEARD",    "HEARS-US",
-					      "READY", "ENDS",	 "SILENT-MS" };
+	static const char *const titles[] = { "NODE",  "COUNTS", "HEARD", "HEARS-US",
+					      "READY", "PROXY",	 "ENDS",  "SILENT-MS" };
 	_cleanup_(table_fini) struct table table = { 0 };
 
 	table_init(&table, ARRAY_SIZE(titles), titles);
@@ -45,6 +45,7 @@ static void show_peers(struct json_object *root)
 		add_flag(&table, peer, "heard");
 		add_flag(&table, peer, "hears_us");
 		add_flag(&table, peer, "ready");
+		add_flag(&table, peer, "proxy");
 		add_flag(&table, peer, "ends");
 		table_cell(&table, "%" PRIu64, field_number(peer, "silent_ms"));
 	}
@@ -63,7 +64,7 @@ static void show_bgp(struct json_object *bgp)
 
 int show_announce(struct json_object *root)
 {
-	static const char *const titles[] = { "ADDRESS", "HERE", "SECONDS" };
+	static const char *const titles[] = { "ADDRESS", "HERE", "NODE", "SECONDS" };
 	_cleanup_(table_fini) struct table table = { 0 };
 
 	show_links(root);
@@ -76,6 +77,8 @@ int show_announce(struct json_object *root)
 
 		table_cell(&table, "%s", field_text(address, "address"));
 		add_flag(&table, address, "here");
+		table_cell(&table, "%s",
+			   *field_text(address, "node") ? field_text(address, "node") : "-");
 		table_cell(&table, "%" PRIu64, field_number(address, "for_s"));
 	}
 	table_print(&table, "");

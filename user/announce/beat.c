@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define HEAD	10
-#define READY	0x01
-#define ENDS	0x02
-#define CROWDED 0x04
+#define HEAD	  10
+#define READY	  0x01
+#define ENDS	  0x02
+#define CROWDED	  0x04
+#define PROXYLESS 0x08
 
 static const uint8_t magic[4] = { 'n', 'a', 'r', 'u' };
 
@@ -26,7 +27,7 @@ size_t beat_encode(const struct beat *beat, uint8_t buf[static BEAT_MAX])
 	memcpy(buf, magic, sizeof(magic));
 	buf[4] = BEAT_VERSION;
 	buf[5] = (uint8_t)((beat->ready ? READY : 0) | (beat->ends ? ENDS : 0) |
-			   (beat->crowded ? CROWDED : 0));
+			   (beat->crowded ? CROWDED : 0) | (beat->proxyless ? PROXYLESS : 0));
 	put16(buf + 6, len);
 	put16(buf + 8, beat->n_heard);
 	memcpy(buf + HEAD, beat->name, len);
@@ -58,6 +59,7 @@ int beat_decode(const uint8_t *data, size_t len, struct beat *ret_beat)
 	*ret_beat = (struct beat){ .ready = data[5] & READY,
 				   .ends = data[5] & ENDS,
 				   .crowded = data[5] & CROWDED,
+				   .proxyless = data[5] & PROXYLESS,
 				   .n_heard = heard };
 	memcpy(ret_beat->name, data + HEAD, name);
 	for (size_t i = 0; i < heard; i++) {

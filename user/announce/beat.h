@@ -18,6 +18,7 @@ struct beat {
 	bool ready;			/* it answers for what falls to it */
 	bool ends;			/* it does so no longer: others are to take over */
 	bool crowded;			/* it hears too many to name: count as heard */
+	bool proxyless;			/* it cannot serve what takes a proxy */
 	uint32_t heard[BEAT_HEARD_MAX]; /* rendezvous_name() of each */
 	size_t n_heard;
 };

@@ -37,10 +37,18 @@ void election_begin(struct election *e)
 
 	e->candidates = mem_array(plan->n_nodes, sizeof(*e->candidates));
 	e->n_candidates = 0;
-	for (size_t i = 0; i < plan->n_nodes; i++)
-		if (!strcmp(plan->nodes[i].name, plan->node) ||
-		    peers_counts(e->peers, plan->nodes[i].name))
-			e->candidates[e->n_candidates++] = i;
+	for (size_t i = 0; i < plan->n_nodes; i++) {
+		const char *name = plan->nodes[i].name;
+		bool here = !strcmp(name, plan->node);
+
+		if (here || peers_counts(e->peers, name))
+			e->candidates[e->n_candidates++] = (struct election_candidate){
+				.node = i,
+				.here = here,
+				.proxyless = here ? e->peers->proxyless
+						  : peers_proxyless(e->peers, name),
+			};
+	}
 }
 
 void election_fini(struct election *e)
@@ -50,28 +58,38 @@ void election_fini(struct election *e)
 	e->n_candidates = 0;
 }
 
-bool election_won(const struct election *e, size_t vip)
+bool election_won(const struct election *e, size_t vip, const char **ret_who)
 {
 	const struct plan *plan = e->plan;
-	const struct addr *addr = &plan->l7.vips[vip].addr;
-	const struct plan_local_vip *local = plan_find_local_vip(plan, addr);
+	const struct plan_vip *of = &plan->l7.vips[vip];
+	const struct plan_local_vip *local = plan_find_local_vip(plan, &of->addr);
+	const struct election_candidate *winner = NULL;
 	struct rival best = { 0 };
-	bool any = false, here = false;
+	bool out = e->ends || (e->yields && e->yields(e->arg, &of->addr));
 
-	if (plan->l7.vips[vip].service || e->ends || (e->yields && e->yields(e->arg, addr)))
+	*ret_who = NULL;
+	if (of->service)
 		return false;
 	for (size_t i = 0; i < e->n_candidates; i++) {
-		const struct plan_node *node = &plan->nodes[e->candidates[i]];
+		const struct election_candidate *c = &e->candidates[i];
+		const struct plan_node *node = &plan->nodes[c->node];
 		const struct rival rival = {
 			.stays = !node->leaving,
-			.weight = rendezvous_weight(node->name, addr),
+			.weight = rendezvous_weight(node->name, &of->addr),
 		};
 
-		if (!may_have(local, e->candidates[i]) || (any && !beats(&rival, &best)))
+		if (!may_have(local, c->node) || (of->proxied && c->proxyless) ||
+		    (out && c->here) || (winner && !beats(&rival, &best)))
 			continue;
 		best = rival;
-		any = true;
-		here = !strcmp(node->name, plan->node);
+		winner = c;
 	}
-	return plan->n_nodes ? here : true;
+	if (winner)
+		*ret_who = plan->nodes[winner->node].name;
+	if (plan->n_nodes)
+		return winner && winner->here;
+	if (out || (of->proxied && e->peers->proxyless))
+		return false;
+	*ret_who = plan->node;
+	return true;
 }

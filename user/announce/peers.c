@@ -81,13 +81,21 @@ static bool is_listed(const struct peer *peer, uint64_t now_ms)
 	return peer->heard && !is_held(peer, now_ms);
 }
 
-/* True when that is new. */
-static bool judge(struct peer *peer, uint64_t now_ms)
+/* It answers for what it takes to be its own. */
+static bool is_on(const struct peer *peer)
 {
-	bool in = is_listed(peer, now_ms) && peer->hears && peer->ready && !peer->ends;
+	return peer->ready && !peer->ends;
+}
+
+/* True when that is new. One that was lost may answer again, or still, before it is heard. */
+static bool judge(struct peers *peers, struct peer *peer, uint64_t now_ms)
+{
+	bool in = is_listed(peer, now_ms) && peer->hears && is_on(peer);
 	bool changed = in != peer->in;
 
 	peer->in = in;
+	peers->merged |= in && peer->apart;
+	peer->apart = !in && peer->heard && is_on(peer) && peers->ready;
 	return changed;
 }
 
@@ -125,6 +133,14 @@ size_t peers_heard_since(const struct peers *peers, uint64_t ms)
 	return n;
 }
 
+bool peers_merged(struct peers *peers)
+{
+	bool merged = peers->merged;
+
+	peers->merged = false;
+	return merged;
+}
+
 bool peers_counts(const struct peers *peers, const char *name)
 {
 	const struct peer *peer = find(peers, name);
@@ -132,9 +148,17 @@ bool peers_counts(const struct peers *peers, const char *name)
 	return peer && peer->in;
 }
 
+bool peers_proxyless(const struct peers *peers, const char *name)
+{
+	const struct peer *peer = find(peers, name);
+
+	return peer && peer->in && peer->proxyless;
+}
+
 bool peers_hear(struct peers *peers, const struct beat *beat, uint64_t now_ms)
 {
 	struct peer *peer;
+	bool other;
 
 	if (!strcmp(beat->name, peers->name))
 		return false;
@@ -148,7 +172,9 @@ bool peers_hear(struct peers *peers, const struct beat *beat, uint64_t now_ms)
 	peer->hears = beat_hears(beat, rendezvous_name(peers->name));
 	peer->ready = beat->ready;
 	peer->ends = beat->ends;
-	return judge(peer, now_ms);
+	other = peer->in && peer->proxyless != beat->proxyless;
+	peer->proxyless = beat->proxyless;
+	return judge(peers, peer, now_ms) || other;
 }
 
 /* One that said that it ends is no loss when it falls silent. */
@@ -192,7 +218,7 @@ bool peers_tick(struct peers *peers, uint64_t now_ms)
 	for (size_t i = 0; i < peers->n; i++) {
 		if (peers->items[i].heard)
 			expire(&peers->items[i], now_ms);
-		changed |= judge(&peers->items[i], now_ms);
+		changed |= judge(peers, &peers->items[i], now_ms);
 	}
 	forget_silent(peers, now_ms);
 	if (!peers->ready && is_settled(peers, now_ms))
@@ -206,7 +232,8 @@ bool peers_beat(const struct peers *peers, uint64_t now_ms, struct beat *ret_bea
 
 	if (now_ms - peers->start_ms < PEERS_QUIET_MS)
 		return false;
-	*beat = (struct beat){ .ready = peers->ready || peers->inherits };
+	*beat = (struct beat){ .ready = peers->ready || peers->inherits,
+			       .proxyless = peers->proxyless };
 	memcpy(beat->name, peers->name, strnlen(peers->name, BEAT_NAME_MAX));
 	for (size_t i = 0; i < peers->n && !beat->crowded; i++) {
 		if (!is_listed(&peers->items[i], now_ms))

@@ -36,7 +36,9 @@ struct peer {
 	unsigned losses;
 	bool heard;		 /* not lost */
 	bool in;		 /* counts */
+	bool apart;		 /* did not count while both of us answered */
 	bool hears, ready, ends; /* by its last beat */
+	bool proxyless;		 /* as well */
 };
 
 struct peers {
@@ -46,6 +48,8 @@ struct peers {
 	uint64_t start_ms;
 	bool ready;
 	bool inherits; /* until then: what an earlier process answered for, the kernel still does */
+	bool merged;   /* see peers_merged() */
+	bool proxyless; /* we; the caller says so */
 };
 
 void peers_init(struct peers *peers, const char *name, bool inherits, uint64_t now_ms);
@@ -54,7 +58,8 @@ void peers_fini(struct peers *peers);
 /* The link is gone: nobody is heard, and nothing may be said about who lives until it is back. */
 void peers_restart(struct peers *peers, uint64_t now_ms);
 
-/* A beat whose sender is what it says. True when another one counts, or no longer. */
+/* A beat whose sender is what it says. True when another one counts, or no longer, or one has a
+ * proxy that had none, or none that had one. */
 bool peers_hear(struct peers *peers, const struct beat *beat, uint64_t now_ms);
 
 /* To be called every PEERS_BEAT_MS. True when another one counts, no longer, or we became ready. */
@@ -62,10 +67,15 @@ bool peers_tick(struct peers *peers, uint64_t now_ms);
 
 /* Does it count? While we are not ready, that one does not says nothing. */
 bool peers_counts(const struct peers *peers, const char *name);
+/* Is it without a proxy? Of those that do not count nothing is known. */
+bool peers_proxyless(const struct peers *peers, const char *name);
 /* Will beats settle who answers for what, if they have not yet? It is heard, and hears us or soon
  * may, or is about to end. */
 bool peers_settles(const struct peers *peers, const char *name, uint64_t now_ms);
 size_t peers_count(const struct peers *peers);
+/* True once after a node came to count that may have answered for the same addresses as we, since
+ * neither heard the other one. */
+bool peers_merged(struct peers *peers);
 /* Of those, how many were heard since then. */
 size_t peers_heard_since(const struct peers *peers, uint64_t ms);
 

@@ -89,6 +89,17 @@ static bool is_listed(const struct balanced_list *list, const struct addr *addr,
 	return false;
 }
 
+/* An address that a Gateway has together with a Service is of use without a proxy, too. */
+static void note_shared(struct plan_l7 *plan, const struct addr *addr)
+{
+	struct plan_vip *vip =
+		plan->n_vips ? bsearch(addr, plan->vips, plan->n_vips, sizeof(*vip), addr_rank)
+			     : NULL;
+
+	if (vip)
+		vip->proxied = false;
+}
+
 static void list_balanced(const struct layer7 *l7, struct balanced_list *list)
 {
 	_cleanup_(pools_fini) struct pools pools = { 0 };
@@ -100,8 +111,10 @@ static void list_balanced(const struct layer7 *l7, struct balanced_list *list)
 		for (size_t j = 0; draft->service && j < draft->plan.n_frontends; j++) {
 			const struct plan_frontend *frontend = &draft->plan.frontends[j];
 
-			if (frontend->kind != PLAN_LOAD_BALANCER ||
-			    !is_announced(l7->config, &pools, &frontend->addr) ||
+			if (frontend->kind != PLAN_LOAD_BALANCER)
+				continue;
+			note_shared(l7->plan, &frontend->addr);
+			if (!is_announced(l7->config, &pools, &frontend->addr) ||
 			    is_listed(list, &frontend->addr, draft->service))
 				continue;
 			list->items =

@@ -287,6 +287,7 @@ static void make_vips(struct layer7 *l7)
 		vip->service |= bind->cluster_ip ||
 				(n && bsearch(&bind->addr, taken, n, sizeof(*taken), addr_rank));
 		vip->announce = !vip->service && announce_here(l7, &bind->addr);
+		vip->proxied = !vip->service;
 	}
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Every node that serves an address advertises it, so routers spread over them: all nodes, but with
- * externalTrafficPolicy Local only those with a ready endpoint, and none that is about to leave.
+ * externalTrafficPolicy Local only those with a ready endpoint, for Gateways those with a proxy,
+ * and none that is about to leave.
  */
 #include "daemon/advertising.h"
 
@@ -10,6 +11,7 @@
 
 #include "base/mem.h"
 #include "bgp/engine.h"
+#include "daemon/attendance.h"
 #include "daemon/daemon.h"
 #include "plan/plan.h"
 
@@ -57,10 +59,12 @@ void advertising_close(struct advertising *a)
 	free(a);
 }
 
-static bool is_here(const struct plan *plan, const struct plan_vip *vip)
+static bool is_here(const struct plan *plan, const struct plan_vip *vip, bool proxyless)
 {
 	const struct plan_local_vip *local = plan_find_local_vip(plan, &vip->addr);
 
+	if (vip->service || (vip->proxied && proxyless))
+		return false;
 	for (size_t i = 0; local && i < local->n_nodes; i++)
 		if (!strcmp(plan->nodes[local->nodes[i]].name, plan->node))
 			return true;
@@ -80,7 +84,8 @@ void advertising_plan(struct advertising *a)
 	for (size_t i = 0; i < plan->l7.n_vips; i++) {
 		const struct plan_vip *vip = &plan->l7.vips[i];
 
-		if (!a->ends && !plan->node_leaving && !vip->service && is_here(plan, vip))
+		if (!a->ends && !plan->node_leaving &&
+		    is_here(plan, vip, attendance_lacks(a->daemon)))
 			addrs[a->n++] = vip->addr;
 	}
 	engine_set(a->engine, addrs, a->n);

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/attendance.h"
 #include "daemon/daemon.h"
 #include "daemon/source.h"
 #include "dataplane/dataplane.h"
@@ -34,6 +35,7 @@
 /* What the last election said of a VIP. */
 struct held {
 	struct addr addr;
+	char *who; /* its node's name, NULL: nobody or not known */
 	bool here;
 	uint64_t since_ms;
 };
@@ -62,7 +64,7 @@ struct announcing {
 
 /* ---- election ---- */
 
-static const struct held *find_held(const struct announcing *a, const struct addr *addr)
+static struct held *find_held(const struct announcing *a, const struct addr *addr)
 {
 	return a->n_held ? bsearch(addr, a->held, a->n_held, sizeof(*a->held), addr_rank) : NULL;
 }
@@ -121,6 +123,21 @@ static void note_change(struct announcing *a, const struct held *held)
 		repeat_drop(&a->repeat, &held->addr);
 }
 
+/* Names are mostly those of the last time. */
+static char *take_name(struct held *old, const char *who)
+{
+	if (old && old->who && who && !strcmp(old->who, who))
+		return TAKE_PTR(old->who);
+	return who ? mem_strdup(who) : NULL;
+}
+
+static void free_held(struct announcing *a)
+{
+	for (size_t i = 0; i < a->n_held; i++)
+		free(a->held[i].who);
+	free(a->held);
+}
+
 /* True when anything is not as it was. */
 static bool elect(struct announcing *a)
 {
@@ -134,23 +151,26 @@ static bool elect(struct announcing *a)
 	enum turn now = turn(a);
 	bool changed = false;
 
+	a->peers.proxyless = attendance_lacks(a->daemon);
 	election_begin(&election);
 	for (size_t i = 0; i < l7->n_vips; i++) {
-		const struct held *old = find_held(a, &l7->vips[i].addr);
+		struct held *old = find_held(a, &l7->vips[i].addr);
 		bool here = false, was = old && old->here;
+		const char *who = NULL;
 
 		if (now == TURN_ELECT)
-			here = election_won(&election, i);
+			here = election_won(&election, i, &who);
 		else if (now == TURN_KEEP)
 			here = dataplane_announces(a->daemon->dataplane, &l7->vips[i].addr);
 		l7->vips[i].announce = here;
 		held[i] = (struct held){ .addr = l7->vips[i].addr, .here = here };
 		held[i].since_ms = old && was == here ? old->since_ms : clock_ms();
+		held[i].who = take_name(old, who);
 		changed |= here != was;
 		if (here != was)
 			note_change(a, &held[i]);
 	}
-	free(a->held);
+	free_held(a);
 	a->held = held;
 	a->n_held = l7->n_vips;
 	return changed;
@@ -174,6 +194,12 @@ static void follow(struct announcing *a)
 	if (r < 0 && !a->dirty)
 		log_err(r, "addresses to announce");
 	a->dirty = r < 0;
+}
+
+void announcing_again(struct announcing *a)
+{
+	if (a)
+		follow(a);
 }
 
 /* ---- telling ---- */
@@ -205,6 +231,18 @@ static void tell_all_again(struct announcing *a, uint64_t now_ms)
 			repeat_add(&a->repeat, &a->held[i].addr, now_ms);
 }
 
+/*
+ * Who is in force by now has told clients about an address that another one answered for, too: of
+ * the two, one keeps it without any change that would be told.
+ */
+static void follow_peers(struct announcing *a, bool changed)
+{
+	if (changed)
+		follow(a);
+	if (peers_merged(&a->peers))
+		tell_all_again(a, clock_ms());
+}
+
 /* ---- beats ---- */
 
 static void on_beat(void *arg, const struct addr *from, const uint8_t *data, size_t len)
@@ -220,8 +258,8 @@ static void on_beat(void *arg, const struct addr *from, const uint8_t *data, siz
 	node = plan_find_node(a->daemon->plan, beat.name);
 	for (size_t i = 0; node && i < node->n_addrs; i++)
 		known |= !addr_compare(&node->addrs[i], from);
-	if (known && peers_hear(&a->peers, &beat, clock_ms()))
-		follow(a);
+	if (known)
+		follow_peers(a, peers_hear(&a->peers, &beat, clock_ms()));
 }
 
 /* From the first address of each family that the Node object has: others know it by these. */
@@ -368,8 +406,7 @@ static void on_tick(void *arg)
 	bool attached = is_attached(a);
 
 	look_at_links(a, now_ms);
-	if (peers_tick(&a->peers, now_ms) || attached != is_attached(a) || a->dirty)
-		follow(a);
+	follow_peers(a, peers_tick(&a->peers, now_ms) || attached != is_attached(a) || a->dirty);
 	look_for_conflicts(a, now_ms);
 	renew(a);
 	say(a);
@@ -403,7 +440,7 @@ void announcing_close(struct announcing *a)
 	repeat_fini(&a->repeat);
 	conflicts_fini(&a->conflicts);
 	free(a->links);
-	free(a->held);
+	free_held(a);
 	free(a);
 }
 
@@ -464,10 +501,18 @@ static void show_peers(const struct announcing *a, struct json *json)
 		json_bool(json, "hears_us", peer->hears);
 		json_bool(json, "ready", peer->ready);
 		json_bool(json, "ends", peer->ends);
+		json_bool(json, "proxy", !peer->proxyless);
 		json_uint(json, "silent_ms", now_ms - peer->last_ms);
 		json_object_end(json);
 	}
 	json_array_end(json);
+}
+
+const char *announcing_who(const struct announcing *a, const struct addr *addr)
+{
+	const struct held *held = a ? find_held(a, addr) : NULL;
+
+	return held && held->who ? held->who : "";
 }
 
 static void show_held(const struct announcing *a, struct json *json)
@@ -479,6 +524,7 @@ static void show_held(const struct announcing *a, struct json *json)
 		json_object_begin(json, NULL);
 		json_string(json, "address", addr_format(&a->held[i].addr, text));
 		json_bool(json, "here", a->held[i].here);
+		json_string(json, "node", a->held[i].who ? a->held[i].who : "");
 		json_uint(json, "for_s", (clock_ms() - a->held[i].since_ms) / 1000);
 		json_object_end(json);
 	}

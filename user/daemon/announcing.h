@@ -5,6 +5,7 @@
  * does nothing.
  */
 #pragma once
+#include "base/addr.h"
 #include "base/diag.h"
 #include "base/json.h"
 
@@ -18,6 +19,12 @@ void announcing_close(struct announcing *announcing);
 
 /* Before a new plan is put in force: says in it which VIPs are this node's to announce. */
 void announcing_plan(struct announcing *announcing);
+
+/* There is a proxy, or none any more. */
+void announcing_again(struct announcing *announcing);
+
+/* The node that answers for an address as far as this one knows, or "". */
+const char *announcing_who(const struct announcing *announcing, const struct addr *addr);
 
 /* Hands over to those who live, then calls done; when there are none the kernel goes on. */
 void announcing_end(struct announcing *announcing, void (*done)(void *arg), void *arg);

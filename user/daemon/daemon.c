@@ -21,6 +21,7 @@
 #include "base/rundir.h"
 #include "daemon/advertising.h"
 #include "daemon/announcing.h"
+#include "daemon/attendance.h"
 #include "daemon/changes.h"
 #include "daemon/edge.h"
 #include "daemon/ending.h"
@@ -87,6 +88,7 @@ static void look_for_proxy(struct daemon *daemon)
 	edge_status(daemon->edge, &status);
 	fallback_note(daemon->fallback,
 		      status.wanted && !daemon->stopping && (!status.pid || status.silent));
+	attendance_look(daemon);
 }
 
 static void on_retry(void *arg);
@@ -425,6 +427,7 @@ void daemon_release(struct daemon *daemon)
 	loop_timer_remove(TAKE_PTR(daemon->hurry));
 	advertising_close(TAKE_PTR(daemon->advertising));
 	announcing_close(TAKE_PTR(daemon->announcing));
+	attendance_close(daemon);
 	loop_timer_remove(TAKE_PTR(daemon->late));
 	probes_close(daemon);
 	admin_close(TAKE_PTR(daemon->admin));
@@ -469,6 +472,7 @@ int daemon_serve(struct daemon *daemon)
 	daemon->ready = false;
 	open_reporting(daemon);
 	daemon->advertising = advertising_open(daemon, on_diags_changed);
+	attendance_open(daemon);
 	daemon->announcing = announcing_open(daemon, on_diags_changed);
 	probes_open(daemon, on_diags_changed);
 	recompile(daemon);
@@ -554,6 +558,7 @@ void daemon_close(struct daemon *daemon)
 	admin_close(daemon->admin);
 	advertising_close(daemon->advertising);
 	announcing_close(daemon->announcing);
+	attendance_close(daemon);
 	probes_close(daemon);
 	progress_fini(&daemon->progress);
 	seen_free(daemon->seen);

@@ -49,6 +49,7 @@ struct daemon {
 	int access_log;		     /* -1: none */
 	struct edge *edge;
 	struct fallback *fallback;
+	struct fallback *attendance; /* see attendance.h */
 	struct admin *admin;
 	struct advertising *advertising; /* NULL: no BGP engine */
 	struct announcing *announcing;	 /* NULL: without BPF */

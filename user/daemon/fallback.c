@@ -15,6 +15,7 @@ struct fallback {
 	struct loop_timer *timer; /* while missing is not what is decided */
 	bool missing;
 	bool active;
+	bool presumed; /* there was none yet */
 };
 
 struct fallback *fallback_new(struct loop *loop, unsigned after_ms, void (*changed)(void *arg),
@@ -29,6 +30,11 @@ struct fallback *fallback_new(struct loop *loop, unsigned after_ms, void (*chang
 		.arg = arg,
 	};
 	return fallback;
+}
+
+void fallback_presume(struct fallback *fallback)
+{
+	fallback->missing = fallback->active = fallback->presumed = true;
 }
 
 void fallback_free(struct fallback *fallback)
@@ -50,13 +56,16 @@ static void on_due(void *arg)
 
 void fallback_note(struct fallback *fallback, bool missing)
 {
+	unsigned after_ms;
+
 	if (!fallback || !fallback->after_ms || fallback->missing == missing)
 		return;
 	fallback->missing = missing;
+	after_ms = fallback->presumed ? 1 : fallback->after_ms;
+	fallback->presumed = false;
 	loop_timer_remove(TAKE_PTR(fallback->timer));
 	if (missing != fallback->active)
-		fallback->timer =
-			loop_timer_add(fallback->loop, fallback->after_ms, 0, on_due, fallback);
+		fallback->timer = loop_timer_add(fallback->loop, after_ms, 0, on_due, fallback);
 }
 
 bool fallback_active(const struct fallback *fallback)

@@ -13,6 +13,8 @@ struct fallback;
 /* At first there is nothing to miss. after_ms 0: never falls back. The loop calls changed(). */
 struct fallback *fallback_new(struct loop *loop, unsigned after_ms, void (*changed)(void *arg),
 			      void *arg);
+/* For one that was just made: it is done without until there is one, which counts at once. */
+void fallback_presume(struct fallback *fallback);
 /* NULL is legal. */
 void fallback_free(struct fallback *fallback);
 

@@ -6,6 +6,7 @@
 #include "daemon/views_addresses.h"
 
 #include "base/json.h"
+#include "daemon/announcing.h"
 #include "daemon/assign.h"
 #include "daemon/daemon.h"
 
@@ -48,8 +49,8 @@ static bool is_in_status(const struct object *object, const struct addr *addr)
 	return false;
 }
 
-static void add_address(struct json *json, const struct object *object,
-			const struct allocate_addr *has)
+static void add_address(struct json *json, const struct announcing *announcing,
+			const struct object *object, const struct allocate_addr *has)
 {
 	char text[ADDR_STR_LEN];
 
@@ -57,10 +58,12 @@ static void add_address(struct json *json, const struct object *object,
 	json_string(json, "address", addr_format(&has->addr, text));
 	json_string(json, "pool", has->pool ? has->pool->object.name : "");
 	json_bool(json, "in_status", is_in_status(object, &has->addr));
+	json_string(json, "announced_by", announcing_who(announcing, &has->addr));
 	json_object_end(json);
 }
 
-static void add_owner(struct json *json, const struct assignment *assignment)
+static void add_owner(struct json *json, const struct announcing *announcing,
+		      const struct assignment *assignment)
 {
 	json_object_begin(json, NULL);
 	json_string(json, "kind", object_kind_name(assignment->object->kind));
@@ -71,7 +74,7 @@ static void add_owner(struct json *json, const struct assignment *assignment)
 	json_string(json, "message", assignment->message);
 	json_array_begin(json, "addresses");
 	for (size_t i = 0; i < assignment->n; i++)
-		add_address(json, assignment->object, &assignment->addrs[i]);
+		add_address(json, announcing, assignment->object, &assignment->addrs[i]);
 	json_array_end(json);
 	json_object_end(json);
 }
@@ -92,7 +95,7 @@ int views_addresses(void *arg, struct str *ret_body)
 	json_array_end(&json);
 	json_array_begin(&json, "owners");
 	for (size_t i = 0; i < allocation.n; i++)
-		add_owner(&json, &allocation.items[i]);
+		add_owner(&json, daemon->announcing, &allocation.items[i]);
 	json_array_end(&json);
 	json_object_end(&json);
 	allocate_fini(&allocation);

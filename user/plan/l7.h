@@ -188,6 +188,7 @@ struct plan_vip {
 	struct addr addr;
 	bool announce; /* by Node objects alone this node answers ARP and neighbour solicitations */
 	bool service;  /* a ClusterIP: the other ports of it are layer 4's */
+	bool proxied;  /* nothing but the proxy serves it: no Service has it, too */
 };
 
 struct plan_l7 {

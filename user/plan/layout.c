@@ -229,6 +229,7 @@ static const struct layout vip_fields[] = {
 	BYTES(struct plan_vip, addr),
 	FLAG(struct plan_vip, announce),
 	FLAG(struct plan_vip, service),
+	FLAG(struct plan_vip, proxied),
 	{ 0 },
 };
 

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "plan/l7.h"
 
-#define NARU_SNAPSHOT_VERSION 2
+#define NARU_SNAPSHOT_VERSION 3
 
 /* Appends. */
 void snapshot_encode(const struct plan_l7 *l7, struct str *out);

@@ -37,7 +37,7 @@ static void test_bytes(void **state)
 
 static void test_round_trip(void **state)
 {
-	struct beat out = { .ends = true, .n_heard = BEAT_HEARD_MAX }, in;
+	struct beat out = { .ends = true, .proxyless = true, .n_heard = BEAT_HEARD_MAX }, in;
 	uint8_t buf[BEAT_MAX];
 
 	(void)state;

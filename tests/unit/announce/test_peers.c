@@ -54,12 +54,13 @@ static void elect(struct station *at)
 	_cleanup_(election_fini) struct election election = { .plan = &at->plan,
 							      .peers = &at->peers,
 							      .ends = at->ends };
+	const char *who;
 
 	if (!at->peers.ready)
 		return;
 	election_begin(&election);
 	for (size_t i = 0; i < VIPS; i++)
-		at->wins[i] = election_won(&election, i);
+		at->wins[i] = election_won(&election, i, &who);
 }
 
 static void start(struct world *w, size_t i, bool inherits)
@@ -207,6 +208,8 @@ static void test_death(void **state)
 	assert_int_equal(w.moves, 1);
 	assert_in_range(w.none_ms, 1, PEERS_LOST_MS + 2 * PEERS_BEAT_MS);
 	assert_int_equal(w.several_ms, 0);
+	for (size_t i = 0; i < NODES; i++)
+		assert_false(peers_merged(&w.at[i].peers));
 	/* It comes back: once, without a gap, and with both for a moment only. */
 	forget(&w);
 	memset(w.at[who].wins, 0, sizeof(w.at[who].wins));
@@ -216,6 +219,8 @@ static void test_death(void **state)
 	assert_int_equal(w.moves, 1);
 	assert_int_equal(w.none_ms, 0);
 	assert_in_range(w.several_ms, 0, PEERS_BEAT_MS + STEP);
+	for (size_t i = 0; i < NODES; i++)
+		assert_false(peers_merged(&w.at[i].peers));
 	teardown_world(&w);
 }
 
@@ -282,6 +287,8 @@ static void test_partition(void **state)
 	pass(&w, 30000);
 	assert_in_range(w.several_ms, 1, PEERS_HOLD_MS + 3 * PEERS_BEAT_MS);
 	pass(&w, 1000);
+	for (size_t i = 0; i < NODES; i++)
+		assert_true(peers_merged(&w.at[i].peers));
 	assert_int_equal(w.last, who);
 	assert_int_equal(w.none_ms, 0);
 	teardown_world(&w);
@@ -329,6 +336,10 @@ static void test_one_way(void **state)
 	for (size_t i = 0; i < NODES; i++)
 		if (i != who)
 			assert_int_equal(peers_count(&w.at[i].peers), NODES - 2);
+	cut(&w, who, false, false);
+	pass(&w, 30000);
+	for (size_t i = 0; i < NODES; i++)
+		assert_true(peers_merged(&w.at[i].peers));
 	teardown_world(&w);
 }
 
@@ -435,7 +446,10 @@ struct case_ {
 	bool own_object, ends, yields;
 	bool alpha_leaves, beta_leaves;
 	const char *local; /* only these nodes by their first letters, NULL: all */
+	bool proxied;	   /* a Gateway's address */
+	const char *bare;  /* nodes without a proxy, by their first letters */
 	int alpha;	   /* 1: has it, 0: not, -1: by the numbers */
+	bool nobody;	   /* has it, as far as alpha knows */
 };
 
 static bool yields(void *arg, const struct addr *addr)
@@ -458,8 +472,13 @@ static void run_case(const struct case_ *c, struct peers *peers)
 	_cleanup_(election_fini) struct election election = {
 		.plan = &plan, .peers = peers, .ends = c->ends, .yields = yields, .arg = &yield
 	};
+	struct beat beat = { .name = "beta", .ready = true, .crowded = true };
 	size_t n_local = 0, won = 0;
+	const char *who;
 
+	peers->proxyless = c->bare && strchr(c->bare, 'a');
+	beat.proxyless = c->bare && strchr(c->bare, 'b');
+	peers_hear(peers, &beat, 5000);
 	for (size_t i = c->own_object ? 0 : 1; i < NODES; i++) {
 		struct plan_node *node = &nodes[plan.n_nodes];
 
@@ -470,18 +489,25 @@ static void run_case(const struct case_ *c, struct peers *peers)
 		plan.n_nodes++;
 	}
 	for (size_t i = 0; i < VIPS; i++) {
+		vips[i].proxied = c->proxied;
 		vips[i].addr.byte[15] = local[i].addr.byte[15] = (uint8_t)(i + 1);
 		local[i].nodes = indices;
 		local[i].n_nodes = n_local;
 	}
 	plan.n_local_vips = c->local ? VIPS : 0;
 	election_begin(&election);
-	for (size_t i = 0; i < VIPS; i++)
-		won += election_won(&election, i);
+	for (size_t i = 0; i < VIPS; i++) {
+		bool here = election_won(&election, i, &who);
+
+		won += here;
+		if (c->nobody ? who != NULL : strcmp(who, here ? "alpha" : "beta") != 0)
+			fail_msg("%s: %s has it", c->what, who ? who : "nobody");
+	}
 	if (c->alpha >= 0 ? won != (c->alpha ? VIPS : 0) : !won || won == VIPS)
 		fail_msg("%s: has %zu", c->what, won);
 	vips[0].service = true;
-	assert_false(election_won(&election, 0));
+	assert_false(election_won(&election, 0, &who));
+	assert_null(who);
 }
 
 static void test_election(void **state)
@@ -505,14 +531,34 @@ static void test_election(void **state)
 		  .own_object = true,
 		  .local = "ag",
 		  .alpha = 1 },
-		{ .what = "no endpoint", .own_object = true, .local = "", .alpha = 0 },
+		{ .what = "no endpoint",
+		  .own_object = true,
+		  .local = "",
+		  .alpha = 0,
+		  .nobody = true },
+		{ .what = "all with a proxy", .own_object = true, .proxied = true, .alpha = -1 },
+		{ .what = "no proxy here",
+		  .own_object = true,
+		  .proxied = true,
+		  .bare = "a",
+		  .alpha = 0 },
+		{ .what = "no proxy there",
+		  .own_object = true,
+		  .proxied = true,
+		  .bare = "b",
+		  .alpha = 1 },
+		{ .what = "no proxy anywhere",
+		  .own_object = true,
+		  .proxied = true,
+		  .bare = "ab",
+		  .alpha = 0,
+		  .nobody = true },
+		{ .what = "no proxy needed", .own_object = true, .bare = "a", .alpha = -1 },
 	};
 	struct peers peers;
-	struct beat beat = { .name = "beta", .ready = true, .crowded = true };
 
 	(void)state;
 	peers_init(&peers, "alpha", false, 0);
-	peers_hear(&peers, &beat, 5000);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		run_case(&cases[i], &peers);
 	peers_fini(&peers);

@@ -227,6 +227,43 @@ static void test_age(void **state)
 	model_free(model);
 }
 
+static void put_balancer(struct model *model, const char *name, const char *address)
+{
+	struct service *service = make(OBJECT_SERVICE, "ns", name);
+
+	service_fill(&service->object);
+	service->type = SERVICE_LOAD_BALANCER;
+	service->ports = mem_new(sizeof(*service->ports));
+	service->ports[service->n_ports++] =
+		(struct service_port){ .name = mem_strdup(""), .proto = L4_TCP, .port = 53 };
+	service->cluster_ips = mem_new(sizeof(*service->cluster_ips));
+	assert_int_equal(addr_parse("10.96.3.3", &service->cluster_ips[0]), 0);
+	service->n_cluster_ips = 1;
+	service->ingress = mem_new(sizeof(*service->ingress));
+	assert_int_equal(addr_parse(address, &service->ingress[0].ip), 0);
+	service->n_ingress = 1;
+	model_put(model, &service->object);
+}
+
+/* An address that a Gateway shares with a Service is of use on a node without a proxy, too. */
+static void test_shared_address(void **state)
+{
+	struct model *model = model_new();
+	struct plan *plan;
+
+	(void)state;
+	put_class(model);
+	put_gateway(model, "own", "203.0.113.1");
+	put_gateway(model, "shared", "203.0.113.2");
+	put_balancer(model, "dns", "203.0.113.2");
+	plan = compile(model, &alpha);
+	assert_int_equal(plan->l7.n_vips, 2);
+	assert_true(plan->l7.vips[0].proxied);
+	assert_false(plan->l7.vips[1].proxied);
+	plan_free(plan);
+	model_free(model);
+}
+
 /* Of three nodes exactly one announces an address, and none has them all. */
 static void test_one_announcer(void **state)
 {
@@ -404,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_one_announcer),
+		cmocka_unit_test(test_shared_address),
 		cmocka_unit_test(test_addresses_of_a_status),
 		cmocka_unit_test(test_loopback_endpoints),
 		cmocka_unit_test(test_scale),

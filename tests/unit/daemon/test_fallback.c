@@ -60,6 +60,29 @@ static void there_and_back(void **state)
 	loop_free(told.loop);
 }
 
+/* None was there to begin with: the first one counts, and from then on all is as ever. */
+static void presumed(void **state)
+{
+	struct told told = { .loop = loop_new() };
+	struct fallback *fallback = fallback_new(told.loop, 3600000, on_changed, &told);
+
+	(void)state;
+	fallback_presume(fallback);
+	assert_true(fallback_active(fallback));
+	fallback_note(fallback, true);
+	let_pass(told.loop);
+	assert_int_equal(told.n, 0);
+	fallback_note(fallback, false);
+	loop_run(told.loop);
+	assert_false(fallback_active(fallback));
+	fallback_note(fallback, true);
+	let_pass(told.loop);
+	assert_false(fallback_active(fallback));
+	assert_int_equal(told.n, 1);
+	fallback_free(fallback);
+	loop_free(told.loop);
+}
+
 /* A proxy that is replaced at once, and one that does not live for long. */
 static void what_does_not_last_changes_nothing(void **state)
 {
@@ -103,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(presumed),
 		cmocka_unit_test(what_does_not_last_changes_nothing),
 		cmocka_unit_test(never),
 	};
