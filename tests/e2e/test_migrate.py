@@ -43,7 +43,7 @@ data:
   kubeconfig.conf: "kind: Config"
   config.conf: |
 """ + textwrap.indent(CONFIG, "    ")
-FLAGS = ("/usr/local/bin/kube-proxy --hostname-override=node7 \\\n  --proxy-mode=iptables "
+FLAGS = ("/usr/local/bin/kube-proxy --hostname-override node7 \\\n  --proxy-mode=iptables "
          "--healthz-bind-address=::1 --metrics-bind-address=0.0.0.0:10249 --masquerade-all "
          "--nodeport-addresses=primary --iptables-sync-period=5s\n")
 

@@ -244,19 +244,26 @@ static void on_document(void *arg, const struct document *document)
 
 /* ---- options ------------------------------------------------------------------------------- */
 
+#define BLANKS " \t\r\n\\"
+
+/* "--name=value", "--name value", or "--name" for what is only on or off. */
 static void read_options(struct findings *found, char *text)
 {
-	char *at = NULL;
+	char *at = NULL, *next = strtok_r(text, BLANKS, &at);
 
-	for (char *word = strtok_r(text, " \t\r\n\\", &at); word;
-	     word = strtok_r(NULL, " \t\r\n\\", &at)) {
-		char *value = strchr(word, '=');
+	while (next) {
+		char *name = next, *value = strchr(name, '=');
 
-		if (strncmp(word, "--", 2) != 0)
+		next = strtok_r(NULL, BLANKS, &at);
+		if (strncmp(name, "--", 2) != 0)
 			continue; /* the program's name, or a list's dash */
-		if (value)
+		if (value) {
 			*value++ = '\0';
-		take(found, word + 2, value ? value : "true", true);
+		} else if (next && *next != '-') {
+			value = next;
+			next = strtok_r(NULL, BLANKS, &at);
+		}
+		take(found, name + 2, value ? value : "true", true);
 	}
 }
 
