@@ -31,7 +31,7 @@ struct heir {
 	int pidfd; /* of the other one, -1: it is of another PID namespace */
 	struct loop_fd *handle;
 	struct loop_timer *deadline, *ending;
-	bool ready, yielded, refused;
+	bool ready, yielded;
 };
 
 static void yielded(struct heir *heir)
@@ -62,7 +62,6 @@ static void on_end(struct heir *heir)
 static void on_refused(struct heir *heir, const char *text)
 {
 	loop_timer_remove(TAKE_PTR(heir->deadline));
-	heir->refused = true;
 	log_info("this narud does not take over: %s; it waits until the other one ends", text);
 }
 

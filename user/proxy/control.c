@@ -58,7 +58,7 @@ struct control {
 	struct key *keys;
 	size_t n_keys, cap_keys;
 	uint64_t acked;
-	bool connected_once, draining, stopped;
+	bool draining, stopped;
 	bool told; /* by a signal to end */
 	int result;
 };

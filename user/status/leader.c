@@ -380,6 +380,5 @@ void leader_status(const struct leader *leader, struct leader_status *ret_status
 		.holds = leader_holds(leader),
 		.holder = leader->holder,
 		.problem = leader->problem,
-		.transitions = (uint64_t)apijson_number(spec_of(leader), TRANSITIONS),
 	};
 }

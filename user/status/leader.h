@@ -51,7 +51,6 @@ struct leader_status {
 	bool holds;
 	const char *holder;  /* node of who holds it, "" when nobody does or nobody knows */
 	const char *problem; /* why the Lease cannot be read or written, "" */
-	uint64_t transitions;
 };
 /* Borrowed until the next call of leader_run(), or of the loop. */
 void leader_status(const struct leader *leader, struct leader_status *ret_status);
