@@ -19,6 +19,7 @@
 #include "daemon/assign.h"
 #include "daemon/daemon.h"
 #include "daemon/options.h"
+#include "daemon/settings.h"
 #include "kube/manifests.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -80,7 +81,7 @@ static int check(const struct options *options, const char *node_name)
 	struct model *model = model_new();
 	struct manifests *manifests = NULL;
 	const struct compile_config config =
-		daemon_config(options, node_name, options->l4 != OPTIONS_L4_OFF);
+		settings_compile(options, node_name, options->l4 != OPTIONS_L4_OFF);
 	struct diag_list of_pools = { 0 };
 	struct plan *plan;
 	int r = manifests_open(options->manifests, model, &manifests);

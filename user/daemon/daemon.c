@@ -35,11 +35,11 @@
 #include "daemon/probes.h"
 #include "daemon/reporting.h"
 #include "daemon/seen.h"
+#include "daemon/settings.h"
 #include "daemon/source.h"
 #include "daemon/succession.h"
 #include "daemon/views.h"
 #include "dataplane/dataplane.h"
-#include "http/regex.h"
 #include "model/model.h"
 #include "plan/plan.h"
 
@@ -169,25 +169,6 @@ static void on_edge_changed(void *arg)
 		apply_to_kernel(daemon);
 	else
 		take_diags(daemon);
-}
-
-struct compile_config daemon_config(const struct options *options, const char *node_name, bool l4)
-{
-	return (struct compile_config){
-		.node_name = node_name,
-		.external_ip_cidrs = options->external_ip_cidrs.items,
-		.n_external_ip_cidrs = options->external_ip_cidrs.n,
-		.announce_cidrs = options->announce_cidrs.items,
-		.n_announce_cidrs = options->announce_cidrs.n,
-		.gateway_cidrs = options->gateway_cidrs.items,
-		.n_gateway_cidrs = options->gateway_cidrs.n,
-		.gateway_node_ports = options->gateway_node_ports.items,
-		.n_gateway_node_ports = options->gateway_node_ports.n,
-		.l4 = l4,
-		/* The tenants of an API server shall not reach the node's own services. */
-		.loopback_endpoints = source_may_use_loopback(options),
-		.check_regex = regex_check,
-	};
 }
 
 /* Another narud serves: the proxy learns what it will have to know, nobody else does. */
@@ -348,25 +329,6 @@ static int watch(struct daemon *daemon)
 	return 0;
 }
 
-/* What there is the right to do, against what was asked for. */
-static int choose_l4(struct daemon *daemon, const struct privileges *have)
-{
-	int asked = daemon->options->l4;
-
-	daemon->l4 = asked != OPTIONS_L4_OFF && have->packets;
-	if (!have->packets && asked == OPTIONS_L4_ON) {
-		log_error("missing capabilities: %s (start narud as root, or with --l4 off)",
-			  have->missing);
-		return -EPERM;
-	}
-	if (!have->packets && asked == OPTIONS_L4_AUTO)
-		log_warn("Services are not served, for want of %s: naru serves Gateways only",
-			 have->missing);
-	if (!have->steering)
-		log_warn("Gateways are served by ordinary sockets, for want of %s", have->missing);
-	return 0;
-}
-
 static int open_edge(struct daemon *daemon, bool steered)
 {
 	const struct edge_config config = {
@@ -516,7 +478,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	open_launcher(daemon);
 	r = privileges_reduce(&have);
 	if (!r)
-		r = choose_l4(daemon, &have);
+		r = privileges_choose(&have, options, &daemon->l4);
 	if (!r)
 		r = source_check(options);
 	if (!r)
@@ -524,7 +486,7 @@ int daemon_open(struct daemon *daemon, const struct options *options, const char
 	if (r < 0)
 		return r;
 	daemon->steering = have.steering;
-	daemon->config = daemon_config(options, node_name, daemon->l4);
+	daemon->config = settings_compile(options, node_name, daemon->l4);
 	daemon->again = again_new(&daemon->config);
 	daemon->loop = loop_new();
 	if (!daemon->loop)

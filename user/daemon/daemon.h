@@ -80,10 +80,6 @@ struct daemon {
 	struct loop_timer *late; /* when addresses go to other nodes at the latest */
 };
 
-/* What a plan depends on besides objects, with a proxy; l4: are Services served? Borrows the
- * options. */
-struct compile_config daemon_config(const struct options *options, const char *node_name, bool l4);
-
 /*
  * Takes over the kernel's side, reads the objects, serves; or, if another narud serves that is to
  * be taken over from, only reads the objects, and the rest follows in daemon_run(). Gives up

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/options.h"
 
 /* By number: libcap-ng may be older than the names. */
 static const struct {
@@ -60,6 +61,22 @@ int privileges_reduce(struct privileges *ret_privileges)
 			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i].number);
 	*ret_privileges = privileges;
 	return apply();
+}
+
+int privileges_choose(const struct privileges *have, const struct options *options, bool *ret_l4)
+{
+	if (!have->packets && options->l4 == OPTIONS_L4_ON) {
+		log_error("missing capabilities: %s (start narud as root, or with --l4 off)",
+			  have->missing);
+		return -EPERM;
+	}
+	if (!have->packets && options->l4 == OPTIONS_L4_AUTO)
+		log_warn("Services are not served, for want of %s: naru serves Gateways only",
+			 have->missing);
+	if (!have->steering)
+		log_warn("Gateways are served by ordinary sockets, for want of %s", have->missing);
+	*ret_l4 = options->l4 != OPTIONS_L4_OFF && have->packets;
+	return 0;
 }
 
 bool privileges_may_switch(void)

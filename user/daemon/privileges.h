@@ -3,6 +3,8 @@
 #pragma once
 #include <stdbool.h>
 
+struct options;
+
 /* What they allow. */
 struct privileges {
 	bool packets;	  /* serve Services: programs at devices and sockets */
@@ -12,6 +14,9 @@ struct privileges {
 
 /* Gives up everything but what the two need, as far as it is there. -EPERM, logged. */
 int privileges_reduce(struct privileges *ret_privileges);
+
+/* Are Services served (--l4)? Says what is not, and why. -EPERM: they were to be. */
+int privileges_choose(const struct privileges *have, const struct options *options, bool *ret_l4);
 
 /* PERFMON serves the loading of programs only. */
 void privileges_drop_perfmon(void);
