@@ -35,7 +35,7 @@ MAP_HASH(svc_drop, struct naru_svc_drop, __u64, NARU_SVC_DROPS_MAX, BPF_F_NO_PRE
 MAP_ARRAY(svc_stat, BPF_MAP_TYPE_PERCPU_ARRAY, struct naru_svc_stat, NARU_STATS_MAX, 0);
 MAP_ARRAY(svc_flows, BPF_MAP_TYPE_ARRAY, struct naru_svc_flows, NARU_SERVICES_MAX + 1,
 	  BPF_F_MMAPABLE);
-MAP_ARRAY(lut, BPF_MAP_TYPE_ARRAY, struct naru_lut_block, NARU_LUT_BLOCKS, 0);
+MAP_ARRAY(lut, BPF_MAP_TYPE_ARRAY, struct naru_lut_block, NARU_LUT_BLOCKS, BPF_F_MMAPABLE);
 MAP_ARRAY(ep_list, BPF_MAP_TYPE_ARRAY, struct naru_list_block, NARU_LIST_BLOCKS, 0);
 MAP_ARRAY(filter, BPF_MAP_TYPE_ARRAY, struct naru_filter, 1, BPF_F_MMAPABLE);
 MAP_ARRAY(state, BPF_MAP_TYPE_ARRAY, struct naru_state, 1, BPF_F_MMAPABLE);

@@ -354,6 +354,63 @@ static void test_foreign_layout(void **state)
 	assert_int_equal(dataplane_open(&c, &d), -ESTALE);
 }
 
+static void on_difference(void *arg, const char *map, const char *service, const char *what)
+{
+	(void)arg;
+	fail_msg("%s: %s: %s", map, service, what);
+}
+
+static uint32_t flags_of(const char *map)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	int fd = dpworld_pin_fd(map);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	close(fd);
+	return info.map_flags;
+}
+
+/* So many at once that tables are built in the map, if that can be; then larger ones. */
+static void assert_tables(void)
+{
+	struct plan *small = dpworld_plan(300, NARU_TCP, 3),
+		    *large = dpworld_plan(300, NARU_TCP, 7);
+	struct dataplane *d = dpworld_open();
+
+	dpworld_apply(d, small);
+	assert_int_equal(dataplane_audit(d, on_difference, NULL), 0);
+	dpworld_apply(d, large);
+	assert_int_equal(dataplane_audit(d, on_difference, NULL), 0);
+	plan_free(small);
+	plan_free(large);
+	dpworld_close(d);
+}
+
+static void test_tables_built_in_place(void **state)
+{
+	(void)state;
+	assert_tables();
+	assert_true(flags_of("lut") & BPF_F_MMAPABLE);
+}
+
+/* Earlier versions made it in a way that it cannot be mapped; what stands there stays. */
+static void test_table_map_of_earlier_version(void **state)
+{
+	char path[192];
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lut", 4, sizeof(struct naru_lut_block),
+				NARU_LUT_BLOCKS, NULL);
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/naru", dpworld_bpffs);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/naru/lut", dpworld_bpffs);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	close(fd);
+	assert_tables();
+	assert_false(flags_of("lut") & BPF_F_MMAPABLE);
+}
+
 static uint64_t port_seed(void)
 {
 	int fd = dpworld_pin_fd("meta");
@@ -450,6 +507,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_lock, dpworld_clean),
 		cmocka_unit_test_teardown(test_foreign_layout, dpworld_clean),
 		cmocka_unit_test_teardown(test_foreign_version, dpworld_clean),
+		cmocka_unit_test_teardown(test_tables_built_in_place, dpworld_clean),
+		cmocka_unit_test_teardown(test_table_map_of_earlier_version, dpworld_clean),
 		cmocka_unit_test_teardown(test_port_seed, dpworld_clean),
 		cmocka_unit_test_teardown(test_ten_thousand_services, dpworld_clean),
 	};

@@ -77,22 +77,35 @@ void ids_free(struct ids *ids)
 	free(ids);
 }
 
-static struct item *find(const struct ids *ids, const void *key, size_t len)
+static unsigned hash_of(const void *key, size_t len)
+{
+	unsigned hash;
+
+	HASH_VALUE(key, len, hash);
+	return hash;
+}
+
+static struct item *find_by(const struct ids *ids, const void *key, size_t len, unsigned hash)
 {
 	struct item *item;
 
-	HASH_FIND(hh, ids->by_key, key, len, item);
+	HASH_FIND_BYHASHVALUE(hh, ids->by_key, key, len, hash, item);
 	return item;
 }
 
-static struct item *enter(struct ids *ids, const void *key, size_t len, uint32_t id)
+static struct item *find(const struct ids *ids, const void *key, size_t len)
+{
+	return find_by(ids, key, len, hash_of(key, len));
+}
+
+static struct item *enter(struct ids *ids, const void *key, size_t len, unsigned hash, uint32_t id)
 {
 	struct item *item = mem_new(sizeof(*item) + len);
 
 	item->id = id;
 	item->len = len;
 	memcpy(item->key, key, len);
-	HASH_ADD(hh, ids->by_key, key, len, item);
+	HASH_ADD_BYHASHVALUE(hh, ids->by_key, key, len, hash, item);
 	ids->by_id[id] = item;
 	lay_down(ids, item);
 	return item;
@@ -100,11 +113,14 @@ static struct item *enter(struct ids *ids, const void *key, size_t len, uint32_t
 
 int ids_restore(struct ids *ids, const void *key, size_t len, uint32_t id)
 {
+	unsigned hash;
+
 	if (!id || id > ids->max)
 		return -ERANGE;
-	if (ids->by_id[id] || find(ids, key, len))
+	hash = hash_of(key, len);
+	if (ids->by_id[id] || find_by(ids, key, len, hash))
 		return -EEXIST;
-	enter(ids, key, len, id);
+	enter(ids, key, len, hash, id);
 	return 0;
 }
 
@@ -122,14 +138,15 @@ static uint32_t free_number(struct ids *ids)
 
 int ids_get(struct ids *ids, const void *key, size_t len, uint32_t *ret_id)
 {
-	struct item *item = find(ids, key, len);
+	unsigned hash = hash_of(key, len);
+	struct item *item = find_by(ids, key, len, hash);
 
 	if (!item) {
 		uint32_t id = HASH_COUNT(ids->by_key) < ids->max ? free_number(ids) : 0;
 
 		if (!id)
 			return -ENOSPC;
-		item = enter(ids, key, len, id);
+		item = enter(ids, key, len, hash, id);
 	}
 	if (!item->refs++)
 		wake(ids, item);

@@ -75,7 +75,8 @@ struct inforce {
 	struct live_service *by_key;
 	struct live_front *fronts;
 	struct live_service **by_id;
-	struct naru_endpoint *eps; /* by id, as in the map; proto 0: not there */
+	struct naru_endpoint *eps;     /* by id, as in the map; proto 0: not there */
+	struct naru_lut_block *tables; /* the map `lut`, see write_begin(), or NULL */
 	struct ranges ranges;
 	uint64_t writes;  /* elements written or deleted, for who looks */
 	uint32_t tick_ms; /* how long a tick is; set by the caller */

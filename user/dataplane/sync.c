@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "dataplane/closed.h"
+#include "dataplane/write.h"
 
 void sync_init(struct sync *sync, struct inforce *in)
 {
@@ -172,6 +173,7 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 	struct inforce *in = pass->sync->in;
 	size_t still = 0;
 
+	write_begin(in, pass->n_open);
 	for (size_t i = 0; i < pass->n_open; i++) {
 		const struct plan_service *plan = pass->open[i];
 		const char *reason = NULL;
@@ -193,6 +195,7 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 		pass->left_out = true;
 		report(diags, plan, service != NULL, reason);
 	}
+	write_end(in);
 	pass->n_open = still;
 }
 

@@ -2,16 +2,41 @@
 /*
  * The writers of `endpoint`, `ep_list`, `lut` and `svc_name`. Each kind is one batch, so a service
  * costs a handful of system calls however many endpoints it has.
+ *
+ * Tables may be written without a call: nobody reads a segment before the update of `svc` that
+ * names it, and the kernel publishes that one with release semantics, after all that this thread
+ * wrote.
  */
 #include "dataplane/write.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 
 #include "base/mem.h"
 #include "dataplane/encode.h"
 #include "plan/maglev.h"
+
+/* Mapping costs as much as some hundred tables. */
+#define MANY	    256
+#define TABLES_SIZE ((size_t)NARU_LUT_BLOCKS * sizeof(struct naru_lut_block))
+
+void write_begin(struct inforce *in, size_t n)
+{
+	void *map = MAP_FAILED;
+
+	if (n >= MANY)
+		map = mmap(NULL, TABLES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, in->maps->lut, 0);
+	in->tables = map == MAP_FAILED ? NULL : map;
+}
+
+void write_end(struct inforce *in)
+{
+	if (in->tables)
+		munmap(in->tables, TABLES_SIZE);
+	in->tables = NULL;
+}
 
 /* Those that are not there yet, by one call. */
 static int write_endpoints(struct inforce *in, const struct live_set *set, uint8_t proto)
@@ -60,16 +85,29 @@ static int write_list(struct inforce *in, const struct live_set *set)
 	return write_blocks(in, in->maps->ep_list, set->value.list, n, blocks);
 }
 
+/* What is behind the last slot is zero. */
+static void build(const struct live_set *set, struct naru_lut_block *blocks, uint32_t n)
+{
+	_Static_assert(sizeof(*blocks) == NARU_LUT_SLOTS * sizeof(blocks->index[0]),
+		       "blocks in a row are one table");
+	memset(&blocks[n - 1], 0, sizeof(*blocks));
+	maglev_build(&set->content, blocks->index);
+}
+
 static int write_lut(struct inforce *in, const struct live_set *set)
 {
 	uint32_t n = inforce_lut_blocks(&set->value);
-	_cleanup_(mem_freep) struct naru_lut_block *blocks = mem_array(n, sizeof(*blocks));
+	_cleanup_(mem_freep) struct naru_lut_block *blocks = NULL;
 
-	_Static_assert(sizeof(*blocks) == NARU_LUT_SLOTS * sizeof(blocks->index[0]),
-		       "blocks in a row are one table");
 	if (!n)
 		return 0;
-	maglev_build(&set->content, blocks->index);
+	if (in->tables) {
+		build(set, &in->tables[set->value.lut], n);
+		in->writes += n;
+		return 0;
+	}
+	blocks = mem_array(n, sizeof(*blocks));
+	build(set, blocks, n);
 	return write_blocks(in, in->maps->lut, set->value.lut, n, blocks);
 }
 
