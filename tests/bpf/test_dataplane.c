@@ -302,6 +302,8 @@ static void test_what_does_not_fit(void **state)
 	assert_int_equal(dataplane_apply(d, plan, &diags), 0);
 	assert_int_equal(diags.n, 1);
 	assert_string_equal(diags.items[0].object, "Service test/svc00000");
+	assert_int_equal(diags.items[0].matter, DIAG_ROOM);
+	assert_non_null(strstr(diags.items[0].reason, "(NARU_SET_MAX): it is left out"));
 	assert_int_equal(dataplane_service_id(d, &plan->services[0]), 0);
 	assert_int_equal(dpworld_read_svc(&plan->services[0], 0, &svc), -ENOENT);
 	assert_int_equal(dpworld_read_svc(&plan->services[1], 0, &svc), 0);

@@ -174,6 +174,63 @@ def test_what_cannot_be_read_is_refused(edge):
     all_said(edge)
 
 
+def service_condition(edge, kind):
+    """Of the Service v2: {} when there is none of that type."""
+    status = edge.rig.manifests.object("Service", "v2", NAMESPACE).get("status", {})
+    return next((c for c in status.get("conditions", []) if c["type"] == f"naru.io/{kind}"), {})
+
+
+def test_a_service_in_trouble_says_so(edge):
+    """As long as it is: with the reason, once, and an Event."""
+    all_said(edge)
+    api = edge.rig.manifests
+    service = edge.v2.service()
+    service["spec"]["externalIPs"] = ["198.51.100.7"]
+    edge.put("v2.yaml", service)
+    eventually(lambda: service_condition(edge, "Programmed"))
+    condition = service_condition(edge, "Programmed")
+    assert (condition["status"], condition["reason"]) == ("False", "AddressNotUsable")
+    assert "198.51.100.7 is not served" in condition["message"]
+    eventually(lambda: [e["type"] for e in api.all("Event")
+                        if e["regarding"]["kind"] == "Service"] == ["Warning"])
+    before = api.written("/services/v2/status")
+    edge.put_gateway(gw.listener("http", 80), gw.listener("more", 81))
+    edge.put_gateway()
+    all_said(edge)
+    assert api.written("/services/v2/status") == before
+    status = api.object("Service", "v2", NAMESPACE)["status"]
+    edge.put("v2.yaml", {**edge.v2.service(), "status": status})
+    eventually(lambda: not service_condition(edge, "Programmed"))
+
+
+@pytest.mark.slow
+def test_what_else_runs_on_a_node(edge):
+    """A kube-proxy stands in its NodeState; a process at a NodePort, on the Service."""
+    all_said(edge)
+    api, node = edge.rig.manifests, edge.rig.nodes[1]
+
+    def conditions():
+        return api.object("NodeState", node.name)["status"].get("conditions", [])
+
+    service = edge.v2.service()
+    service["spec"]["type"] = "NodePort"
+    service["spec"]["ports"][0]["nodePort"] = 30555
+    edge.put("v2.yaml", service)
+    node.host.run(["nft", "add", "table", "ip", "kube-proxy"])
+    process = node.host.serve(30555)
+    eventually(lambda: service_condition(edge, "Conflicted"), seconds=30)
+    condition = service_condition(edge, "Conflicted")
+    assert (condition["status"], condition["reason"]) == ("True", "PortInUse")
+    assert condition["message"].startswith(f"node {node.name}: ")
+    process.kill()
+    eventually(lambda: [c["type"] for c in conditions()] == ["KubeProxyActive"], seconds=30)
+    eventually(lambda: any(e["regarding"]["kind"] == "Node" and e["type"] == "Warning"
+                           for e in api.all("Event")))
+    node.host.run(["nft", "delete", "table", "ip", "kube-proxy"])
+    eventually(lambda: not conditions(), seconds=30)
+    eventually(lambda: not service_condition(edge, "Conflicted"), seconds=30)
+
+
 def test_what_others_wrote_stays(edge):
     """Entries of other controllers, conditions of other types: untouched and in their order."""
     all_said(edge)

@@ -39,6 +39,11 @@ void diag_report(struct diag_list *list, enum diag_level level, const struct dia
 	va_end(args);
 }
 
+void diag_mark(struct diag_list *list, enum diag_matter matter)
+{
+	list->items[list->n - 1].matter = matter;
+}
+
 void diag_append(struct diag_list *list, const struct diag_list *from)
 {
 	for (size_t i = 0; i < from->n; i++) {
@@ -51,6 +56,7 @@ void diag_append(struct diag_list *list, const struct diag_list *from)
 		};
 
 		diag_report(list, d->level, &where, "%s", d->reason);
+		diag_mark(list, d->matter);
 	}
 }
 

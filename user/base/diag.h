@@ -13,8 +13,18 @@ enum diag_level {
 	DIAG_WARNING,
 };
 
+/* What a diagnostic is about, where the status of an object is to say so: the worst last. */
+enum diag_matter {
+	DIAG_NONE,
+	DIAG_PORT_SHARED, /* a process of the node listens where a port is served */
+	DIAG_ADDRESS,	  /* one that is not served, for what it is or where it lies */
+	DIAG_PORT,	  /* not to be had: somebody else has it */
+	DIAG_ROOM,	  /* there is none left */
+};
+
 struct diag {
 	enum diag_level level;
+	enum diag_matter matter;
 	char *file;   /* "" if unknown */
 	int line;     /* 0 if unknown */
 	char *object; /* "Service market/cart", or "" when a file as a whole cannot be read */
@@ -47,6 +57,9 @@ void diag_report(struct diag_list *list, enum diag_level level, const struct dia
 						.object = (object_),                               \
 						.field = (field_) },                               \
 		    __VA_ARGS__)
+
+/* What the newest entry is about. */
+void diag_mark(struct diag_list *list, enum diag_matter matter);
 
 /* Appends copies of all of `from`. */
 void diag_append(struct diag_list *list, const struct diag_list *from);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the users of libmnl have in common: netlink.c and sockdiag.c. */
+/* What the users of libmnl have in common: netlink.c, nftables.c and sockdiag.c. */
 #pragma once
 #include <stdint.h>
 

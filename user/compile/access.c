@@ -73,6 +73,7 @@ static void check_external_ips(const struct service *service, const struct compi
 		snprintf(field, sizeof(field), "spec.externalIPs[%zu]", i);
 		problem_add(diags, DIAG_WARNING, &service->object, field, "%s is not served: %s",
 			    addr_format(&service->external_ips[i], text), reason);
+		diag_mark(diags, DIAG_ADDRESS);
 	}
 }
 

@@ -241,12 +241,12 @@ static void candidates_fini(struct candidates *all)
 
 static void note_too_many(const struct endpoints_of *of, size_t n, struct diag_list *diags)
 {
-	if (n > NARU_SET_MAX && diags)
-		problem_add(diags, DIAG_ERROR, &of->service->object, "",
-			    "port %u/%s has %zu endpoints in IPv%u, of which only the first "
-			    "%d are served",
-			    of->port->port, plan_proto_name(of->port->proto), n, of->family,
-			    NARU_SET_MAX);
+	if (n <= NARU_SET_MAX || !diags)
+		return;
+	problem_add(diags, DIAG_ERROR, &of->service->object, "",
+		    "port %u/%s has %zu endpoints in IPv%u, of which only the first %d are served",
+		    of->port->port, plan_proto_name(of->port->proto), n, of->family, NARU_SET_MAX);
+	diag_mark(diags, DIAG_ROOM);
 }
 
 /* What serves, but is in no set: for policy, hints or because it ends. Flows to it go on. */

@@ -226,6 +226,7 @@ static void refuse(const struct drafts *drafts, const struct claim *claim,
 		    draft->pod ? &draft->pod->object : &draft->service->object, field,
 		    "%s/%s is already served for %s", text, plan_proto_name(draft->plan.proto),
 		    drafts->items[winner->draft].plan.name);
+	diag_mark(drafts->diags, DIAG_PORT);
 }
 
 /* Of neighbours that claim the same, keeps the first. The same thing said twice is no conflict. */

@@ -70,6 +70,7 @@ static void add_health(const struct service *service, const struct slices *slice
 		problem_add(&plan->diags, DIAG_ERROR, &service->object, "spec.healthCheckNodePort",
 			    "port %u already answers for Service %s/%s", port, other->namespace,
 			    other->name);
+		diag_mark(&plan->diags, DIAG_PORT);
 		return;
 	}
 	plan->healths[plan->n_healths++] = (struct plan_health){

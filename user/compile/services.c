@@ -104,11 +104,12 @@ static void check_addr(const struct object *object, const struct addr *addr, con
 {
 	char text[ADDR_STR_LEN];
 
-	if (!slices_usable_addr(addr))
-		problem_add(
-			diags, DIAG_ERROR, object, field,
-			"%s cannot be served: not a unicast address that reaches beyond one host",
-			addr_format(addr, text));
+	if (slices_usable_addr(addr))
+		return;
+	problem_add(diags, DIAG_ERROR, object, field,
+		    "%s cannot be served: not a unicast address that reaches beyond one host",
+		    addr_format(addr, text));
+	diag_mark(diags, DIAG_ADDRESS);
 }
 
 static void check_addrs(const struct service *service, struct diag_list *diags)

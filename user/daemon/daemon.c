@@ -22,6 +22,7 @@
 #include "daemon/advertising.h"
 #include "daemon/announcing.h"
 #include "daemon/attendance.h"
+#include "daemon/beside.h"
 #include "daemon/changes.h"
 #include "daemon/edge.h"
 #include "daemon/ending.h"
@@ -57,6 +58,19 @@ static bool is_in_force(const struct daemon *daemon, const struct feed_status *s
 	       (status->pid && status->current && status->generation == daemon->plan->generation);
 }
 
+/* What only this node can tell the cluster of. */
+static void tell_of_node(struct daemon *daemon)
+{
+	const struct reporting_node node = {
+		.of_kernel = &daemon->of_kernel,
+		.of_health = daemon->health ? health_diags(daemon->health) : NULL,
+		.of_ports = beside_ports(daemon->beside),
+		.kube_proxy = beside_kube_proxy(daemon->beside),
+	};
+
+	reporting_node(daemon->reporting, &node);
+}
+
 static void take_diags(struct daemon *daemon)
 {
 	struct diag_list now = { 0 };
@@ -70,12 +84,14 @@ static void take_diags(struct daemon *daemon)
 	reporting_report(daemon->reporting, &now);
 	if (daemon->health)
 		diag_append(&now, health_diags(daemon->health));
+	beside_report(daemon->beside, &now);
 	announcing_report(daemon->announcing, &now);
 	advertising_report(daemon->advertising, &now);
 	diag_sort(&now);
 	changes_log(&daemon->diags, &now);
 	diag_fini(&daemon->diags);
 	daemon->diags = now;
+	tell_of_node(daemon);
 	if (is_in_force(daemon, &status))
 		reporting_in_force(daemon->reporting);
 }
@@ -390,6 +406,7 @@ void daemon_release(struct daemon *daemon)
 	advertising_close(TAKE_PTR(daemon->advertising));
 	announcing_close(TAKE_PTR(daemon->announcing));
 	attendance_close(daemon);
+	beside_close(TAKE_PTR(daemon->beside));
 	loop_timer_remove(TAKE_PTR(daemon->late));
 	probes_close(daemon);
 	admin_close(TAKE_PTR(daemon->admin));
@@ -436,6 +453,7 @@ int daemon_serve(struct daemon *daemon)
 	daemon->advertising = advertising_open(daemon, on_diags_changed);
 	attendance_open(daemon);
 	daemon->announcing = announcing_open(daemon, on_diags_changed);
+	daemon->beside = beside_open(daemon, on_diags_changed);
 	probes_open(daemon, on_diags_changed);
 	recompile(daemon);
 	r = watch(daemon);
@@ -521,6 +539,7 @@ void daemon_close(struct daemon *daemon)
 	advertising_close(daemon->advertising);
 	announcing_close(daemon->announcing);
 	attendance_close(daemon);
+	beside_close(daemon->beside);
 	probes_close(daemon);
 	progress_fini(&daemon->progress);
 	seen_free(daemon->seen);

@@ -13,6 +13,7 @@
 struct admin;
 struct advertising;
 struct announcing;
+struct beside;
 struct dataplane;
 struct edge;
 struct fallback;
@@ -53,6 +54,7 @@ struct daemon {
 	struct admin *admin;
 	struct advertising *advertising; /* NULL: no BGP engine */
 	struct announcing *announcing;	 /* NULL: without BPF */
+	struct beside *beside;		 /* NULL: Services are not served */
 	struct health *health;		 /* NULL: Services are not served */
 	struct healthz *healthz;	 /* NULL: nobody wants to ask */
 	struct progress progress;

@@ -89,6 +89,7 @@ static void report(struct health *health, const struct plan_health *plan, int r)
 		 "port %u of this node cannot be had: %s; load balancers that ask there learn "
 		 "nothing of this node",
 		 plan->port, strerror(-r));
+	diag_mark(&health->diags, DIAG_PORT);
 }
 
 static void on_retry(void *arg);

@@ -29,10 +29,9 @@
 #include "status/writer.h"
 
 #define NAMESPACE  "kube-system"
-#define GATHER_MS  50	 /* after a change, in which others may follow */
-#define REST_TIMES 10	 /* as long as making the wants took, nothing is made anew */
-#define FIRST	   3	 /* nodes that ask for the Lease often */
-#define BEHIND_MS  10000 /* for which a plan may take without a word to others */
+#define GATHER_MS  50 /* after a change, in which others may follow */
+#define REST_TIMES 10 /* as long as making the wants took, nothing is made anew */
+#define FIRST	   3  /* nodes that ask for the Lease often */
 #define STOP_MS	   2000
 #define BURST	   2 /* seconds' worth of writes */
 
@@ -65,7 +64,7 @@ static uint64_t due(const struct reporting *r)
 	if (r->dirty && r->synced && !is_waiting(r))
 		due_ms = earlier(due_ms, r->wants_ms);
 	if (r->synced && r->behind_ms && !r->told_behind)
-		due_ms = earlier(due_ms, r->behind_ms + BEHIND_MS);
+		due_ms = earlier(due_ms, r->behind_ms + REPORTING_BEHIND_MS);
 	if (r->synced)
 		due_ms = earlier(due_ms, nodestate_due_ms(r->nodestate));
 	if (r->nodes)
@@ -90,7 +89,7 @@ static void arm(struct reporting *r)
 					  on_timer, r);
 }
 
-static void on_changed(void *arg)
+void reporting_arm(void *arg)
 {
 	arm(arg);
 }
@@ -119,45 +118,6 @@ static void make_wants(struct reporting *r)
 	r->wants_ms = now(r) + REST_TIMES * (now(r) - begun_ms);
 }
 
-/* ---- the nodes ------------------------------------------------------------------------------- */
-
-static void tell_nodestate(struct reporting *r)
-{
-	const struct object *node =
-		model_get(r->config.model, OBJECT_NODE, "", r->config.node_name);
-	struct nodestate_content content = {
-		.version = options_version(),
-		.gateways = &r->here,
-		.node_uid = node ? node->origin.uid : "",
-	};
-
-	r->told_behind = r->behind_ms && now(r) >= r->behind_ms + BEHIND_MS;
-	if (r->told_behind)
-		content.behind_since = r->behind;
-	nodestate_set(r->nodestate, &content);
-}
-
-/* Only who leads reads all of them. */
-static void look_at_nodes(struct reporting *r)
-{
-	const struct nodes_config config = {
-		.client = r->server.client,
-		.timing = r->timing,
-		.changed = on_changed,
-		.arg = r,
-	};
-
-	if (r->led && !r->nodes)
-		r->nodes = nodes_new(&config);
-	if (!r->led && r->nodes)
-		nodes_free(TAKE_PTR(r->nodes));
-	if (!r->nodes)
-		return;
-	nodes_run(r->nodes);
-	if (nodes_take_changed(r->nodes))
-		soil(r);
-}
-
 /* ---- what the writer asks -------------------------------------------------------------------- */
 
 static const char *version_of(void *arg, enum object_kind kind)
@@ -169,12 +129,35 @@ static const char *version_of(void *arg, enum object_kind kind)
 	return status.kinds[kind].version;
 }
 
+/* Of Services without a condition, of which there are many, only the object itself is kept. */
+static bool find_unsaid(const struct store *store, const struct want *want,
+			struct store_status *ret_status)
+{
+	const struct object key = {
+		.kind = want->kind,
+		.namespace = want->namespace,
+		.name = want->name,
+	};
+	const struct object *object = store_find(store, &key);
+
+	if (!object || want->kind != OBJECT_SERVICE)
+		return false;
+	*ret_status = (struct store_status){
+		.text = "null",
+		.version = object->origin.resource_version,
+		.uid = object->origin.uid,
+		.generation = object->origin.generation,
+	};
+	return true;
+}
+
 static bool on_find(void *arg, const struct want *want, struct store_status *ret_status)
 {
 	const struct reporting *r = arg;
 	const struct store *store = apisource_store(r->server.objects, want->kind);
 
-	return store && store_find_status(store, want->namespace, want->name, ret_status);
+	return store && (store_find_status(store, want->namespace, want->name, ret_status) ||
+			 find_unsaid(store, want, ret_status));
 }
 
 static bool may_write(void *arg)
@@ -277,9 +260,10 @@ static void finish_stop(struct reporting *r)
 static void say_what_is_due(struct reporting *r)
 {
 	look_at_leader(r);
-	look_at_nodes(r);
-	if (r->behind_ms && !r->told_behind && now(r) >= r->behind_ms + BEHIND_MS)
-		tell_nodestate(r);
+	if (reporting_nodes_look(r))
+		soil(r);
+	if (r->behind_ms && !r->told_behind && now(r) >= r->behind_ms + REPORTING_BEHIND_MS)
+		reporting_nodes_tell(r);
 	if (r->synced)
 		nodestate_run(r->nodestate);
 	if (r->dirty && r->synced && !is_waiting(r) && now(r) >= r->wants_ms)
@@ -316,7 +300,7 @@ static void open_leader(struct reporting *r)
 		.client = r->server.client,
 		.timing = r->timing,
 		.node = r->config.node_name,
-		.changed = on_changed,
+		.changed = reporting_arm,
 		.arg = r,
 	};
 
@@ -338,7 +322,7 @@ static void open_writer(struct reporting *r)
 		.find = on_find,
 		.may_write = may_write,
 		.written = on_written,
-		.changed = on_changed,
+		.changed = reporting_arm,
 		.arg = r,
 	};
 
@@ -352,7 +336,7 @@ static void open_events(struct reporting *r)
 		.timing = r->timing,
 		.controller = VERDICT_CONTROLLER,
 		.node = r->config.node_name,
-		.changed = on_changed,
+		.changed = reporting_arm,
 		.arg = r,
 	};
 
@@ -365,7 +349,7 @@ static void open_nodestate(struct reporting *r)
 		.client = r->server.client,
 		.timing = r->timing,
 		.node = r->config.node_name,
-		.changed = on_changed,
+		.changed = reporting_arm,
 		.arg = r,
 	};
 
@@ -403,9 +387,30 @@ void reporting_close(struct reporting *reporting)
 	nodestate_free(reporting->nodestate);
 	leader_free(reporting->leader);
 	inforce_fini(&reporting->here);
+	troubles_fini(&reporting->troubles);
+	troubles_fini(&reporting->of_plan);
+	free(reporting->kube_proxy);
 	free(reporting->definitions);
 	diag_fini(&reporting->diags);
 	free(reporting);
+}
+
+/* What a plan says of single objects, and which Nodes count, are no part of its step. */
+static bool is_other(struct reporting *r)
+{
+	uint64_t nodes = model_changes(r->config.model, OBJECT_NODE);
+	struct troubles of_plan = { 0 };
+	bool other;
+
+	troubles_add(&of_plan, &r->plan->diags);
+	troubles_sort(&of_plan);
+	other = nodes != r->nodes_seen || !troubles_equal(&of_plan, &r->of_plan);
+	troubles_fini(&r->of_plan);
+	r->of_plan = of_plan;
+	if (nodes != r->nodes_seen && r->told)
+		reporting_nodes_tell(r);
+	r->nodes_seen = nodes;
+	return other;
 }
 
 void reporting_plan(struct reporting *reporting, const struct plan *plan)
@@ -421,8 +426,19 @@ void reporting_plan(struct reporting *reporting, const struct plan *plan)
 	look_at_definitions(reporting);
 	leader_set_eager(reporting->leader, is_first(reporting));
 	/* Endpoints alone change no verdict. */
-	if (plan->step.l7 || reporting->refused || reporting_wants_refused(reporting))
+	if (is_other(reporting) || plan->step.l7 || reporting->refused ||
+	    reporting_wants_refused(reporting))
 		soil(reporting);
+	arm(reporting);
+}
+
+void reporting_node(struct reporting *reporting, const struct reporting_node *node)
+{
+	if (!reporting || !reporting->plan || !reporting_nodes_take(reporting, node))
+		return;
+	if (reporting->told)
+		reporting_nodes_tell(reporting);
+	soil(reporting);
 	arm(reporting);
 }
 
@@ -433,7 +449,7 @@ void reporting_in_force(struct reporting *reporting)
 	if (!reporting || !reporting->plan)
 		return;
 	reporting->behind_ms = 0;
-	inforce_take(&reporting->plan->verdicts, &here);
+	inforce_take(&reporting->plan->verdicts, &reporting->troubles, &here);
 	if (reporting->told && !reporting->told_behind && inforce_equal(&here, &reporting->here)) {
 		inforce_fini(&here);
 		return;
@@ -441,7 +457,7 @@ void reporting_in_force(struct reporting *reporting)
 	inforce_fini(&reporting->here);
 	reporting->here = here;
 	reporting->told = true;
-	tell_nodestate(reporting);
+	reporting_nodes_tell(reporting);
 	soil(reporting);
 	arm(reporting);
 }

@@ -35,6 +35,12 @@ void reporting_close(struct reporting *reporting);
 
 /* The newest plan, borrowed until the next one. */
 void reporting_plan(struct reporting *reporting, const struct plan *plan);
+/* What was found on this node; everything is borrowed for the call, NULL stands for nothing. */
+struct reporting_node {
+	const struct diag_list *of_kernel, *of_health, *of_ports;
+	const char *kube_proxy; /* what of it there is */
+};
+void reporting_node(struct reporting *reporting, const struct reporting_node *node);
 /* It is in force on this node: kernel and proxy have said so. */
 void reporting_in_force(struct reporting *reporting);
 /* For source_config.seen. */

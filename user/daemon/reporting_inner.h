@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of reporting share: reporting.c has what happens,
- * reporting_wants.c what statuses should say, reporting_show.c shows it all. */
+/*
+ * What the files of reporting share: reporting.c has what happens, reporting_nodes.c what nodes
+ * tell, reporting_wants.c what statuses should say, reporting_show.c shows it all.
+ */
 #pragma once
 #include "daemon/reporting.h"
 #include "daemon/source.h"
 #include "status/inforce.h"
 #include "status/stamp.h"
+#include "status/troubles.h"
 
 struct events;
 struct leader;
@@ -20,8 +23,13 @@ struct reporting {
 	struct reporting_config config;
 	struct source_server server;
 	const struct timing *timing;
-	const struct plan *plan;     /* borrowed, NULL: none yet */
-	struct inforce here;	     /* on this node */
+	const struct plan *plan;  /* borrowed, NULL: none yet */
+	struct inforce here;	  /* on this node */
+	struct troubles troubles; /* the same, and a kube-proxy */
+	char *kube_proxy;
+	struct troubles of_plan;     /* at the last look */
+	struct troubles all;	     /* while wants are made */
+	uint64_t nodes_seen;	     /* changes of Nodes */
 	struct nodestate *nodestate; /* which tells others so */
 	struct nodes *nodes;	     /* what others tell, NULL: this narud does not lead */
 	uint64_t behind_ms;	     /* since when the newest plan is not in force; 0: it is */
@@ -46,6 +54,17 @@ struct reporting {
 	void *done_arg;
 };
 
+#define REPORTING_BEHIND_MS 10000 /* for which a plan may take without a word to others */
+
+/* Something may be due earlier than before; arg is the reporting. */
+void reporting_arm(void *arg);
+
+/* This node's NodeState. */
+void reporting_nodes_tell(struct reporting *r);
+/* True when what was found is another than before. */
+bool reporting_nodes_take(struct reporting *r, const struct reporting_node *node);
+/* For who leads: true when something that nodes tell is another than before. */
+bool reporting_nodes_look(struct reporting *r);
 /* Only with a plan. */
 void reporting_wants_fill(struct reporting *r, struct wants *wants);
 /* Is there an object of Gateway API's that cannot be decoded? */

@@ -119,11 +119,11 @@ static int take_segments(struct inforce *in, struct naru_set *value, const char 
 {
 	int r = segments_take(in->list, inforce_list_blocks(value), &value->list);
 
-	*ret_reason = "no room for its endpoints in the map ep_list";
+	*ret_reason = "no room for its endpoints in the map ep_list (NARU_LIST_BLOCKS)";
 	if (r || !value->lut_len)
 		return r;
 	r = segments_take(in->lut, inforce_lut_blocks(value), &value->lut);
-	*ret_reason = "no room for the table of its endpoints in the map lut";
+	*ret_reason = "no room for the table of its endpoints in the map lut (NARU_LUT_BLOCKS)";
 	if (r)
 		segments_give(in->list, value->list, inforce_list_blocks(value));
 	return r;
@@ -145,7 +145,7 @@ static int make_set(struct inforce *in, const struct plan_service *plan,
 	set->value.count = (uint32_t)content->n;
 	set->value.lut_len = maglev_len(content->n);
 	r = take_ids(in, plan, set);
-	*ret_reason = "no room for its endpoints in the map endpoint";
+	*ret_reason = "no room for its endpoints in the map endpoint (NARU_ENDPOINTS_MAX)";
 	if (!r)
 		r = take_segments(in, &set->value, ret_reason);
 	if (r) {
@@ -329,23 +329,24 @@ static int prepare(struct inforce *in, struct draft *draft, const char **ret_rea
 		return -ENAMETOOLONG;
 	}
 	if (plan->cluster.n > NARU_SET_MAX || plan->local.n > NARU_SET_MAX) {
-		*ret_reason = "it has too many endpoints";
+		*ret_reason = "it has too many endpoints (NARU_SET_MAX)";
 		return -ENOSPC;
 	}
 	if (HASH_COUNT(in->fronts) + new_fronts(in, draft) > NARU_FRONTENDS_MAX) {
-		*ret_reason = "no room for its frontends in the map svc";
+		*ret_reason = "no room for its frontends in the map svc (NARU_FRONTENDS_MAX)";
 		return -ENOSPC;
 	}
 	if (in->ranges.n + ranges_missing(draft->old ? &draft->old->ranges : NULL, plan) >
 	    NARU_RANGES_MAX) {
-		*ret_reason = "no room for its source ranges in the map source_range";
+		*ret_reason =
+			"no room for its source ranges in the map source_range (NARU_RANGES_MAX)";
 		return -ENOSPC;
 	}
 	encode_service_key(plan->name, plan->proto, plan->family, key);
 	if (draft->old)
 		draft->id = draft->old->id;
 	else if (ids_get(in->services, key, strlen(key), &draft->id)) {
-		*ret_reason = "no room for another service in the map svc_name";
+		*ret_reason = "no room for another service in the map svc_name (NARU_SERVICES_MAX)";
 		return -ENOSPC;
 	}
 	r = draft_set(in, draft, USE_CLUSTER, &reason);

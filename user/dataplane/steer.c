@@ -209,15 +209,18 @@ static void report(struct diag_list *diags, const char *listener, const char *re
 		 "%s: %s", listener, reason);
 }
 
-static void refuse(struct steer_bind *bind, struct diag_list *diags, const char *why)
+static void refuse(struct steer_bind *bind, struct diag_list *diags, enum diag_matter matter,
+		   const char *why)
 {
 	char text[PLAN_SOCKET_LEN];
 
 	free(bind->reason);
 	bind->reason = mem_printf("%s is not served: %s",
 				  plan_socket_format(&bind->addr, bind->port, text), why);
-	for (size_t i = 0; diags && i < bind->n_names; i++)
+	for (size_t i = 0; diags && i < bind->n_names; i++) {
 		report(diags, bind->names[i], bind->reason);
+		diag_mark(diags, matter);
+	}
 }
 
 static int put(const struct steer *s, struct steer_bind *bind, bool tls)
@@ -248,12 +251,14 @@ static int admit(const struct steer *s, const struct host *host, struct steer_bi
 	if (other) {
 		snprintf(why, sizeof(why), "another program of this host listens on %s",
 			 plan_socket_format(&other->addr, other->port, text));
-		refuse(bind, diags, why);
+		refuse(bind, diags, DIAG_PORT, why);
 		return 0;
 	}
 	r = put(s, bind, tls);
-	if (r)
-		refuse(bind, diags, r == -E2BIG ? "there are too many" : strerror(-r));
+	if (r == -E2BIG)
+		refuse(bind, diags, DIAG_ROOM, "no room in the map steer (NARU_BINDS_MAX)");
+	else if (r)
+		refuse(bind, diags, DIAG_NONE, strerror(-r));
 	return r == -E2BIG ? 0 : r;
 }
 

@@ -127,16 +127,24 @@ static bool withdraw_gone(struct sync *sync, bool *udp)
 
 /* ---- apply ---- */
 
+struct failure {
+	const char *reason;
+	bool full; /* a map is */
+};
+
 static void report(struct diag_list *diags, const struct plan_service *plan, bool kept,
-		   const char *reason)
+		   const struct failure *failure)
 {
 	const char *colon = strrchr(plan->name, ':');
 	int len = colon ? (int)(colon - plan->name) : (int)strlen(plan->name);
 	_cleanup_(mem_freep) char *object = mem_printf("Service %.*s", len, plan->name);
 
-	if (diags)
-		diag_add(diags, DIAG_ERROR, "", 0, object, "", "%s: %s: %s", plan->name, reason,
-			 kept ? "its last version stays in force" : "it is left out");
+	if (!diags)
+		return;
+	diag_add(diags, DIAG_ERROR, "", 0, object, "", "%s: %s: %s", plan->name, failure->reason,
+		 kept ? "its last version stays in force" : "it is left out");
+	if (failure->full)
+		diag_mark(diags, DIAG_ROOM);
 }
 
 struct pass {
@@ -176,24 +184,25 @@ static void publish_open(struct pass *pass, struct diag_list *diags, bool final)
 	write_begin(in, pass->n_open);
 	for (size_t i = 0; i < pass->n_open; i++) {
 		const struct plan_service *plan = pass->open[i];
-		const char *reason = NULL;
+		struct failure failure = { 0 };
 		struct live_service *service;
-		int r = publish_service(in, plan, &pass->sync->leftovers, &reason);
+		int r = publish_service(in, plan, &pass->sync->leftovers, &failure.reason);
 
 		if (!r)
 			continue;
 		service = inforce_find(in, plan->name, plan->proto, plan->family);
 		if (service)
 			service->round = in->round;
-		if (!reason) {
+		failure.full = failure.reason && r == -ENOSPC;
+		if (!failure.reason) {
 			pass->error = r;
-			reason = strerror(-r);
+			failure.reason = strerror(-r);
 		} else if (!final) {
 			pass->open[still++] = plan;
 			continue;
 		}
 		pass->left_out = true;
-		report(diags, plan, service != NULL, reason);
+		report(diags, plan, service != NULL, &failure);
 	}
 	write_end(in);
 	pass->n_open = still;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kube/conditions.h"
 #include "kube/field.h"
 #include "kube/kind.h"
 
@@ -123,6 +124,18 @@ static void take_taints(struct decode *d, const struct decode_field *field,
 	free(found.keys);
 }
 
+/* The target is the flag. */
+static void take_conditions(struct decode *d, const struct decode_field *field,
+			    struct json_object *value, void *target)
+{
+	const char *ready = conditions_find(value, "Ready");
+	bool *unready = target;
+
+	(void)d;
+	(void)field;
+	*unready = ready && strcmp(ready, "True") != 0;
+}
+
 static const struct decode_field label_fields[] = {
 	{ .name = "topology.kubernetes.io/zone", .fn = field_string, .offset = NODE(zone) },
 	{ 0 },
@@ -143,6 +156,7 @@ static const struct decode_field spec_fields[] = {
 
 static const struct decode_field status_fields[] = {
 	{ .name = "addresses", .fn = take_addresses, .flags = DECODE_LIST, .arg = &addresses },
+	{ .name = "conditions", .fn = take_conditions, .offset = NODE(unready) },
 	{ 0 },
 };
 

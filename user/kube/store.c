@@ -548,27 +548,32 @@ void store_each(const struct store *store, store_fn fn, void *arg)
 	twalk_r(store->set.root, each_node, &(struct each){ .fn = fn, .arg = arg });
 }
 
-struct each_refused {
-	store_refused_fn fn;
+struct each_entry {
+	store_entry_fn fn;
 	void *arg;
 };
 
-static void each_refused_node(const void *node, VISIT visit, void *arg)
+static void each_entry_node(const void *node, VISIT visit, void *arg)
 {
 	const struct holding *entry = *(struct holding *const *)node;
-	const struct each_refused *each = arg;
+	const struct each_entry *each = arg;
 
-	if ((visit == postorder || visit == leaf) && entry->refused)
-		each->fn(each->arg, &(const struct store_refused){ .object = entry->refused,
-								   .served = entry->good,
-								   .diags = &entry->diags });
+	if (visit == postorder || visit == leaf)
+		each->fn(each->arg, &(const struct store_entry){ .object = entry->key,
+								 .served = entry->good,
+								 .refused = entry->refused,
+								 .diags = &entry->diags,
+								 .status = entry->seen.text });
 }
 
-void store_each_refused(const struct store *store, store_refused_fn fn, void *arg)
+void store_each_entry(const struct store *store, store_entry_fn fn, void *arg)
 {
-	if (store->set.n_wrong)
-		twalk_r(store->set.root, each_refused_node,
-			&(struct each_refused){ .fn = fn, .arg = arg });
+	twalk_r(store->set.root, each_entry_node, &(struct each_entry){ .fn = fn, .arg = arg });
+}
+
+bool store_has_wrong(const struct store *store)
+{
+	return store->set.n_wrong;
 }
 
 static void report_node(const void *node, VISIT visit, void *arg)

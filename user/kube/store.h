@@ -50,15 +50,19 @@ void store_keep_statuses(struct store *store, const char *type, store_seen_fn fn
 bool store_find_status(const struct store *store, const char *namespace, const char *name,
 		       struct store_status *ret_status);
 
-/* A newest version that cannot be decoded; everything is borrowed. */
-struct store_refused {
-	const struct object *object; /* as kube/refused.h has it */
-	bool served;		     /* the last good version is in force */
+/* What is known of an object; everything is borrowed. */
+struct store_entry {
+	const struct object *object;  /* the last good version, or no more than its name */
+	bool served;		      /* it is the former */
+	const struct object *refused; /* a newest version that is not, as kube/refused.h has it */
 	const struct diag_list *diags;
+	const char *status; /* as JSON; NULL: it is not kept */
 };
-typedef void (*store_refused_fn)(void *arg, const struct store_refused *refused);
+typedef void (*store_entry_fn)(void *arg, const struct store_entry *entry);
 /* By namespace and name. */
-void store_each_refused(const struct store *store, store_refused_fn fn, void *arg);
+void store_each_entry(const struct store *store, store_entry_fn fn, void *arg);
+/* Does any of them have diagnostics? */
+bool store_has_wrong(const struct store *store);
 
 /* Adds what is wrong with single objects. */
 void store_report(const struct store *store, struct diag_list *diags);

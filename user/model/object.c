@@ -81,7 +81,11 @@ static const struct member slice[] = {
 
 static const struct member node[] = {
 	VALUES(node, pod_cidrs), /* bytes only: no padding */
-	VALUES(node, addrs),	 TEXT(node, zone), PLAIN(node, leaving), { 0 },
+	VALUES(node, addrs),
+	TEXT(node, zone),
+	PLAIN(node, unready),
+	PLAIN(node, leaving),
+	{ 0 },
 };
 
 static const struct member pod_port[] = {

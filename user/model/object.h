@@ -186,6 +186,7 @@ struct node {
 	struct addr *addrs; /* status.addresses of type InternalIP and ExternalIP */
 	size_t n_addrs;
 	char *zone;   /* label topology.kubernetes.io/zone, "" when absent */
+	bool unready; /* its condition Ready is there and not true */
 	bool leaving; /* deletionTimestamp, or taint ToBeDeletedByClusterAutoscaler */
 };
 

@@ -42,6 +42,7 @@ enum verdict_subject {
 	ROW(GATEWAY_UNSUPPORTED_ADDRESS, GATEWAY, "Accepted", false, "UnsupportedAddress")         \
 	ROW(GATEWAY_PROGRAMMED, GATEWAY, "Programmed", true, "Programmed")                         \
 	ROW(GATEWAY_PENDING, GATEWAY, "Programmed", false, "Pending")                              \
+	ROW(GATEWAY_NO_RESOURCES, GATEWAY, "Programmed", false, "NoResources")                     \
 	ROW(GATEWAY_INVALID, GATEWAY, "Programmed", false, "Invalid")                              \
 	ROW(GATEWAY_NO_ADDRESS, GATEWAY, "Programmed", false, "AddressNotAssigned")                \
 	ROW(GATEWAY_UNUSABLE_ADDRESS, GATEWAY, "Programmed", false, "AddressNotUsable")            \

@@ -28,22 +28,34 @@ static struct json_object *want_of(struct wants *wants, enum object_kind kind,
 	return wants_add(wants, &object);
 }
 
-/* programmed: what is said to be so is. */
+/* What nodes have made of it. */
+struct force {
+	bool programmed;
+	const char *no_room; /* NULL, or why it is not */
+};
+
+static const struct force in_force = { .programmed = true };
+
+static enum verdict_id weaken(enum verdict_id id, const struct force *force)
+{
+	if (force->programmed)
+		return id;
+	if (id == VERDICT_GATEWAY_PROGRAMMED)
+		return force->no_room ? VERDICT_GATEWAY_NO_RESOURCES : VERDICT_GATEWAY_PENDING;
+	return id == VERDICT_LISTENER_PROGRAMMED ? VERDICT_LISTENER_PENDING : id;
+}
+
 static void add_conditions(struct json_object *owner, const struct verdict_conditions *conditions,
-			   bool programmed)
+			   const struct force *force)
 {
 	wants_list(owner, "conditions");
 	for (size_t i = 0; i < conditions->n; i++) {
-		enum verdict_id id = conditions->items[i].id;
+		enum verdict_id id = weaken(conditions->items[i].id, force);
 		const char *message = conditions->items[i].message;
 		const struct verdict_row *row;
 
-		if (!programmed && id == VERDICT_GATEWAY_PROGRAMMED)
-			id = VERDICT_GATEWAY_PENDING;
-		if (!programmed && id == VERDICT_LISTENER_PROGRAMMED)
-			id = VERDICT_LISTENER_PENDING;
 		if (id != conditions->items[i].id)
-			message = "no node has taken it over yet";
+			message = force->no_room ? force->no_room : "no node has taken it over yet";
 		row = verdict_row(id);
 		wants_condition(owner, row->type, row->holds, row->reason, message);
 	}
@@ -92,14 +104,14 @@ static void want_class(const struct verdict_class *class, const struct condition
 	struct json_object *status =
 		want_of(wants, OBJECT_GATEWAY_CLASS, "", class->name, class->generation);
 
-	add_conditions(status, &class->conditions, true);
+	add_conditions(status, &class->conditions, &in_force);
 	if (ack->definitions && *ack->definitions)
 		add_version(status, ack->definitions);
 	features_add(status);
 }
 
 static void add_listener(struct json_object *status, const struct verdict_listener *listener,
-			 bool programmed)
+			 const struct force *force)
 {
 	struct json_object *entry = wants_entry(status, "listeners"), *kind;
 
@@ -111,7 +123,7 @@ static void add_listener(struct json_object *status, const struct verdict_listen
 		wants_text(kind, "kind", "HTTPRoute");
 	}
 	wants_number(entry, "attachedRoutes", listener->attached);
-	add_conditions(entry, &listener->conditions, programmed);
+	add_conditions(entry, &listener->conditions, force);
 }
 
 static void want_gateway(const struct verdict_gateway *gateway, const struct conditions_ack *ack,
@@ -119,7 +131,10 @@ static void want_gateway(const struct verdict_gateway *gateway, const struct con
 {
 	struct json_object *status = want_of(wants, OBJECT_GATEWAY, gateway->namespace,
 					     gateway->name, gateway->generation);
-	bool programmed = ack->programmed(ack->arg, gateway);
+	const struct force force = {
+		.programmed = ack->programmed(ack->arg, gateway),
+		.no_room = ack->no_room ? ack->no_room(ack->arg, gateway) : NULL,
+	};
 
 	wants_list(status, "addresses");
 	for (size_t i = 0; i < gateway->n_addresses; i++) {
@@ -129,10 +144,10 @@ static void want_gateway(const struct verdict_gateway *gateway, const struct con
 		wants_text(address, "type", "IPAddress");
 		wants_text(address, "value", addr_format(&gateway->addresses[i], text));
 	}
-	add_conditions(status, &gateway->conditions, programmed);
+	add_conditions(status, &gateway->conditions, &force);
 	wants_list(status, "listeners");
 	for (size_t i = 0; i < gateway->n_listeners; i++)
-		add_listener(status, &gateway->listeners[i], programmed);
+		add_listener(status, &gateway->listeners[i], &force);
 }
 
 static void want_route(const struct verdict_route *route, struct wants *wants)
@@ -155,7 +170,7 @@ static void want_route(const struct verdict_route *route, struct wants *wants)
 
 		wants_parent(entry, &reference);
 		wants_text(entry, "controllerName", VERDICT_CONTROLLER);
-		add_conditions(entry, &parent->conditions, true);
+		add_conditions(entry, &parent->conditions, &in_force);
 	}
 }
 

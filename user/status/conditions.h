@@ -10,6 +10,8 @@
 struct conditions_ack {
 	/* Is the Gateway in force on a node as it was judged: at this generation? */
 	bool (*programmed)(void *arg, const struct verdict_gateway *gateway);
+	/* Why no node has room for it; NULL: some has, or nobody tried. May be NULL. Borrowed. */
+	const char *(*no_room)(void *arg, const struct verdict_gateway *gateway);
 	void *arg;
 	/* The versions of Gateway API's definitions in the cluster, as kube/crds.h lists them; NULL
 	 * or "": not known, and nothing is said of them. */

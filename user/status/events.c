@@ -29,7 +29,7 @@
 
 /* Conditions that tell of something wrong when they are true. */
 static const char *const negative[] = { "Conflicted", "OverlappingTLSConfig", "PartiallyInvalid",
-					"Conflict" };
+					"Conflict",   "naru.io/Conflicted",   "KubeProxyActive" };
 
 struct told {
 	char *uid, *reason; /* the key */
@@ -289,6 +289,26 @@ void events_take(struct events *events, const struct writer_change *change)
 	take_list(events, change, "listeners", "name");
 	take_list(events, change, "parents", "parentRef");
 	events->config.changed(events->config.arg);
+}
+
+void events_turned(struct events *events, const struct events_turn *turn)
+{
+	const struct object *object = turn->object;
+	struct want want = {
+		.kind = object->kind,
+		.namespace = object->namespace,
+		.name = object->name,
+	};
+	const struct writer_change change = {
+		.want = &want,
+		.api_version = turn->api_version,
+		.uid = object->origin.uid,
+		.after = sure(json_object_new_object()),
+	};
+
+	wants_condition(change.after, turn->type, turn->holds, turn->reason, turn->message);
+	events_take(events, &change);
+	json_object_put(change.after);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */

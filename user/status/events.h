@@ -5,6 +5,7 @@
  * What is told stands in the object's status as well, so nothing is lost with an Event.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,16 @@ void events_free(struct events *events);
 
 /* A status was written: tells what turned in it. */
 void events_take(struct events *events, const struct writer_change *change);
+
+/* A condition that stands elsewhere than in a status that the writer writes. */
+struct events_turn {
+	const struct object *object; /* to be told of it, with its uid */
+	const char *api_version;
+	const char *type;
+	bool holds; /* now */
+	const char *reason, *message;
+};
+void events_turned(struct events *events, const struct events_turn *turn);
 
 uint64_t events_due_ms(const struct events *events);
 void events_run(struct events *events);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "kube/apijson.h"
 #include "plan/verdict.h"
+#include "status/troubles.h"
 #include "status/wants.h"
 
 #define GATEWAYS_MAX 10000 /* of a node */
@@ -39,14 +40,21 @@ static void add(struct inforce *inforce, const char *namespace, const char *name
 	};
 }
 
-void inforce_take(const struct verdicts *verdicts, struct inforce *ret_inforce)
+static bool has_room(const struct troubles *left_out, const struct verdict_gateway *gateway)
+{
+	return !left_out || !troubles_find(left_out, OBJECT_GATEWAY, gateway->namespace,
+					   gateway->name, DIAG_ROOM);
+}
+
+void inforce_take(const struct verdicts *verdicts, const struct troubles *left_out,
+		  struct inforce *ret_inforce)
 {
 	inforce_fini(ret_inforce);
 	ret_inforce->items = mem_array(verdicts->n_gateways + 1, sizeof(*ret_inforce->items));
 	for (size_t i = 0; i < verdicts->n_gateways; i++) {
 		const struct verdict_gateway *gateway = &verdicts->gateways[i];
 
-		if (is_accepted(gateway))
+		if (is_accepted(gateway) && has_room(left_out, gateway))
 			add(ret_inforce, gateway->namespace, gateway->name, gateway->generation);
 	}
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct json_object;
+struct troubles;
 struct verdicts;
 
 struct inforce_gateway {
@@ -19,8 +20,10 @@ struct inforce {
 	size_t n;
 };
 
-/* Those that are accepted; what ret_inforce had goes. */
-void inforce_take(const struct verdicts *verdicts, struct inforce *ret_inforce);
+/* Those that are accepted, and for which there is room as far as left_out, which may be NULL,
+ * says; what ret_inforce had goes. */
+void inforce_take(const struct verdicts *verdicts, const struct troubles *left_out,
+		  struct inforce *ret_inforce);
 /* At this generation or a later one. */
 bool inforce_has(const struct inforce *inforce, const char *namespace, const char *name,
 		 int64_t generation);

@@ -15,12 +15,15 @@
 #include "kube/reflector.h"
 #include "status/inforce.h"
 #include "status/nodestate.h"
+#include "status/troubles.h"
 
 #define PATIENCE_MS 10000 /* with a server that says nothing */
 
 struct state {
 	char *name; /* first, for look-ups */
 	struct inforce inforce;
+	struct troubles troubles;
+	char *kube_proxy; /* what was found of it, NULL: nothing */
 };
 
 struct states {
@@ -49,6 +52,8 @@ static void free_state(void *ptr)
 	struct state *state = ptr;
 
 	inforce_fini(&state->inforce);
+	troubles_fini(&state->troubles);
+	free(state->kube_proxy);
 	free(state->name);
 	free(state);
 }
@@ -98,17 +103,38 @@ static void on_begin(void *arg)
 	nodes->reading = true;
 }
 
+/* A turn is told while it is watched: of a whole list nobody knows when it came about. */
+static void take_kube_proxy(struct nodes *nodes, struct state *state, struct json_object *list)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *condition = json_object_array_get_idx(list, i);
+
+		if (!strcmp(apijson_text(condition, "type"), NODESTATE_KUBE_PROXY) &&
+		    !strcmp(apijson_text(condition, "status"), "True"))
+			found = apijson_text(condition, "message");
+	}
+	if (!nodes->reading && !found != !state->kube_proxy && nodes->config.turned)
+		nodes->config.turned(nodes->config.arg, state->name, found);
+	free(state->kube_proxy);
+	state->kube_proxy = found ? mem_strdup(found) : NULL;
+}
+
 static void on_put(void *arg, struct json_object *object)
 {
 	struct nodes *nodes = arg;
 	struct states *states = current(nodes);
 	const char *name = name_of(object);
+	struct json_object *status = apijson_member(object, "status");
 	struct state *state = find(states, name);
 
 	if (!state)
 		state = insert(states, name);
-	inforce_parse(apijson_member(apijson_member(object, "status"), "gateways"),
-		      &state->inforce);
+	inforce_parse(apijson_member(status, "gateways"), &state->inforce);
+	troubles_parse(apijson_member(status, "problems"), &state->troubles);
+	take_kube_proxy(nodes, state, apijson_member(status, "conditions"));
 	nodes->changed |= !nodes->reading;
 }
 
@@ -204,17 +230,24 @@ bool nodes_settled(const struct nodes *nodes)
 }
 
 struct question {
+	const struct nodes_config *config;
 	const char *namespace, *name;
 	int64_t generation;
 	bool yes;
 };
+
+static bool is_alive(const struct nodes_config *config, const struct state *state)
+{
+	return !config->alive || config->alive(config->arg, state->name);
+}
 
 static void ask_node(const void *node, VISIT visit, void *arg)
 {
 	const struct state *state = *(struct state *const *)node;
 	struct question *question = arg;
 
-	if ((visit == postorder || visit == leaf) && !question->yes)
+	if ((visit == postorder || visit == leaf) && !question->yes &&
+	    is_alive(question->config, state))
 		question->yes = inforce_has(&state->inforce, question->namespace, question->name,
 					    question->generation);
 }
@@ -222,10 +255,31 @@ static void ask_node(const void *node, VISIT visit, void *arg)
 bool nodes_serve(const struct nodes *nodes, const char *namespace, const char *name,
 		 int64_t generation)
 {
-	struct question question = { namespace, name, generation, false };
+	struct question question = { &nodes->config, namespace, name, generation, false };
 
 	twalk_r(nodes->states.root, ask_node, &question);
 	return question.yes;
+}
+
+struct walk {
+	const struct nodes_config *config;
+	struct troubles *troubles;
+};
+
+static void add_troubles(const void *node, VISIT visit, void *arg)
+{
+	const struct state *state = *(struct state *const *)node;
+	const struct walk *walk = arg;
+
+	if ((visit == postorder || visit == leaf) && is_alive(walk->config, state))
+		troubles_append(walk->troubles, &state->troubles, state->name);
+}
+
+void nodes_troubles(const struct nodes *nodes, struct troubles *troubles)
+{
+	struct walk walk = { .config = &nodes->config, .troubles = troubles };
+
+	twalk_r(nodes->states.root, add_troubles, &walk);
 }
 
 size_t nodes_count(const struct nodes *nodes)

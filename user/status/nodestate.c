@@ -16,8 +16,11 @@
 #include "status/inforce.h"
 #include "status/merge.h"
 #include "status/rest.h"
+#include "status/stamp.h"
+#include "status/troubles.h"
 #include "status/wants.h"
 
+#define TURNED	   "lastTransitionTime"
 #define TIMEOUT_S  10
 #define REFUSED_MS 60000 /* and up to as much again, until it is tried again */
 
@@ -25,7 +28,7 @@ struct nodestate {
 	struct nodestate_config config;
 	char *path;		    /* of the one object */
 	struct json_object *wanted; /* its status, NULL: nothing yet */
-	char *node_uid;
+	char *node_uid, *sent_uid;  /* the owner; and as the server was told */
 	struct json_object *object; /* as the server had it last, NULL: not known */
 	struct json_object *sent;   /* the status that it was given, NULL: none was */
 	bool absent;		    /* it is known not to be there */
@@ -48,16 +51,38 @@ static void replace(char **text, const char *with)
 	*text = copy;
 }
 
+static size_t length(struct json_object *array)
+{
+	return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+static bool is_same_text(struct json_object *a, struct json_object *b, const char *name)
+{
+	return !strcmp(apijson_text(a, name), apijson_text(b, name));
+}
+
 static bool is_known(const struct nodestate *n)
 {
 	return n->object || n->absent;
 }
 
+/* By the Node as it is now, as far as that is known. */
+static bool is_owned(const struct nodestate *n)
+{
+	struct json_object *metadata = apijson_member(n->object, "metadata");
+	struct json_object *owners = apijson_member(metadata, "ownerReferences");
+
+	return !*n->node_uid || !strcmp(n->sent_uid, n->node_uid) ||
+	       (length(owners) &&
+		!strcmp(apijson_text(json_object_array_get_idx(owners, 0), "uid"), n->node_uid));
+}
+
 /* A server that leaves something out would be told for ever. */
 static bool is_said(const struct nodestate *n)
 {
-	return n->object && (merge_is_same(apijson_member(n->object, "status"), n->wanted) ||
-			     (n->sent && merge_is_same(n->sent, n->wanted)));
+	return n->object && is_owned(n) &&
+	       (merge_is_same(apijson_member(n->object, "status"), n->wanted) ||
+		(n->sent && merge_is_same(n->sent, n->wanted)));
 }
 
 static bool has_to_do(const struct nodestate *n)
@@ -116,11 +141,33 @@ static void note_sent(struct nodestate *n, struct json_object *status)
 	n->sent = json_object_get(status);
 }
 
+/* A condition that is there already keeps the time of its turn. */
+static void keep_times(const struct nodestate *n)
+{
+	struct json_object *there =
+		apijson_member(apijson_member(n->object, "status"), "conditions");
+	struct json_object *wanted = apijson_member(n->wanted, "conditions");
+
+	for (size_t i = 0; i < length(wanted); i++) {
+		struct json_object *mine = json_object_array_get_idx(wanted, i);
+
+		for (size_t j = 0; j < length(there); j++) {
+			struct json_object *former = json_object_array_get_idx(there, j);
+			const char *since = apijson_text(former, TURNED);
+
+			if (*since && is_same_text(former, mine, "type") &&
+			    is_same_text(former, mine, "status"))
+				wants_text(mine, TURNED, since);
+		}
+	}
+}
+
 static void take(struct nodestate *n, struct json_object *object)
 {
 	forget(n);
 	if (*apijson_version(object))
 		n->object = json_object_get(object);
+	keep_times(n);
 	n->backoff = (struct backoff){ 0 };
 	replace(&n->problem, "");
 }
@@ -202,6 +249,7 @@ struct nodestate *nodestate_new(const struct nodestate_config *config)
 	listquery_encode(&path, config->node);
 	n->path = path.buf;
 	replace(&n->node_uid, "");
+	replace(&n->sent_uid, "");
 	replace(&n->problem, "");
 	return n;
 }
@@ -216,8 +264,29 @@ void nodestate_free(struct nodestate *nodestate)
 	json_object_put(nodestate->sent);
 	free(nodestate->path);
 	free(nodestate->node_uid);
+	free(nodestate->sent_uid);
 	free(nodestate->problem);
 	free(nodestate);
+}
+
+static void add_kube_proxy(struct json_object *status, const char *found)
+{
+	_cleanup_(mem_freep) char *message = mem_printf("there is %s", found);
+	char text[STAMP_SECONDS];
+
+	stamp_seconds(text);
+	wants_condition(status, NODESTATE_KUBE_PROXY, true, "KubeProxyFound", message);
+	wants_text(json_object_array_get_idx(wants_list(status, "conditions"), 0), TURNED, text);
+}
+
+/* Another Node of the name: the object goes with the former one. */
+static void take_node(struct nodestate *n, const char *node_uid)
+{
+	if (*n->node_uid && strcmp(n->node_uid, node_uid) != 0) {
+		forget(n);
+		note_sent(n, NULL);
+	}
+	replace(&n->node_uid, node_uid);
 }
 
 void nodestate_set(struct nodestate *nodestate, const struct nodestate_content *content)
@@ -230,9 +299,15 @@ void nodestate_set(struct nodestate *nodestate, const struct nodestate_content *
 	wants_text(status, "version", content->version);
 	if (content->behind_since)
 		wants_text(status, "behindSince", content->behind_since);
+	if (content->troubles && content->troubles->n &&
+	    json_object_object_add(status, "problems", troubles_format(content->troubles)) < 0)
+		abort();
+	if (content->kube_proxy)
+		add_kube_proxy(status, content->kube_proxy);
 	json_object_put(nodestate->wanted);
 	nodestate->wanted = status;
-	replace(&nodestate->node_uid, content->node_uid);
+	keep_times(nodestate);
+	take_node(nodestate, content->node_uid);
 	nodestate->config.changed(nodestate->config.arg);
 }
 
@@ -253,6 +328,7 @@ void nodestate_run(struct nodestate *nodestate)
 	}
 	body = make_body(nodestate);
 	note_sent(nodestate, nodestate->wanted);
+	replace(&nodestate->sent_uid, nodestate->node_uid);
 	start(nodestate, nodestate->object ? "PUT" : "POST", body);
 	json_object_put(body);
 }

@@ -11,9 +11,12 @@
 struct client;
 struct inforce;
 struct nodestate;
+struct troubles;
 
 #define NODESTATE_PATH	 "/apis/naru.io/v1alpha1/nodestates"
 #define NODESTATE_GAP_MS 1000
+/* The type of a condition, which is there only when it is true. */
+#define NODESTATE_KUBE_PROXY "KubeProxyActive"
 
 struct nodestate_config {
 	struct client *client;
@@ -32,7 +35,10 @@ struct nodestate_content {
 	const char *version; /* of narud */
 	const struct inforce *gateways;
 	const char *behind_since; /* RFC 3339; NULL: what is newest is in force */
-	const char *node_uid;	  /* of the Node object, which owns this one; "" when not known */
+	/* Of single objects on this node, and of the node as a whole: NULL or what is wrong. */
+	const struct troubles *troubles;
+	const char *kube_proxy;
+	const char *node_uid; /* of the Node object, which owns this one; "" when not known */
 };
 
 /* What it should say from here on. */

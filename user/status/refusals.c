@@ -16,9 +16,9 @@
 #define GROUP	 "gateway.networking.k8s.io"
 #define TEXT_MAX 4096 /* of a message, beyond which no more diagnostics are added */
 
-static void describe(const struct store_refused *refused, struct str *ret_text)
+static void describe(const struct store_entry *entry, struct str *ret_text)
 {
-	const struct diag_list *diags = refused->diags;
+	const struct diag_list *diags = entry->diags;
 
 	for (size_t i = 0; i < diags->n && ret_text->len < TEXT_MAX; i++) {
 		const struct diag *diag = &diags->items[i];
@@ -27,7 +27,7 @@ static void describe(const struct store_refused *refused, struct str *ret_text)
 			str_addf(ret_text, "%s%s%s%s", ret_text->len ? "; " : "", diag->field,
 				 *diag->field ? ": " : "", diag->reason);
 	}
-	str_addf(ret_text, "%s", refused->served ? "; the last good version stays in force" : "");
+	str_addf(ret_text, "%s", entry->served ? "; the last good version stays in force" : "");
 }
 
 static void say(struct json_object *owner, enum verdict_id id, const char *message)
@@ -48,17 +48,17 @@ static bool is_our_class(const struct verdicts *verdicts, const char *name)
 }
 
 /* Its listeners, which nobody could read, stay as they are. */
-static void want_gateway(const struct refusals_config *config, const struct store_refused *refused,
+static void want_gateway(const struct refusals_config *config, const struct store_entry *entry,
 			 struct wants *wants)
 {
-	const struct gateway *gateway = (const struct gateway *)refused->object;
+	const struct gateway *gateway = (const struct gateway *)entry->refused;
 	_cleanup_(str_fini) struct str text = { 0 };
 	struct json_object *status;
 
 	if (!is_our_class(config->verdicts, gateway->class_name))
 		return;
-	describe(refused, &text);
-	status = wants_replace(wants, refused->object);
+	describe(entry, &text);
+	status = wants_replace(wants, entry->refused);
 	say(status, VERDICT_GATEWAY_REFUSED, text.buf);
 	say(status, VERDICT_GATEWAY_INVALID, text.buf);
 }
@@ -95,25 +95,25 @@ static void add_parent(struct json_object *status, const struct object_reference
 	say(entry, VERDICT_ROUTE_NO_VALUE, message);
 }
 
-static void want_route(const struct refusals_config *config, const struct store_refused *refused,
+static void want_route(const struct refusals_config *config, const struct store_entry *entry,
 		       struct wants *wants)
 {
-	const struct http_route *route = (const struct http_route *)refused->object;
+	const struct http_route *route = (const struct http_route *)entry->refused;
 	_cleanup_(str_fini) struct str text = { 0 };
-	struct json_object *status = wants_replace(wants, refused->object);
+	struct json_object *status = wants_replace(wants, entry->refused);
 
-	describe(refused, &text);
+	describe(entry, &text);
 	wants_list(status, "parents");
 	for (size_t i = 0; i < route->n_parents; i++)
-		if (is_ours(config, refused->object, &route->parents[i]))
+		if (is_ours(config, entry->refused, &route->parents[i]))
 			add_parent(status, &route->parents[i], text.buf);
 }
 
-void refusals_want(const struct refusals_config *config, const struct store_refused *refused,
+void refusals_want(const struct refusals_config *config, const struct store_entry *entry,
 		   struct wants *wants)
 {
-	if (refused->object->kind == OBJECT_HTTP_ROUTE)
-		want_route(config, refused, wants);
+	if (entry->refused->kind == OBJECT_HTTP_ROUTE)
+		want_route(config, entry, wants);
 	else
-		want_gateway(config, refused, wants);
+		want_gateway(config, entry, wants);
 }

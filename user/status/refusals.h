@@ -10,7 +10,8 @@ struct refusals_config {
 	struct model *model;		 /* has the Services that are parents */
 };
 
-/* To be called when everything else that is wanted of such objects is there: this takes its
- * place. Of what is not naru's to answer for, as far as that is known, nothing is wanted. */
-void refusals_want(const struct refusals_config *config, const struct store_refused *refused,
+/* entry has a refused version. To be called when everything else that is wanted of such objects
+ * is there: this takes its place. Of what is not naru's to answer for, as far as that is known,
+ * nothing is wanted. */
+void refusals_want(const struct refusals_config *config, const struct store_entry *entry,
 		   struct wants *wants);

@@ -106,18 +106,22 @@ static void a_node_has_a_zone_and_may_leave(void **state)
 {
 	static const struct {
 		const char *text, *zone;
-		bool leaving;
+		bool leaving, unready;
 	} rows[] = {
-		{ NODE, "", false },
+		{ NODE, "", false, false },
+		{ NODE "status: {conditions: [{type: Ready, status: Unknown}]}\n", "", false,
+		  true },
+		{ NODE "status: {conditions: [{type: Ready, status: 'True'}]}\n", "", false,
+		  false },
 		{ "apiVersion: v1\nkind: Node\nmetadata: {name: nd, labels: "
 		  "{topology.kubernetes.io/zone: z}}\n",
-		  "z", false },
+		  "z", false, false },
 		{ "apiVersion: v1\nkind: Node\nmetadata: {name: nd, deletionTimestamp: "
 		  "'2026-01-01T00:00:00Z'}\n",
-		  "", true },
-		{ NODE "spec: {taints: [{key: a, effect: NoSchedule}]}\n", "", false },
+		  "", true, false },
+		{ NODE "spec: {taints: [{key: a, effect: NoSchedule}]}\n", "", false, false },
 		{ NODE "spec: {taints: [{key: a}, {key: ToBeDeletedByClusterAutoscaler}]}\n", "",
-		  true },
+		  true, false },
 	};
 
 	(void)state;
@@ -128,6 +132,7 @@ static void a_node_has_a_zone_and_may_leave(void **state)
 		assert_int_equal(load.n, 1);
 		assert_string_equal(((const struct node *)load.objects[0])->zone, rows[i].zone);
 		assert_int_equal(((const struct node *)load.objects[0])->leaving, rows[i].leaving);
+		assert_int_equal(((const struct node *)load.objects[0])->unready, rows[i].unready);
 		load_fini(&load);
 	}
 }

@@ -55,6 +55,13 @@ static bool always(void *arg, const struct verdict_gateway *gateway)
 	return true;
 }
 
+static const char *full(void *arg, const struct verdict_gateway *gateway)
+{
+	(void)arg;
+	(void)gateway;
+	return "node n: full";
+}
+
 static bool never(void *arg, const struct verdict_gateway *gateway)
 {
 	(void)arg;
@@ -155,19 +162,22 @@ static void test_whole_statuses(void **state)
 {
 	static char edge[] = "edge";
 	static const struct scene scenes[] = {
-		{ "market/market.json", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-addresses/objects.yaml", NULL, "203.0.113.0/24", { always, NULL, NULL } },
-		{ "l7-broken/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-conflicts/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-east-west/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-filters/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-grants/objects.yaml", NULL, NULL, { never, NULL, NULL } },
-		{ "l7-hostnames/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-precedence/objects.yaml", NULL, NULL, { never, NULL, NULL } },
-		{ "l7-quick-start/objects.yaml", NULL, NULL, { never, NULL, NULL } },
-		{ "l7-tls/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-unserved/objects.yaml", NULL, NULL, { always, NULL, NULL } },
-		{ "l7-verdicts/objects.yaml", NULL, "203.0.113.0/24", { by_name, edge, NULL } },
+		{ "market/market.json", NULL, NULL, { .programmed = always } },
+		{ "l7-addresses/objects.yaml", NULL, "203.0.113.0/24", { .programmed = always } },
+		{ "l7-broken/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-conflicts/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-east-west/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-filters/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-grants/objects.yaml", NULL, NULL, { .programmed = never } },
+		{ "l7-hostnames/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-precedence/objects.yaml", NULL, NULL, { .programmed = never } },
+		{ "l7-quick-start/objects.yaml", NULL, NULL, { .programmed = never } },
+		{ "l7-tls/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-unserved/objects.yaml", NULL, NULL, { .programmed = always } },
+		{ "l7-verdicts/objects.yaml",
+		  NULL,
+		  "203.0.113.0/24",
+		  { .programmed = by_name, .arg = edge } },
 	};
 
 	(void)state;
@@ -187,14 +197,14 @@ static void test_whole_statuses(void **state)
 static void test_same_on_every_node(void **state)
 {
 	static const struct scene scenes[][2] = {
-		{ { "market/market.json", "alpha", NULL, { always, NULL, NULL } },
-		  { "market/market.json", "gamma", NULL, { always, NULL, NULL } } },
-		{ { "l7-addresses/objects.yaml", "alpha", NULL, { always, NULL, NULL } },
-		  { "l7-addresses/objects.yaml", "beta", NULL, { always, NULL, NULL } } },
-		{ { "l7-unserved/objects.yaml", "alpha", NULL, { always, NULL, NULL } },
-		  { "l7-unserved/objects.yaml", "beta", NULL, { always, NULL, NULL } } },
-		{ { "l7-verdicts/objects.yaml", "alpha", NULL, { always, NULL, NULL } },
-		  { "l7-verdicts/objects.yaml", "beta", NULL, { always, NULL, NULL } } },
+		{ { "market/market.json", "alpha", NULL, { .programmed = always } },
+		  { "market/market.json", "gamma", NULL, { .programmed = always } } },
+		{ { "l7-addresses/objects.yaml", "alpha", NULL, { .programmed = always } },
+		  { "l7-addresses/objects.yaml", "beta", NULL, { .programmed = always } } },
+		{ { "l7-unserved/objects.yaml", "alpha", NULL, { .programmed = always } },
+		  { "l7-unserved/objects.yaml", "beta", NULL, { .programmed = always } } },
+		{ { "l7-verdicts/objects.yaml", "alpha", NULL, { .programmed = always } },
+		  { "l7-verdicts/objects.yaml", "beta", NULL, { .programmed = always } } },
 	};
 
 	(void)state;
@@ -238,11 +248,39 @@ static const char *member(struct json_object *owner, const char *name)
 	return json_object_get_string(value);
 }
 
+/* By a node that serves it in spite of another one's full map, it is programmed. */
+static void test_no_room(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct scene scene = { "l7-broken/objects.yaml",
+					     NULL,
+					     NULL,
+					     { .programmed = i ? always : never,
+					       .no_room = full } };
+		struct wants wants = { 0 };
+		struct json_object *status;
+
+		want(&scene, &wants);
+		status = wants_find(&wants, OBJECT_GATEWAY, "shop", "edge")->status;
+		assert_string_equal(member(condition(status, "Programmed"), "reason"),
+				    i ? "Programmed" : "NoResources");
+		if (!i)
+			assert_string_equal(member(condition(status, "Programmed"), "message"),
+					    "node n: full");
+		wants_fini(&wants);
+	}
+}
+
 /* Nothing is programmed before a node says so, and then only what can be. */
 static void test_programmed_by_the_nodes(void **state)
 {
-	const struct scene before = { "l7-broken/objects.yaml", NULL, NULL, { never, NULL, NULL } };
-	const struct scene after = { "l7-broken/objects.yaml", NULL, NULL, { always, NULL, NULL } };
+	const struct scene before = {
+		"l7-broken/objects.yaml", NULL, NULL, { .programmed = never }
+	};
+	const struct scene after = {
+		"l7-broken/objects.yaml", NULL, NULL, { .programmed = always }
+	};
 	static const char *const listeners[][2] = {
 		{ "Pending", "Programmed" }, { "Invalid", "Invalid" }, { "Invalid", "Invalid" },
 		{ "Invalid", "Invalid" },    { "Invalid", "Invalid" }, { "Invalid", "Invalid" },
@@ -276,7 +314,7 @@ static void test_programmed_by_the_nodes(void **state)
 static void test_settles(void **state)
 {
 	const struct scene scene = {
-		"l7-verdicts/objects.yaml", NULL, NULL, { always, NULL, NULL }
+		"l7-verdicts/objects.yaml", NULL, NULL, { .programmed = always }
 	};
 	struct wants wants = { 0 };
 
@@ -300,7 +338,7 @@ static void test_settles(void **state)
 static void test_features_are_sorted(void **state)
 {
 	const struct scene scene = {
-		"l7-quick-start/objects.yaml", NULL, NULL, { always, NULL, NULL }
+		"l7-quick-start/objects.yaml", NULL, NULL, { .programmed = always }
 	};
 	struct wants wants = { 0 };
 	struct json_object *list;
@@ -344,7 +382,8 @@ static void test_versions_of_the_definitions(void **state)
 		const struct scene scene = { "l7-quick-start/objects.yaml",
 					     NULL,
 					     NULL,
-					     { always, NULL, rows[i].definitions } };
+					     { .programmed = always,
+					       .definitions = rows[i].definitions } };
 		struct wants wants = { 0 };
 		struct json_object *status, *list;
 
@@ -396,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_whole_statuses),
 		cmocka_unit_test(test_same_on_every_node),
 		cmocka_unit_test(test_programmed_by_the_nodes),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_settles),
 		cmocka_unit_test(test_features_are_sorted),
 		cmocka_unit_test(test_versions_of_the_definitions),

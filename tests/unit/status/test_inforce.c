@@ -50,7 +50,7 @@ static void test_what_is_accepted_is_in_force(void **state)
 
 	(void)state;
 	assert_false(inforce_has(&inforce, "shop", "a", 0));
-	inforce_take(verdicts, &inforce);
+	inforce_take(verdicts, NULL, &inforce);
 	assert_int_equal(inforce.n, 2);
 	assert_true(inforce_has(&inforce, "shop", "a", 3));
 	assert_true(inforce_has(&inforce, "shop", "a", 2));
@@ -69,7 +69,7 @@ static void test_there_and_back(void **state)
 	struct json_object *list;
 
 	(void)state;
-	inforce_take(verdicts, &inforce);
+	inforce_take(verdicts, NULL, &inforce);
 	list = inforce_format(&inforce);
 	inforce_parse(list, &back);
 	assert_true(inforce_equal(&inforce, &back));

@@ -89,7 +89,7 @@ static void passes(struct rig *rig, uint64_t ms)
 	"\"status\":{\"gateways\":[{\"namespace\":\"shop\",\"name\":\"web\",\"generation\":"       \
 	"" generation "}],\"version\":\"1\"}"
 #define STATE(version, generation)                                                                 \
-	"{\"metadata\":{\"name\":\"n1\",\"resourceVersion\":\"" version "\"},"                     \
+	"{\"metadata\":{\"name\":\"n1\",\"resourceVersion\":\"" version "\"," OWNER "},"           \
 	"" STATUS(generation) "}"
 
 static void it_is_made_and_then_left_alone(void **state)
@@ -191,7 +191,73 @@ static void what_the_server_drops_is_written_once(void **state)
 	assert_int_equal(fake.n, 0);
 }
 
+/* Only while it is there, and with the time at which it came. */
+static void a_kube_proxy_is_a_condition(void **state)
+{
+	struct rig *rig = *state;
+	const struct inforce inforce = { 0 };
+	struct nodestate_content content = {
+		.version = "1",
+		.gateways = &inforce,
+		.kube_proxy = "a table",
+		.node_uid = "u",
+	};
+	const char *there = "{\"metadata\":{\"name\":\"n1\",\"resourceVersion\":\"5\"," OWNER "},"
+			    "\"status\":{\"gateways\":[],\"version\":\"1\",\"conditions\":[{"
+			    "\"type\":\"KubeProxyActive\",\"status\":\"True\",\"reason\":"
+			    "\"KubeProxyFound\",\"message\":\"there is a table\","
+			    "\"lastTransitionTime\":\"2020-01-01T00:00:00Z\"}]}}";
+
+	nodestate_set(rig->nodestate, &content);
+	nodestate_run(rig->nodestate);
+	fake_answer(asked("GET", NODESTATE_PATH "/n1"), 200, there);
+	passes(rig, 2000);
+	assert_int_equal(fake.n, 0);
+	nodestate_set(rig->nodestate, &content);
+	passes(rig, 2000);
+	assert_int_equal(fake.n, 0);
+	content.kube_proxy = NULL;
+	nodestate_set(rig->nodestate, &content);
+	passes(rig, 2000);
+	assert_null(strstr(asked("PUT", NODESTATE_PATH "/n1")->body, "KubeProxy"));
+}
+
+/* Of the same name: what belongs to the former one is about to be collected. */
+static void another_node_owns_it(void **state)
+{
+	struct rig *rig = *state;
+	const struct inforce inforce = { 0 };
+	struct nodestate_content content = {
+		.version = "1",
+		.gateways = &inforce,
+		.node_uid = "u",
+	};
+	const char *there = "{\"metadata\":{\"name\":\"n1\",\"resourceVersion\":\"5\"," OWNER "},"
+			    "\"status\":{\"gateways\":[],\"version\":\"1\"}}";
+
+	nodestate_set(rig->nodestate, &content);
+	nodestate_run(rig->nodestate);
+	fake_answer(asked("GET", NODESTATE_PATH "/n1"), 200, there);
+	passes(rig, 2000);
+	assert_int_equal(fake.n, 0);
+	content.node_uid = "u2";
+	nodestate_set(rig->nodestate, &content);
+	passes(rig, 2000);
+	fake_answer(asked("GET", NODESTATE_PATH "/n1"), 200, there);
+	passes(rig, 2000);
+	assert_non_null(strstr(asked("PUT", NODESTATE_PATH "/n1")->body, "\"uid\":\"u2\""));
+	fake_answer(asked("PUT", NODESTATE_PATH "/n1"), 200, there);
+	passes(rig, 2000);
+	assert_int_equal(fake.n, 0);
+}
+
 /* ---- all nodes ------------------------------------------------------------------------------- */
+
+static bool is_alive(void *arg, const char *node)
+{
+	(void)arg;
+	return strcmp(node, "dead") != 0;
+}
 
 static void open_nodes(struct rig *rig)
 {
@@ -199,6 +265,7 @@ static void open_nodes(struct rig *rig)
 		.client = &fake,
 		.timing = &fake_timing,
 		.changed = on_changed,
+		.alive = is_alive,
 		.arg = rig,
 	};
 
@@ -222,13 +289,13 @@ static void the_newest_generation_of_any_node_counts(void **state)
 	open_nodes(rig);
 	call = fake.calls[0];
 	fake_head(call, 200, 0);
-	fake_data(call, ADDED("n1", "3") ADDED("n2", "4"));
+	fake_data(call, ADDED("n1", "3") ADDED("n2", "4") ADDED("dead", "9"));
 	assert_false(nodes_settled(rig->nodes));
 	assert_false(nodes_serve(rig->nodes, "shop", "web", 3));
 	fake_data(call, END);
 	assert_true(nodes_settled(rig->nodes));
 	assert_true(nodes_take_changed(rig->nodes));
-	assert_int_equal(nodes_count(rig->nodes), 2);
+	assert_int_equal(nodes_count(rig->nodes), 3);
 	assert_true(nodes_serve(rig->nodes, "shop", "web", 4));
 	assert_false(nodes_serve(rig->nodes, "shop", "web", 5));
 	assert_false(nodes_serve(rig->nodes, "shop", "other", 1));
@@ -236,7 +303,7 @@ static void the_newest_generation_of_any_node_counts(void **state)
 			"\"resourceVersion\":\"11\"}}}\n");
 	assert_true(nodes_take_changed(rig->nodes));
 	assert_false(nodes_take_changed(rig->nodes));
-	assert_int_equal(nodes_count(rig->nodes), 1);
+	assert_int_equal(nodes_count(rig->nodes), 2);
 	assert_false(nodes_serve(rig->nodes, "shop", "web", 4));
 	assert_true(nodes_serve(rig->nodes, "shop", "web", 3));
 }
@@ -266,6 +333,8 @@ int main(void)
 		TEST(after_a_conflict_it_is_read_again),
 		TEST(what_cannot_be_written_is_told_and_tried_slowly),
 		TEST(what_the_server_drops_is_written_once),
+		TEST(a_kube_proxy_is_a_condition),
+		TEST(another_node_owns_it),
 		TEST(the_newest_generation_of_any_node_counts),
 		TEST(nobody_waits_for_ever),
 	};

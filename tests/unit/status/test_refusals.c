@@ -66,12 +66,13 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void on_refused(void *arg, const struct store_refused *refused)
+static void on_refused(void *arg, const struct store_entry *entry)
 {
 	struct rig *rig = arg;
 	const struct refusals_config config = { .verdicts = &rig->verdicts, .model = rig->model };
 
-	refusals_want(&config, refused, &rig->wants);
+	if (entry->refused)
+		refusals_want(&config, entry, &rig->wants);
 }
 
 static void put(struct rig *rig, const char *text)
@@ -82,7 +83,7 @@ static void put(struct rig *rig, const char *text)
 	store_sink.put(rig->store, value);
 	json_object_put(value);
 	wants_fini(&rig->wants);
-	store_each_refused(rig->store, on_refused, rig);
+	store_each_entry(rig->store, on_refused, rig);
 }
 
 static void assert_want(const struct rig *rig, int64_t generation, const char *expected)
