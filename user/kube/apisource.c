@@ -3,7 +3,7 @@
  * All lists together, for narud. One timer does everything: tick() runs what is due, then looks at
  * what came of it. Invariants: the model never has half a cluster: it is empty, has what the file
  * had, or what all lists have; changed() waits for the Secrets that a change needs, but not for too
- * long; a kind ends only when the server's discovery and its definitions both say that it has gone.
+ * long.
  */
 #include "kube/apisource.h"
 
@@ -13,11 +13,9 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "kube/answer.h"
-#include "kube/crds.h"
-#include "kube/discovery.h"
 #include "kube/laststate.h"
 #include "kube/lister.h"
+#include "kube/offer.h"
 #include "kube/secrets.h"
 
 #define GATHER_MIN_MS 10 /* between two calls of changed() */
@@ -26,24 +24,13 @@
 #define SILENT_MS     5000  /* without a word from any server, the file is read */
 #define UNSYNCED_MS   60000 /* the same when some said something */
 #define HURRY_MS      10000 /* once in so long */
-#define ASK_MS	      1000  /* a server needs a moment to serve what it has just got */
-#define ODD_MS	      2000
-#define ODD_MAX	      5 /* answers that do not agree with the definitions */
 
 struct apisource {
 	struct apisource_config config;
 	struct lister_ground ground;
 	struct lister *listers[RESOURCES_N]; /* NULL: not there, or not known yet */
 	struct secrets *secrets;
-	struct discovery *discovery;
-	struct discovery_found found[RESOURCES_N];
-	bool discovered;
-	unsigned odd[RESOURCES_N];
-	bool asked[RESOURCES_N]; /* whether it is there at all, since it cannot be read */
-	struct crds crds;
-	struct reflector *crds_reflector;
-	unsigned crds_events;
-	bool crds_settled;
+	struct offer *offer;
 	bool synced, stale;
 	struct laststate *laststate;
 	bool tried_file;
@@ -105,9 +92,8 @@ static uint64_t file_ms(const struct apisource *s)
 
 uint64_t apisource_due_ms(const struct apisource *source)
 {
-	uint64_t due_ms = earlier(look_ms(source), reflector_due_ms(source->crds_reflector));
+	uint64_t due_ms = earlier(look_ms(source), offer_due_ms(source->offer));
 
-	due_ms = earlier(due_ms, discovery_due_ms(source->discovery));
 	due_ms = earlier(due_ms, secrets_due_ms(source->secrets));
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		if (source->listers[i])
@@ -175,54 +161,6 @@ static void stop_lister(struct apisource *s, size_t i)
 	s->dirty = true;
 }
 
-static bool is_absent(const struct apisource *s, size_t i)
-{
-	if (!s->discovered)
-		return false;
-	if (s->found[i].state == DISCOVERY_OTHER)
-		return true;
-	return s->found[i].state == DISCOVERY_ABSENT && s->crds_settled &&
-	       (!s->crds.present[i] || s->odd[i] >= ODD_MAX);
-}
-
-/* Definition and discovery take a moment to agree, after which they are left alone. */
-static bool is_odd(const struct apisource *s, size_t i)
-{
-	enum discovery_state state = s->found[i].state;
-
-	return s->crds_settled && !resources_table[i].built_in &&
-	       state == (s->crds.present[i] ? DISCOVERY_ABSENT : DISCOVERY_SERVED);
-}
-
-static void on_found(void *arg, const struct discovery_found *found)
-{
-	struct apisource *s = arg;
-
-	memcpy(s->found, found, sizeof(s->found));
-	s->discovered = true;
-	for (size_t i = 0; i < RESOURCES_N; i++) {
-		s->odd[i] = is_odd(s, i) ? s->odd[i] + 1 : 0;
-		if (s->odd[i] && s->odd[i] < ODD_MAX)
-			discovery_ask(s->discovery, ODD_MS);
-	}
-}
-
-/* Who may not read the definitions goes by discovery alone. */
-static void look_at_crds(struct apisource *s)
-{
-	struct reflector_status status;
-
-	reflector_status(s->crds_reflector, &status);
-	if (!s->crds_settled && (status.synced || answer_is_refusal(status.http_status))) {
-		s->crds_settled = true;
-		discovery_ask(s->discovery, 0);
-	} else if (s->crds.events != s->crds_events) {
-		discovery_ask(s->discovery, ASK_MS);
-	}
-	s->dirty |= s->crds.events != s->crds_events;
-	s->crds_events = s->crds.events;
-}
-
 /* What is not found any more may have lost its definition. */
 static void look_at_refusals(struct apisource *s)
 {
@@ -232,22 +170,22 @@ static void look_at_refusals(struct apisource *s)
 		if (!s->listers[i] || resources_table[i].built_in)
 			continue;
 		lister_status(s->listers[i], &status);
-		if (status.http_status == 404 && !s->asked[i])
-			discovery_ask(s->discovery, ASK_MS);
-		s->asked[i] = status.http_status == 404;
+		offer_miss(s->offer, i, status.http_status == 404);
 	}
 }
 
 static void settle_kinds(struct apisource *s)
 {
-	look_at_crds(s);
+	s->dirty |= offer_look(s->offer);
 	look_at_refusals(s);
 	for (size_t i = 0; i < RESOURCES_N; i++) {
+		const char *version = offer_version(s->offer, i);
+
 		if (resources_table[i].built_in)
 			continue;
-		if (s->discovered && s->found[i].state == DISCOVERY_SERVED)
-			start_lister(s, i, s->found[i].version);
-		else if (is_absent(s, i))
+		if (version)
+			start_lister(s, i, version);
+		else if (offer_lacks(s->offer, i))
 			stop_lister(s, i);
 	}
 }
@@ -258,7 +196,8 @@ static bool is_kind_known(const struct apisource *s, size_t i)
 {
 	struct reflector_status status;
 
-	if (resources_table[i].referenced || (!resources_table[i].built_in && is_absent(s, i)))
+	if (resources_table[i].referenced ||
+	    (!resources_table[i].built_in && offer_lacks(s->offer, i)))
 		return true;
 	if (!s->listers[i])
 		return false;
@@ -336,7 +275,7 @@ static void gather_diags(struct apisource *s)
 
 		if (s->listers[i])
 			lister_report(s->listers[i], &diags);
-		else if (s->discovered && s->found[i].state == DISCOVERY_OTHER)
+		else if (offer_is_other(s->offer, i))
 			diag_add(&diags, DIAG_WARNING, resource->group, 0, "", resource->name,
 				 "the server has no version of it that naru reads");
 	}
@@ -344,9 +283,9 @@ static void gather_diags(struct apisource *s)
 	if (s->stale)
 		diag_add(&diags, DIAG_ERROR, s->config.state_file, 0, "", "",
 			 "no API server answers: these objects, which were known last, are served");
-	if (discovery_problem(s->discovery) && !s->discovered)
+	if (offer_problem(s->offer))
 		diag_add(&diags, DIAG_ERROR, "/apis", 0, "", "", "cannot be read: %s",
-			 discovery_problem(s->discovery));
+			 offer_problem(s->offer));
 	diag_sort(&diags);
 	s->dirty |= !diag_equal(&s->diags, &diags);
 	diag_fini(&s->diags);
@@ -425,8 +364,7 @@ static void tell(struct apisource *s)
 
 static void run(struct apisource *s)
 {
-	reflector_run(s->crds_reflector);
-	discovery_run(s->discovery);
+	offer_run(s->offer);
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		if (s->listers[i])
 			lister_run(s->listers[i]);
@@ -453,36 +391,17 @@ void apisource_tick(struct apisource *source)
 
 /* ---- from outside -------------------------------------------------------------------------- */
 
-static void open_crds(struct apisource *s)
+static void open_offer(struct apisource *s)
 {
-	const struct reflector_config config = {
+	const struct offer_config config = {
 		.client = s->config.client,
-		.path = RESOURCES_CRDS,
-		.selectors = "",
-		.metadata = true,
-		.sink = &crds_sink,
-		.sink_arg = &s->crds,
 		.timing = s->config.timing,
 		.delay_ms = s->ground.delay_ms,
 		.changed = poke,
 		.arg = s,
 	};
 
-	s->crds_reflector = reflector_new(&config);
-}
-
-static void open_discovery(struct apisource *s)
-{
-	const struct discovery_config config = {
-		.client = s->config.client,
-		.timing = s->config.timing,
-		.delay_ms = s->ground.delay_ms + SILENT_MS,
-		.found = on_found,
-		.changed = poke,
-		.arg = s,
-	};
-
-	s->discovery = discovery_new(&config);
+	s->offer = offer_new(&config);
 }
 
 struct apisource *apisource_open(const struct apisource_config *config)
@@ -508,8 +427,7 @@ struct apisource *apisource_open(const struct apisource_config *config)
 	if (config->state_file)
 		s->laststate = laststate_new(config->state_file, timing);
 	s->secrets = secrets_new(&s->ground, config->controller);
-	open_crds(s);
-	open_discovery(s);
+	open_offer(s);
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		if (resources_table[i].built_in && !resources_table[i].referenced)
 			start_lister(s, i, resources_table[i].versions[0]);
@@ -526,8 +444,7 @@ void apisource_close(struct apisource *source)
 	if (source->laststate && source->synced)
 		laststate_flush(source->laststate, source->config.model);
 	loop_timer_remove(source->timer);
-	reflector_free(source->crds_reflector);
-	discovery_free(source->discovery);
+	offer_free(source->offer);
 	secrets_free(source->secrets);
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		lister_free(source->listers[i]);
@@ -582,7 +499,7 @@ void apisource_status(const struct apisource *source, struct apisource_status *r
 {
 	struct apisource_status status = { .synced = source->synced,
 					   .stale = source->stale,
-					   .crds = &source->crds,
+					   .crds = offer_definitions(source->offer),
 					   .file_failures = laststate_failures(source->laststate) };
 
 	for (size_t i = 0; i < RESOURCES_N; i++) {
