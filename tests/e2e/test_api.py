@@ -4,6 +4,7 @@ nothing, whatever happens to it.
 """
 import http.client
 import itertools
+import json
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ import signal
 import gateway as gw
 import pytest
 from conftest import answers, made, settled
-from proc import entered, eventually
+from proc import built, entered, eventually
 
 FAMILIES = (4, 6)
 
@@ -175,6 +176,36 @@ def test_what_a_sick_server_says_takes_nothing_away(cluster):
     cluster.web.set(cluster.endpoint(cluster.pods_of_web[0]))
     heard(cluster, "web1")
     all_three(cluster)
+
+
+CREDENTIAL = """#!/bin/sh
+echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+       "status": {"token": "%s"}}'
+"""
+
+
+def test_people_look_at_a_cluster(cluster):
+    """narud --check tells what would be served of an API server's objects, with the credentials of
+    the program that a kubeconfig names. Nothing is written."""
+    api = cluster.manifests
+    program = f"{cluster.directory}/credential"
+    with open(program, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o700)) as out:
+        out.write(CREDENTIAL % api.token)
+    path = api.kubeconfig("typed")
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    config["users"][0]["user"] = {"exec": {"apiVersion": "client.authentication.k8s.io/v1",
+                                           "command": program, "interactiveMode": "Never"}}
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(config, out)
+    argv = [built("narud"), "--kubeconfig", path, "--node-name", "node1", "--check"]
+    told = cluster.client.run([*argv, "--print-plan"])
+    assert "service shop/web:" in told.stdout and "GatewayClass naru" in told.stdout
+    assert api.token not in told.stdout + told.stderr
+    api.put("wrong", gw.gateway("wrong", [gw.listener("https", 443, "HTTPS", secret="none")]))
+    told = cluster.client.run(argv, check=False)
+    api.remove("wrong")
+    assert told.returncode == 1 and "errors 1," in told.stdout and "Secret none" in told.stderr
 
 
 def test_secrets_are_asked_for_by_name(cluster):

@@ -115,7 +115,8 @@ static const struct option table[] = {
 	{ "log-level", OPTION_CHOICE, AT(log_level), "error|warn|info|debug", "info",
 	  "NARU_LOG_LEVEL", "least important messages to write" },
 	{ "check", OPTION_FLAG, AT(check), NULL, NULL, "NARU_CHECK",
-	  "read and compile once, print what is wrong, exit 1 if there are errors" },
+	  "read and compile once, change nothing, print what is wrong, exit 1 if there are "
+	  "errors" },
 	{ "print-plan", OPTION_FLAG, AT(print_plan), NULL, NULL, "NARU_PRINT_PLAN",
 	  "with --check: print the plan" },
 	{ "version", OPTION_FLAG, AT(version), NULL, NULL, NULL, "print the version" },
@@ -153,8 +154,8 @@ int options_parse(int argc, char *const *argv, struct options *ret_options, char
 		return option_refuse("status", "on cannot be used with --manifests", ret_error);
 	if (!ret_options->status_qps)
 		return option_refuse("status-qps", "must be 1 or more", ret_error);
-	if (!*ret_options->manifests && ret_options->check)
-		return option_refuse("check", "needs --manifests", ret_error);
+	if (*ret_options->last_state && ret_options->check)
+		return option_refuse("last-state", "cannot be used with --check", ret_error);
 	if (!*ret_options->manifests && !*ret_options->kubeconfig && !is_in_cluster())
 		return option_refuse("manifests", "or --kubeconfig is required", ret_error);
 	if (ret_options->print_plan && !ret_options->check)

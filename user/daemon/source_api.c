@@ -93,6 +93,8 @@ static int open_client(struct state *state)
 	struct client_config config = {
 		.loop = state->config->loop,
 		.access = &state->access,
+		/* What people type may run the program that a kubeconfig file names. */
+		.exec = state->config->options->check,
 		.servers = (const char *const *)state->config->options->api_servers.items,
 		.n_servers = state->config->options->api_servers.n,
 		.learned_name = *state->config->options->kubeconfig ? NULL : COMMON_NAME,
