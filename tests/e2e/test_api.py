@@ -25,6 +25,7 @@ def cluster():
         rig.pods_of_web = [first.pod("web1"), second.pod("web2"), second.pod("web3")]
         for pod in rig.pods_of_web:
             pod.serve(8080)
+        rig.manifests.project()
         rig.web = rig.service("web", *rig.pods_of_web, kind="LoadBalancer")
         rig.manifests.put("class", gw.CLASS)
         for node in rig.nodes:
@@ -206,6 +207,27 @@ def test_people_look_at_a_cluster(cluster):
     told = cluster.client.run(argv, check=False)
     api.remove("wrong")
     assert told.returncode == 1 and "errors 1," in told.stdout and "Secret none" in told.stderr
+
+
+def test_credentials_are_renewed_while_it_runs(cluster):
+    """A volume gets another authority and another token, as from the kubelet. Watches go on over
+    the connections that there are; the next ones go by the new authority and show the new token,
+    without that the server has to refuse the old one first. What is broken changes nothing."""
+    api = cluster.manifests
+    node = cluster.nodes[0]
+    before = rereads(node)
+    api.renew()
+    api.project()
+    cluster.web.set(*(cluster.endpoint(pod) for pod in cluster.pods_of_web[:2]))
+    heard(cluster, "web1", "web2")
+    api.volume.write({"ca.crt": b"", "token": b""})
+    eventually(lambda: "what was read before stays in force" in node.log())
+    api.believed = {api.token}
+    api.server.cut()
+    all_three(cluster)
+    assert api.refused == 0
+    assert rereads(node) == before
+    api.project()
 
 
 def test_secrets_are_asked_for_by_name(cluster):

@@ -13,6 +13,7 @@ import urllib.parse
 
 from gateway import make_certificate
 from h2server import Server
+from projected import Projected
 
 GATEWAY = "gateway.networking.k8s.io"
 CRDS = "customresourcedefinitions"
@@ -129,6 +130,9 @@ class FakeAPI:
         self.changes = []       # version, event, object
         self.forgotten = 0      # changes up to this version are not known any more
         self.token = "t0ken"
+        self.believed = {self.token}
+        self.refused = 0        # requests with another token
+        self.volume = None      # has what is needed for access, once there is one
         self.faults = []        # part of the path, function of the stream
         self.requests = []      # paths that were asked for
         self.writes = []        # method, path and body of what clients wrote
@@ -154,17 +158,35 @@ class FakeAPI:
         matter."""
         return Server(self._handle, self.chain, self.key)
 
+    def project(self):
+        """Writes what is needed for access into a volume as the kubelet makes them, which
+        kubeconfig files name from here on."""
+        self.volume = self.volume or Projected(os.path.join(self.directory, "access"))
+        with open(self.chain, "rb") as chain:
+            self.volume.write({"ca.crt": chain.read(), "token": self.token.encode()})
+
+    def renew(self):
+        """A certificate of another authority for connections that are made from here on, and
+        another token; the old one is believed on."""
+        self.chain, self.key = make_certificate(self.directory, f"api{self.version}", self.address)
+        self.server.context.load_cert_chain(self.chain, self.key)
+        self.token = f"t0ken{self.version}"
+        self.believed.add(self.token)
+
     def kubeconfig(self, name="kubeconfig"):
         """Writes one and returns its path."""
         with open(self.chain, "rb") as chain:
-            authority = base64.b64encode(chain.read()).decode()
+            cluster = {"certificate-authority-data": base64.b64encode(chain.read()).decode()}
+        user = {"token": self.token}
+        if self.volume:
+            cluster = {"certificate-authority": self.volume.path("ca.crt")}
+            user = {"tokenFile": self.volume.path("token")}
         config = {
             "apiVersion": "v1", "kind": "Config", "current-context": "rig",
             "contexts": [{"name": "rig", "context": {"cluster": "rig", "user": "naru"}}],
             "clusters": [{"name": "rig", "cluster": {
-                "server": f"https://{self.address}:{self.server.port}",
-                "certificate-authority-data": authority}}],
-            "users": [{"name": "naru", "user": {"token": self.token}}],
+                "server": f"https://{self.address}:{self.server.port}", **cluster}}],
+            "users": [{"name": "naru", "user": user}],
         }
         path = os.path.join(self.directory, name)
         with open(path, "w", encoding="utf-8") as out:
@@ -319,7 +341,9 @@ class FakeAPI:
                 if part in stream.fields[":path"]:
                     answer(stream)
                     return
-            if stream.fields.get("authorization") != f"Bearer {self.token}":
+            _, _, token = stream.fields.get("authorization", "").partition("Bearer ")
+            if token not in self.believed:
+                self.refused += 1
                 self._send(stream, 401, status(401, "Unauthorized"))
             elif path == "/apis":
                 self._send(stream, 200, self.discovery())

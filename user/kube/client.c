@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "http/gunzip.h"
 #include "kube/client_inner.h"
+#include "kube/credential_watch.h"
 
 #define TRIES_MAX	3
 #define RETRY_AFTER_MAX 3600u
@@ -312,6 +313,15 @@ static void set_times(struct client_times *times)
 	times->connect_ms = times->connect_ms ? times->connect_ms : CONNECT_MS;
 }
 
+static void on_files(void *arg)
+{
+	struct client *client = arg;
+
+	credential_look(client->credential);
+	for (size_t i = 0; i < CLIENT_LANE_MAX; i++)
+		client_lane_wake(&client->lanes[i]);
+}
+
 int client_open(const struct client_config *config, struct client **ret_client, char **ret_error)
 {
 	const struct credential_config credential = {
@@ -339,6 +349,7 @@ int client_open(const struct client_config *config, struct client **ret_client, 
 		client_close(client);
 		return r;
 	}
+	client->watch = credential_watch_new(client->io, config->access, on_files, client);
 	*ret_client = client;
 	return 0;
 }
@@ -351,6 +362,7 @@ void client_close(struct client *client)
 		client_lane_fini(&client->lanes[i]);
 	while (client->links)
 		client_link_close(client->links);
+	credential_watch_free(client->watch);
 	/* Delivers what was cancelled. */
 	io_free(client->io);
 	credential_free(client->credential);

@@ -16,6 +16,7 @@
 
 #define CLIENT_SERVERS_MAX 64 /* bits of lane.tried */
 
+struct credential_watch;
 struct gunzip;
 struct lane;
 
@@ -94,6 +95,7 @@ struct client {
 	struct io *io;
 	const struct kubeconfig *access;
 	struct credential *credential;
+	struct credential_watch *watch; /* or NULL */
 	const struct timing *timing;
 	struct client_times times;
 	char *agent, *learned_name;			  /* or NULL */

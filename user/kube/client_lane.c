@@ -100,6 +100,15 @@ static void sweep(struct lane *lane)
 	}
 }
 
+/* After another credential came: what nobody uses ends now, the rest with its last stream. */
+static void leave_old(struct lane *lane)
+{
+	const struct tls_client *tls = credential_tls_known(lane->client->credential);
+
+	if (tls && lane->link && lane->link->h2 && lane->link->tls != tls)
+		lane->link = NULL;
+}
+
 /* One that has room, or NULL. */
 static struct link *find_link(const struct lane *lane, const struct tls_client *tls)
 {
@@ -174,11 +183,12 @@ static bool is_ready(struct lane *lane)
 		return false;
 	}
 	/* Connecting goes on with what it began with. */
-	if (lane->link && lane->link->h2 &&
-	    (!h2_is_open(lane->link->h2) || lane->link->tls != tls)) {
+	leave_old(lane);
+	if (lane->link && lane->link->h2 && !h2_is_open(lane->link->h2))
+		lane->link = NULL;
+	if (!lane->link)
 		lane->link = find_link(lane, tls);
-		sweep(lane);
-	}
+	sweep(lane);
 	if (!lane->link)
 		open_link(lane, tls);
 	return lane->link && lane->link->h2;
@@ -189,6 +199,7 @@ static void pump(struct lane *lane)
 	struct client_call *call;
 	uint64_t wait_ms;
 
+	leave_old(lane);
 	sweep(lane);
 	while (lane->waiting && is_ready(lane)) {
 		call = lane->waiting;

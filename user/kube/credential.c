@@ -342,6 +342,24 @@ int credential_tls(struct credential *c, struct tls_client **ret_tls)
 	return c->tls ? 0 : -EACCES;
 }
 
+const struct tls_client *credential_tls_known(const struct credential *c)
+{
+	return c->tls;
+}
+
+/* A program is asked when there is something to ask for, and not before. */
+void credential_look(struct credential *c)
+{
+	struct tls_client *tls;
+
+	c->tls_looked = false;
+	if (c->access->exec.command)
+		return;
+	if (*c->access->token_file)
+		read_token(c);
+	(void)credential_tls(c, &tls);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 struct credential *credential_new(const struct credential_config *config)

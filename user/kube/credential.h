@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who we are to an API server, and how we know that it is the right one: tokens and certificates
- * from files that others renew while we run. Files are looked at when something is asked for and
- * the last look is long enough ago. What cannot be read, or is empty, leaves the old in force.
+ * from files that others renew while we run. Files are looked at when somebody says so, and when
+ * something is asked for and the last look is long enough ago. What cannot be read, or is empty,
+ * leaves the old in force.
  */
 #pragma once
 #include <stdbool.h>
@@ -37,5 +38,9 @@ bool credential_renew(struct credential *credential, unsigned shown);
 
 /* Borrowed until the next call: another one when a file has changed. -EACCES: there is none. */
 int credential_tls(struct credential *credential, struct tls_client **ret_tls);
+/* The same without a look: for comparing, NULL: none is known yet. */
+const struct tls_client *credential_tls_known(const struct credential *credential);
+/* The files may be others than at the last look. */
+void credential_look(struct credential *credential);
 /* Why the last call failed, or "". */
 const char *credential_problem(const struct credential *credential);
