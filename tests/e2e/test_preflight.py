@@ -160,9 +160,13 @@ def test_processes(node):
 
 
 def test_mounts(node, tmp_path):
-    """No bpffs is fatal."""
-    status, rows = preflight(node, "--bpffs", str(tmp_path))
-    assert status == 1 and ("fatal", "bpffs") in [row[:2] for row in rows]
+    """No bpffs is fatal, and so is a cgroup that is none."""
+    for option in ("bpffs", "cgroup"):
+        status, rows = preflight(node, f"--{option}", str(tmp_path))
+        assert status == 1
+        assert [row[1] for row in rows if row[0] == "fatal"] == [option.replace("up", "up2")]
+    _, rows = preflight(node, env=("env", f"NARU_CGROUP={node.cgroup}"))
+    assert [row for row in rows if row[:2] == ("fine", "cgroup2") and node.cgroup in row[2]], rows
 
 
 @pytest.mark.parametrize("l4,level", (("off", "warning"), ("auto", "fatal")))
@@ -198,9 +202,13 @@ def test_tools(node, tmp_path, problem):
 
 
 def test_beside_narud():
-    """With narud at work nothing is in the way: its own programs and port are its own."""
+    """With narud at work nothing is in the way: its own programs and port are its own, also to who
+    has no more rights than its pod."""
     with made(nodes=1, xdp="native") as rig:
         node = rig.nodes[0]
         status, rows = eventually(
             lambda: (found := preflight(node)) and not bad(found[1]) and found)
         assert status == 0 and [row for row in rows if "10256 is narud's" in row[2]]
+        rights = ("setpriv", "--bounding-set", "-all,+bpf,+net_admin,+perfmon")
+        _, rows = preflight(node, env=rights)
+        assert [row for row in rows if "10256 is narud's" in row[2]], rows

@@ -36,6 +36,7 @@
 struct settings {
 	char *run_dir;
 	const char *bpffs;
+	const char *cgroup; /* "": the root of the tree */
 	char *socket;
 	bool json;
 	struct seen_options seen; /* filters */
@@ -247,7 +248,7 @@ static int observe(const struct command *command, const struct settings *setting
 static int preflight(const struct command *command, const struct settings *settings)
 {
 	(void)command;
-	return preflight_run(settings->bpffs, settings->json);
+	return preflight_run(settings->bpffs, settings->cgroup, settings->json);
 }
 
 static int top(const struct command *command, const struct settings *settings)
@@ -281,6 +282,7 @@ static void print_help(FILE *out)
 	      "  --socket PATH       the socket itself\n"
 	      "  --bpffs DIR         for why, cleanup, preflight, bundle: of narud\n"
 	      "                      [default " NARU_BPFFS_DIR "; environment NARU_BPFFS]\n"
+	      "  --cgroup DIR        for preflight: of narud [environment NARU_CGROUP]\n"
 	      "  --service NAME      for flows, observe: [NAMESPACE/]NAME[:PORT]\n"
 	      "  --client, --backend ADDR[/LEN] or ADDR:PORT, [ADDR]:PORT, :PORT\n"
 	      "  --proto P           tcp, udp or sctp\n"
@@ -318,6 +320,7 @@ enum {
 	OPTION_RUN_DIR = 256,
 	OPTION_SOCKET,
 	OPTION_BPFFS,
+	OPTION_CGROUP,
 	OPTION_SERVICE,
 	OPTION_CLIENT,
 	OPTION_BACKEND,
@@ -340,6 +343,7 @@ static const struct option long_options[] = {
 	{ "run-dir", required_argument, NULL, OPTION_RUN_DIR },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
+	{ "cgroup", required_argument, NULL, OPTION_CGROUP },
 	{ "service", required_argument, NULL, OPTION_SERVICE },
 	{ "client", required_argument, NULL, OPTION_CLIENT },
 	{ "backend", required_argument, NULL, OPTION_BACKEND },
@@ -440,6 +444,9 @@ static int take_option(int option, struct settings *settings)
 	case OPTION_BPFFS:
 		settings->bpffs = optarg;
 		return -1;
+	case OPTION_CGROUP:
+		settings->cgroup = optarg;
+		return -1;
 	case OPTION_KUBE_PROXY:
 		settings->kube_proxy = true;
 		return -1;
@@ -510,6 +517,7 @@ int main(int argc, char **argv)
 	struct settings settings = {
 		.run_dir = run_dir(),
 		.bpffs = environment("NARU_BPFFS", NARU_BPFFS_DIR),
+		.cgroup = environment("NARU_CGROUP", ""),
 		.top = { .interval_ms = 2000, .rounds = 1 },
 	};
 	int status = run(argc, argv, &settings);

@@ -75,9 +75,9 @@ static void print(const struct preflight *preflight)
 	}
 }
 
-int preflight_run(const char *bpffs_dir, bool json)
+int preflight_run(const char *bpffs_dir, const char *cgroup_dir, bool json)
 {
-	struct preflight preflight = { .bpffs_dir = bpffs_dir };
+	struct preflight preflight = { .bpffs_dir = bpffs_dir, .cgroup_dir = cgroup_dir };
 	int status = EXIT_SUCCESS;
 
 	kubeproxy_look(&preflight.kubeproxy);

@@ -16,6 +16,7 @@ enum preflight_level {
 
 struct preflight {
 	const char *bpffs_dir;
+	const char *cgroup_dir;	    /* "": the root of the tree */
 	struct kubeproxy kubeproxy; /* all rules of the node */
 	struct preflight_finding {
 		enum preflight_level level;
@@ -31,7 +32,7 @@ void preflight_add(struct preflight *preflight, enum preflight_level level, cons
 	__attribute__((format(printf, 5, 6)));
 
 /* Looks at everything and prints what it finds. Returns the exit status. */
-int preflight_run(const char *bpffs_dir, bool json);
+int preflight_run(const char *bpffs_dir, const char *cgroup_dir, bool json);
 
 /* ---- checks ---- */
 

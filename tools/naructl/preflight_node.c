@@ -53,12 +53,17 @@ static void check_cgroup(struct preflight *preflight)
 {
 	_cleanup_(mem_freep) char *dir = NULL;
 	_cleanup_(mem_closep) int fd = -1;
-	int r = cgroup_open(NULL, &fd, &dir);
+	const char *named = *preflight->cgroup_dir ? preflight->cgroup_dir : NULL;
+	int r = cgroup_open(named, &fd, &dir);
 
 	if (r == -EXDEV)
 		preflight_add(preflight, PREFLIGHT_FATAL, "cgroup2",
 			      "mount the host's root into the container and name it with --cgroup",
 			      "this container sees a part of the tree only");
+	else if (r && named)
+		preflight_add(preflight, PREFLIGHT_FATAL, "cgroup2",
+			      "name a folder of the tree with --cgroup, or none",
+			      "%s is no folder of a cgroup2 tree", named);
 	else if (r)
 		preflight_add(preflight, PREFLIGHT_WARNING, "cgroup2",
 			      "mount -t cgroup2 none /sys/fs/cgroup",
@@ -187,45 +192,61 @@ static unsigned long find_listener(unsigned port)
 	return 0;
 }
 
-static bool holds(const char *pid, const char *wanted)
+/* -EACCES: it may not be looked into, which is so of narud for who has narud's rights alone. */
+static int holds(const char *pid, const char *wanted)
 {
 	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
 	_cleanup_(mem_closedirp) DIR *dir = opendir(path);
 	const struct dirent *entry;
+	int r = 0;
 
 	while (dir && (entry = readdir(dir))) {
 		char text[64];
 		ssize_t n = readlinkat(dirfd(dir), entry->d_name, text, sizeof(text) - 1);
 
+		if (n < 0 && errno == EACCES)
+			r = -EACCES;
 		if (n < 0)
 			continue;
 		text[n] = 0;
 		if (!strcmp(text, wanted))
-			return true;
+			return 1;
 	}
-	return false;
+	return r;
 }
 
-/* The name of the process that has a socket, to be freed. */
+/* "" when it cannot be read. */
+static void get_name(const char *pid, char name[static 32])
+{
+	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", pid);
+	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
+
+	*name = 0;
+	if (file && fgets(name, 32, file))
+		name[strcspn(name, "\n")] = 0;
+}
+
+/* The name of the process that has a socket, to be freed. A narud that may not be looked into is
+ * taken for it when nobody else is. */
 static char *find_holder(unsigned long inode)
 {
 	_cleanup_(mem_freep) char *wanted = mem_printf("socket:[%lu]", inode);
 	_cleanup_(mem_closedirp) DIR *proc = opendir("/proc");
 	const struct dirent *entry;
-	char comm[32] = "";
+	bool hidden = false;
+	char name[32] = "";
 
 	while (proc && (entry = readdir(proc))) {
-		_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", entry->d_name);
-		_cleanup_(mem_closefilep) FILE *file = NULL;
+		int r = isdigit((unsigned char)*entry->d_name) ? holds(entry->d_name, wanted) : 0;
 
-		if (!isdigit((unsigned char)*entry->d_name) || !holds(entry->d_name, wanted))
+		if (!r)
 			continue;
-		file = fopen(path, "re");
-		if (file && fgets(comm, sizeof(comm), file))
-			comm[strcspn(comm, "\n")] = 0;
-		break;
+		get_name(entry->d_name, name);
+		if (r > 0)
+			return mem_strdup(*name ? name : "a process that cannot be seen");
+		hidden |= !strcmp(name, "narud");
 	}
-	return mem_strdup(*comm ? comm : "a process that cannot be seen");
+	return mem_strdup(hidden ? "narud" : "a process that cannot be seen");
 }
 
 void preflight_node_probe_port(struct preflight *preflight)
