@@ -256,7 +256,7 @@ static void test_first_start(void **state)
 	struct dataplane_config config = dpworld_config();
 	unsigned n;
 
-	for (n = 1; start(n, &config, NULL); n += stride(37)) {
+	for (n = 1; start(n, &config, NULL); n += stride(53)) {
 		/* Only what is refused leaves nothing. */
 		if (dpworld_pinned("meta"))
 			dpworld_clean(state);
@@ -274,7 +274,7 @@ static void test_restart(void **state)
 	(void)state;
 	dpworld_apply(d, plan);
 	dpworld_close(d);
-	for (n = 1; start(n, &config, plan); n += stride(37))
+	for (n = 1; start(n, &config, plan); n += stride(53))
 		;
 	assert_true(n > 200);
 	plan_free(plan);
@@ -348,7 +348,7 @@ static void test_descriptors(void **state)
 
 	(void)state;
 	while (start_within(n))
-		n += stride(19);
+		n += stride(29);
 	assert_true(n > 40);
 	/* A restart needs as many. */
 	assert_int_equal(start_within(n), 0);

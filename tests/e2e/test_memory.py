@@ -27,7 +27,7 @@ def limited(edge, size):
     """A group that may have so much memory, with the proxy in it; its process id."""
     with group(f"{edge.rig.id}-{size}") as memory:
         if not memory:
-            pytest.skip("no memory controller of cgroups")
+            pytest.skip("CONFIG_MEMCG")
         pid = eventually(lambda: proxy_pid(edge))
         memory.limit(size)
         memory.add(pid)

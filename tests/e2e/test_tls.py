@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import tempfile
+import time
 
 import gateway as gw
 import pytest
@@ -74,6 +75,45 @@ def test_hot_change(edge):
     counts = load.stop()
     assert counts["failed"] == 0 and counts["connections"] == 1, counts
     assert old != file_of(edge, "next")
+
+
+def rotate(edge, turns, pause_s=0.0):
+    """Gives a name one certificate after the other while clients make a connection for each
+    request; every one of them is in force before the next one comes."""
+    names = [f"turn{turn}" for turn in range(turns)]
+    pairs = [gw.make_certificate(edge.folder, name, "*.example.org", key=("ec", "rsa")[turn % 2])
+             for turn, name in enumerate(names)]
+    with open(f"{edge.folder}/turns.crt", "w", encoding="ascii") as out:
+        out.write("\n".join(file_of(edge, name) for name in ("wild", *names)) + "\n")
+    before = edge.node.naructl_json("status")["l7"]["proxy"]["handshake_failures"]
+    loads = [edge.load("--tls", "--ca", f"{edge.folder}/turns.crt", "--host", "a.example.org",
+                       "-i", 2, port=443, family=family) for family in VIP]
+    for name, pair in zip(names, pairs):
+        edge.put("wild-tls.yaml", gw.secret_of("wild-tls", *pair))
+        eventually(lambda n=name: served(edge, "a.example.org") == file_of(edge, n))
+        time.sleep(pause_s)
+    for load in loads:
+        counts = load.stop()
+        assert counts["failed"] == 0 and set(counts["statuses"]) == {"200"}, counts
+        # Each request had a handshake of its own.
+        assert counts["connections"] >= counts["ok"] > turns, counts
+    after = edge.node.naructl_json("status")["l7"]["proxy"]["handshake_failures"]
+    assert after == before
+    edge.put("wild-tls.yaml", gw.secret_of("wild-tls", f"{edge.folder}/wild.crt",
+                                           f"{edge.folder}/wild.key"))
+    eventually(lambda: served(edge, "a.example.org") == file_of(edge, "wild"))
+
+
+def test_rotation(edge):
+    """Five certificates one after the other, as fast as they come into force: no handshake fails.
+    """
+    rotate(edge, 5)
+
+
+@pytest.mark.slow
+def test_rotation_each_second(edge):
+    """A certificate a second for a minute: no handshake fails."""
+    rotate(edge, 60, 1.0)
 
 
 def test_broken_secret(edge):
