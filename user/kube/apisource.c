@@ -21,7 +21,7 @@
 #define GATHER_MIN_MS 10 /* between two calls of changed() */
 #define GATHER_MAX_MS 1000
 #define SECRETS_MS    5000  /* a change waits at most for its Secrets */
-#define SILENT_MS     5000  /* without a word from any server, the file is read */
+#define SILENT_MS     3000  /* without a word from any server, the file is read */
 #define UNSYNCED_MS   60000 /* the same when some said something */
 #define HURRY_MS      10000 /* once in so long */
 
@@ -40,7 +40,7 @@ struct apisource {
 	unsigned watched; /* lists, at the last look */
 	uint64_t hurried_ms;
 	struct diag_list diags;
-	uint64_t opened_ms;
+	uint64_t asked_ms; /* when the first requests go out */
 	uint64_t poked_ms; /* when the first thing changed since the last look, 0: nothing did */
 	uint64_t next_ms;  /* no look before */
 	bool dirty;	   /* changed() is due */
@@ -87,7 +87,7 @@ static uint64_t file_ms(const struct apisource *s)
 {
 	if (!s->laststate || s->synced || s->tried_file)
 		return UINT64_MAX;
-	return s->opened_ms + (has_heard(s) ? UNSYNCED_MS : SILENT_MS);
+	return s->asked_ms + (has_heard(s) ? UNSYNCED_MS : SILENT_MS);
 }
 
 uint64_t apisource_due_ms(const struct apisource *source)
@@ -413,7 +413,6 @@ struct apisource *apisource_open(const struct apisource_config *config)
 	if (!s->config.timing)
 		s->config.timing = &backoff_timing;
 	timing = s->config.timing;
-	s->opened_ms = now(s);
 	s->ground = (struct lister_ground){
 		.client = config->client,
 		.timing = timing,
@@ -422,17 +421,18 @@ struct apisource *apisource_open(const struct apisource_config *config)
 		.seen = config->seen,
 		.seen_arg = config->arg,
 	};
-	if (config->spread_ms)
-		s->ground.delay_ms = timing->random(timing->arg) % config->spread_ms;
 	if (config->state_file)
 		s->laststate = laststate_new(config->state_file, timing);
+	/* A node that knew objects before is none of a DaemonSet that was made a moment ago. */
+	if (config->spread_ms && !laststate_is_there(s->laststate))
+		s->ground.delay_ms = timing->random(timing->arg) % config->spread_ms;
+	s->asked_ms = now(s) + s->ground.delay_ms;
 	s->secrets = secrets_new(&s->ground, config->controller);
 	open_offer(s);
 	for (size_t i = 0; i < RESOURCES_N; i++)
 		if (resources_table[i].built_in && !resources_table[i].referenced)
 			start_lister(s, i, resources_table[i].versions[0]);
-	/* Later ones are few. */
-	s->ground.delay_ms = 0;
+	s->ground.delay_ms = 0; /* later ones are few */
 	arm(s);
 	return s;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/bytes.h"
@@ -50,6 +51,11 @@ void laststate_free(struct laststate *laststate)
 		return;
 	free(laststate->path);
 	free(laststate);
+}
+
+bool laststate_is_there(const struct laststate *laststate)
+{
+	return laststate && !access(laststate->path, F_OK);
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */

@@ -17,6 +17,9 @@ struct laststate *laststate_new(const char *path, const struct timing *timing);
 /* NULL is legal. */
 void laststate_free(struct laststate *laststate);
 
+/* Is there a file, whatever it has? NULL: no. */
+bool laststate_is_there(const struct laststate *laststate);
+
 /* There is something to write: at most once a minute, see laststate_due_ms(). */
 void laststate_note(struct laststate *laststate);
 uint64_t laststate_due_ms(const struct laststate *laststate);

@@ -31,6 +31,7 @@ struct rig {
 	struct apisource *source;
 	unsigned changed;
 	char state_file[64];
+	uint64_t spread_ms;
 };
 
 static void on_changed(void *arg)
@@ -199,6 +200,7 @@ static inline void open_rig(struct rig *rig)
 		.controller = "naru.io/gateway",
 		.state_file = *rig->state_file ? rig->state_file : NULL,
 		.timing = &fake_timing,
+		.spread_ms = rig->spread_ms,
 		.changed = on_changed,
 		.arg = rig,
 	};

@@ -160,7 +160,7 @@ static void last_known_objects_are_served_while_no_server_answers(void **state)
 	pass(rig, 1000);
 	be_silent(rig, -1);
 	boot(rig);
-	pass(rig, 4999);
+	pass(rig, 2999);
 	assert_false(apisource_is_ready(rig->source));
 	assert_int_equal(count(rig, OBJECT_SERVICE), 0);
 	pass(rig, 1);
@@ -245,6 +245,26 @@ static void a_node_that_never_was_synced_leaves_the_file_alone(void **state)
 	assert_int_equal(count(rig, OBJECT_SERVICE), 2);
 }
 
+/* Those of a DaemonSet that was just made ask one after the other; one that boots does not wait to
+ * find out that nobody answers. */
+static void who_knew_objects_asks_at_once(void **state)
+{
+	struct rig *rig = *state;
+
+	use_file(rig);
+	small_cluster(rig);
+	rig->spread_ms = 5000;
+	fake.random = 4000;
+	open_rig(rig);
+	pass(rig, 3999);
+	assert_int_equal(fake.n, 0);
+	pass(rig, 1000);
+	assert_true(is_synced(rig));
+	boot(rig);
+	pass(rig, 1000);
+	assert_true(is_synced(rig));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +276,7 @@ int main(void)
 		TEST(a_server_that_answers_slowly_is_waited_for),
 		TEST(without_a_file_nothing_is_served),
 		TEST(a_node_that_never_was_synced_leaves_the_file_alone),
+		TEST(who_knew_objects_asks_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
