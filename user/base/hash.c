@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The seed of all hash tables of the proxy: drawn at first use, by whichever thread comes first. */
-#include "proxy/hash.h"
+/* The seed of all hash tables of a process: drawn at first use, by whichever thread comes first. */
+#include "base/hash.h"
 
 #include <assert.h>
 #include <stdatomic.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uthash as this module uses it: small allocations abort when memory is out, and keys are hashed
- * with a seed that nobody outside can know, so that nobody can aim at one bucket.
+ * uthash as all modules use it: small allocations abort when memory is out, and keys are hashed
+ * with a seed that nobody outside can know, so that nobody can aim at one bucket: clients choose
+ * keys of the proxy, tenants of a cluster those of narud.
  */
 #pragma once
 #include <xxhash.h>
@@ -10,10 +11,8 @@
 
 #define uthash_malloc(size)    mem_new(size)
 #define uthash_free(ptr, size) free(ptr)
-#ifndef HASH_FUNCTION
 #define HASH_FUNCTION(key, len, hash)                                                              \
 	((hash) = (unsigned)XXH3_64bits_withSeed(key, len, hash_seed()))
-#endif
 #include <uthash.h>
 
 /* The same in all threads while the process lives. */

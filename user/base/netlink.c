@@ -17,12 +17,9 @@
 #include <linux/rtnetlink.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/netlink_inner.h"
-
-#define uthash_malloc(size)    mem_new(size)
-#define uthash_free(ptr, size) free(ptr)
-#include <uthash.h>
 
 /* The same in every network namespace. */
 #define LOOPBACK_IFINDEX 1

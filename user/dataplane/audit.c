@@ -12,9 +12,9 @@
 
 #include <bpf/bpf.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "dataplane/encode.h"
-#include "dataplane/hash.h"
 #include "dataplane/rows.h"
 #include "plan/maglev.h"
 

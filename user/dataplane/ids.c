@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
-#include "dataplane/hash.h"
 
 struct item {
 	UT_hash_handle hh;

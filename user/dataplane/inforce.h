@@ -13,8 +13,8 @@
 
 #include <naru/abi.h>
 
+#include "base/hash.h"
 #include "dataplane/filter.h"
-#include "dataplane/hash.h"
 #include "dataplane/ids.h"
 #include "dataplane/maps.h"
 #include "dataplane/ranges.h"

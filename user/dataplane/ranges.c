@@ -12,9 +12,9 @@
 
 #include <bpf/bpf.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "dataplane/encode.h"
-#include "dataplane/hash.h"
 
 struct old_range {
 	UT_hash_handle hh;

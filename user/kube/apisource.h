@@ -26,8 +26,8 @@ struct apisource_config {
 	const char *controller;	     /* whose Gateways' Secrets are read */
 	const char *state_file;	     /* of last-known objects, or NULL */
 	const struct timing *timing; /* NULL: the clock */
-	uint64_t
-		spread_ms; /* the first requests wait up to so long, by chance, if there is no file */
+	/* The first requests wait up to so long, by chance, if there is no such file. */
+	uint64_t spread_ms;
 	/* Model or diagnostics are others than before: once for many changes. Also while there is
 	 * nothing to serve yet, see apisource_is_ready(). */
 	void (*changed)(void *arg);

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "proxy/hash.h"
+#include "base/hash.h"
 
 struct entry {
 	char *key;

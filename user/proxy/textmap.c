@@ -2,7 +2,7 @@
 /* A hash table behind two functions, so that its macros are spelled out once. */
 #include "proxy/textmap.h"
 
-#include "proxy/hash.h"
+#include "base/hash.h"
 
 struct textmap_entry {
 	const void *key;
