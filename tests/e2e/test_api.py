@@ -13,6 +13,7 @@ import gateway as gw
 import pytest
 from conftest import answers, made, settled
 from proc import built, entered, eventually
+from test_handover import begin, serves
 
 FAMILIES = (4, 6)
 
@@ -260,6 +261,15 @@ def test_a_restart_without_a_server_keeps_what_is_pinned(cluster):
     eventually(lambda: source(node)["synced"] and not source(node)["stale"], seconds=90)
     all_three(cluster)
     assert not any("not known" in problem for problem in problems(node))
+
+
+def test_the_next_narud_takes_over(cluster):
+    """One that starts beside another has the API server's objects before it asks that one to go."""
+    node = cluster.nodes[0]
+    old = node.narud
+    serves(node, begin(node, "--take-over", "on", "--last-state", last_state(node)))
+    assert old.wait(timeout=20) == 0
+    settled(cluster, cluster.web)
 
 
 def test_a_learned_server_stands_in_after_a_restart(cluster):

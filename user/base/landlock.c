@@ -18,6 +18,7 @@
 
 #define READING	  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define TRUNCATE  (1ull << 14) /* LANDLOCK_ACCESS_FS_TRUNCATE, Linux 6.2 */
+#define LISTING	  LANDLOCK_ACCESS_FS_READ_DIR
 #define FOR_FILES (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | TRUNCATE)
 /* Not to start programs; sockets and folders, but no devices. */
 #define WRITING                                                                                    \
@@ -50,11 +51,18 @@ static size_t size_of(long version)
 	return version >= 4 ? offsetof(struct ruleset, scoped) : offsetof(struct ruleset, ports);
 }
 
+static uint64_t rights(const struct landlock_path *path)
+{
+	if (path->list)
+		return LISTING;
+	return path->write ? WRITING : READING;
+}
+
 static int add(int ruleset, const struct landlock_path *path, uint64_t all)
 {
 	_cleanup_(mem_closep) int fd = open(path->path, O_PATH | O_CLOEXEC);
 	struct landlock_path_beneath_attr rule = {
-		.allowed_access = (path->write ? WRITING : READING) & all,
+		.allowed_access = rights(path) & all,
 		.parent_fd = fd,
 	};
 	struct stat st;

@@ -7,6 +7,7 @@
 struct landlock_path {
 	const char *path; /* of a folder with all below it, or of a file; need not be there */
 	bool write;	  /* and make, and remove */
+	bool list;	  /* of a folder: see the names in it and below, and read nothing */
 };
 
 /*

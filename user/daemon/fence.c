@@ -34,7 +34,10 @@ struct fence {
 static void add(struct fence *fence, char *path, bool write)
 {
 	fence->paths = mem_grow(fence->paths, fence->n, &fence->cap, sizeof(*fence->paths));
-	fence->paths[fence->n++] = (struct landlock_path){ path, write };
+	fence->paths[fence->n++] = (struct landlock_path){
+		.path = path,
+		.write = write,
+	};
 }
 
 static void fini(struct fence *fence)
@@ -42,6 +45,13 @@ static void fini(struct fence *fence)
 	for (size_t i = 0; i < fence->n; i++)
 		free((char *)fence->paths[i].path);
 	free(fence->paths);
+}
+
+/* libbpf opens it for the descriptor of each map that it takes over. */
+static void list_root(struct fence *fence)
+{
+	add(fence, mem_strdup("/"), false);
+	fence->paths[fence->n - 1].list = true;
 }
 
 /* Its folder, since files are replaced by new ones under the same name. */
@@ -74,7 +84,8 @@ static void read_around(void *arg, const char *path)
 		add_folder_of(arg, real, false);
 }
 
-static int restrict_to(const struct options *options, const char *pins, bool signals)
+/* Waiting: programs are still to be loaded, and a narud that hangs may have to be ended. */
+static int restrict_to(const struct options *options, const char *pins, bool waiting)
 {
 	struct fence fence = { 0 };
 	int r;
@@ -96,10 +107,12 @@ static int restrict_to(const struct options *options, const char *pins, bool sig
 	if (options->bgp_engine == ENGINE_BIRD)
 		add_folder_of(&fence, *options->bgp_file ? options->bgp_file : ENGINE_BIRD_FILE,
 			      true);
+	if (waiting)
+		list_root(&fence);
 	source_reads(options, read_around, &fence);
 	/* libc reads the time zone's file with the first time of day that is made text. */
 	tzset();
-	r = landlock_restrict(fence.paths, fence.n, signals);
+	r = landlock_restrict(fence.paths, fence.n, waiting);
 	fini(&fence);
 	if (r == -EOPNOTSUPP) {
 		log_info("the kernel has no Landlock: narud keeps its user's access to files");

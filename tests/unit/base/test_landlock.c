@@ -28,10 +28,10 @@ static char ours[64], seen[64], other[64], file[80];
 static int run(int (*inside)(void))
 {
 	const struct landlock_path paths[] = {
-		{ ours, true },
-		{ seen, false },
-		{ file, false },
-		{ "/tmp/test_landlock/is/not/there", true },
+		{ .path = ours, .write = true },
+		{ .path = seen },
+		{ .path = file },
+		{ .path = "/tmp/test_landlock/is/not/there", .write = true },
 	};
 	pid_t pid = fork();
 	int status = 0;

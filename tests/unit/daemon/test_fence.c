@@ -248,6 +248,11 @@ static int read_others_while_waiting(void)
 	return result == -EACCES && open_at(access_dir, "token", O_RDONLY) == 0 ? 0 : 1;
 }
 
+static int list_root(void)
+{
+	return open("/", O_RDONLY) < 0 ? 1 : 0;
+}
+
 /* The narud that serves may hang. */
 static int signal_others_while_waiting(void)
 {
@@ -270,6 +275,9 @@ static void other_files_are_shut(void **state)
 	assert_int_equal(run(write_access), 0);
 	assert_int_equal(run(write_kernel), 0);
 	assert_int_equal(run_in(fence_waiting, read_others_while_waiting), 0);
+	/* libbpf wants it. */
+	assert_int_equal(run_in(fence_waiting, list_root), 0);
+	assert_int_equal(WEXITSTATUS(run(list_root)), 1);
 	assert_int_equal(run_in(fence_waiting, signal_others_while_waiting), 0);
 }
 
