@@ -217,7 +217,9 @@ static void on_expired(struct reflector *r)
 	reread(r, REFLECTOR_EXPIRED);
 }
 
-static void on_answer(struct reflector *r, const struct answer *answer)
+/* event: it came as one. A watch that has failed often enough by itself, not for want of a server,
+ * is not tried for ever. */
+static void on_answer(struct reflector *r, const struct answer *answer, bool event)
 {
 	int status = answer->status;
 	unsigned wait_s =
@@ -225,6 +227,7 @@ static void on_answer(struct reflector *r, const struct answer *answer)
 
 	complain(r, status, answer->text);
 	r->by_pages &= !answer_is_refusal(status);
+	r->errors += r->phase == PHASE_WATCH && (event || status == 500);
 	if (answer->too_large)
 		reread(r, REFLECTOR_TOO_LARGE);
 	else if (status == 410)
@@ -232,8 +235,8 @@ static void on_answer(struct reflector *r, const struct answer *answer)
 	else if (r->phase == PHASE_INITIAL && !answer_is_for_later(status)) {
 		r->by_pages = true;
 		again(r, STEP_READ, 0);
-	} else if (r->phase == PHASE_WATCH && !answer_is_for_later(status) &&
-		   !answer_is_refusal(status))
+	} else if (r->phase == PHASE_WATCH && !answer_is_refusal(status) &&
+		   (!answer_is_for_later(status) || r->errors >= ERRORS_MAX))
 		reread(r, REFLECTOR_ERRORS);
 	else if (r->phase == PHASE_WATCH)
 		again_later(r, STEP_WATCH, wait_s);
@@ -282,13 +285,7 @@ static void on_error_event(struct reflector *r, struct json_object *object)
 	struct answer answer;
 
 	answer_of_status(object, &answer);
-	if (r->phase == PHASE_WATCH && ++r->errors >= ERRORS_MAX) {
-		r->errors = 0;
-		complain(r, answer.status, answer.text);
-		reread(r, REFLECTOR_ERRORS);
-	} else {
-		on_answer(r, &answer);
-	}
+	on_answer(r, &answer, true);
 	answer_fini(&answer);
 }
 
@@ -456,7 +453,7 @@ static void on_end(void *arg, int error)
 		fail(r, strerror(-error));
 	} else if (!r->stream) {
 		answer_parse(r->status, r->body.buf ? r->body.buf : "", r->body.len, &answer);
-		on_answer(r, &answer);
+		on_answer(r, &answer, false);
 		answer_fini(&answer);
 	} else if (r->phase == PHASE_LIST) {
 		end_page(r);

@@ -125,6 +125,27 @@ static void other_errors_of_a_watch_end_in_a_new_reading(void **state)
 	assert_int_equal(rereads(rig, REFLECTOR_ERRORS), 1);
 }
 
+/* A server that is away answers nothing or 503, for as long as it likes; one that finds no way to
+ * go on from here says 500. */
+static void a_watch_that_never_begins_ends_in_a_new_reading(void **state)
+{
+	static const int codes[] = { 503, 503, 503, 503, 503, 429, 500, 500, 500, 500, 500 };
+	struct rig *rig = *state;
+	struct client_call *call = sync_by_watch(rig, "9");
+
+	fake_end(call, -ECONNRESET);
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		fake.now_ms = reflector_due_ms(rig->reflector);
+		reflector_run(rig->reflector);
+		call = asked(WATCH "&resourceVersion=9");
+		fake_answer(call, codes[i], STATUS(500, "Fault"));
+	}
+	fake.now_ms = reflector_due_ms(rig->reflector);
+	reflector_run(rig->reflector);
+	asked(INITIAL "&resourceVersion=9");
+	assert_int_equal(rereads(rig, REFLECTOR_ERRORS), 1);
+}
+
 static void a_watch_that_is_not_understood_ends_in_a_new_reading(void **state)
 {
 	struct rig *rig = *state;
@@ -375,6 +396,7 @@ int main(void)
 		TEST(after_an_outage_a_forgotten_version_is_read_anew_soon),
 		TEST(a_list_that_expires_twice_is_asked_for_without_a_version),
 		TEST(other_errors_of_a_watch_end_in_a_new_reading),
+		TEST(a_watch_that_never_begins_ends_in_a_new_reading),
 		TEST(a_watch_that_is_not_understood_ends_in_a_new_reading),
 		TEST(half_and_wrong_lists_are_no_information),
 		TEST(an_older_set_is_not_passed_on),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Objects of a list: what the model has after each event and each reading, and what is reported. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,8 @@
 #include "kube/store.h"
 
 #include <json-c/json.h>
+
+#define BULK (1u << 20)
 
 struct rig {
 	struct model *model;
@@ -373,6 +376,34 @@ static void the_model_knows_nothing_before_it_is_published(void **state)
 	assert_diags(rig, "");
 }
 
+static size_t allocated(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* Who wrote which field, and what somebody applied last, is most of many an object. */
+static void what_nobody_reads_takes_no_memory(void **state)
+{
+	_cleanup_(mem_freep) char *bulk = mem_array(BULK + 1, 1);
+	_cleanup_(mem_freep) char *text = NULL;
+	struct rig *rig = *state;
+	size_t before;
+
+	memset(bulk, 'x', BULK);
+	text = mem_printf("{\"metadata\":{\"name\":\"a\",\"namespace\":\"shop\","
+			  "\"resourceVersion\":\"1\",\"annotations\":{\"kubectl.kubernetes.io/"
+			  "last-applied-configuration\":\"%s\"},\"managedFields\":[{\"manager\":"
+			  "\"%s\",\"fieldsV1\":{\"f:%s\":{}}}]},\"spec\":{\"clusterIP\":"
+			  "\"10.0.0.1\",\"ports\":[{\"port\":80}]},\"status\":{\"x\":\"%s\"}}",
+			  bulk, bulk, bulk, bulk);
+	before = allocated();
+	tell(rig, store_sink.put, text);
+	assert_int_equal(port_of(rig, "a"), 80);
+	assert_true(allocated() < before + BULK / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +418,7 @@ int main(void)
 		TEST(what_is_no_object_of_the_kind_is_lost),
 		TEST(a_namespace_of_metadata_alone_is_whole),
 		TEST(the_model_knows_nothing_before_it_is_published),
+		TEST(what_nobody_reads_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
