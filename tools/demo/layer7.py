@@ -73,8 +73,8 @@ class Layer7:
                                          "-i", 1).wait_up()
         self.edit(50, 50)
         eventually(lambda: self.ask("-n", 20, "-k")["by"].get("v2", 0) >= 9)
-        self.row("the file is edited to 50:50", self.ask("-n", REQUESTS, "-k"))
         self.row("load over the edit", load.stop())
+        self.row("the file is edited to 50:50", self.ask("-n", REQUESTS, "-k"))
         self.row("HTTPS, certificate from a Secret", self.secure("-n", REQUESTS, "-k"))
 
     def resilience(self):
