@@ -154,6 +154,17 @@ int ids_get(struct ids *ids, const void *key, size_t len, uint32_t *ret_id)
 	return 0;
 }
 
+int ids_hold(struct ids *ids, uint32_t id)
+{
+	struct item *item = id <= ids->max ? ids->by_id[id] : NULL;
+
+	if (!item)
+		return -ENOENT;
+	if (!item->refs++)
+		wake(ids, item);
+	return 0;
+}
+
 void ids_put(struct ids *ids, uint32_t id)
 {
 	struct item *item = ids->by_id[id];

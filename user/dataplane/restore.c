@@ -88,7 +88,6 @@ static struct live_service *service_of(struct inforce *in, uint32_t id)
 {
 	struct naru_svc_name name;
 	char text[ENCODE_SERVICE_KEY_LEN];
-	uint32_t again;
 
 	if (!id || id > NARU_SERVICES_MAX)
 		return NULL;
@@ -98,8 +97,7 @@ static struct live_service *service_of(struct inforce *in, uint32_t id)
 		return NULL;
 	name.name[NARU_NAME_LEN - 1] = '\0';
 	encode_service_key(name.name, (uint8_t)name.proto, (uint8_t)name.family, text);
-	if (ids_find(in->services, text, strlen(text)) != id ||
-	    ids_get(in->services, text, strlen(text), &again))
+	if (ids_find(in->services, text, strlen(text)) != id || ids_hold(in->services, id))
 		return NULL;
 	return inforce_add_service(in, name.name, (uint8_t)name.proto, (uint8_t)name.family, id);
 }
@@ -109,7 +107,6 @@ static void read_list(struct inforce *in, struct live_set *set, uint8_t proto)
 	for (uint32_t i = 0; i < set->value.count; i++) {
 		uint32_t key = set->value.list + i / NARU_LIST_SLOTS, id;
 		struct plan_endpoint *ep = &set->content.endpoints[i];
-		struct encode_endpoint_key ep_key;
 		static struct naru_list_block block;
 
 		if (i % NARU_LIST_SLOTS == 0 &&
@@ -118,9 +115,10 @@ static void read_list(struct inforce *in, struct live_set *set, uint8_t proto)
 		id = block.id[i % NARU_LIST_SLOTS];
 		if (!id || id > NARU_ENDPOINTS_MAX || !in->eps[id].proto)
 			continue;
-		encode_endpoint_key(&in->eps[id], &ep_key);
-		if (ids_get(in->endpoints, &ep_key, sizeof(ep_key), &set->ids[i]))
+		/* What is in eps is bound. */
+		if (ids_hold(in->endpoints, id))
 			continue;
+		set->ids[i] = id;
 		encode_decode_endpoint(&in->eps[id], ep);
 		filter_hold(in->filter, FILTER_BACK, proto, ep->port, &ep->addr);
 	}

@@ -176,6 +176,26 @@ static void restored_ids_wait_for_their_owner(void **state)
 	ids_free(ids);
 }
 
+static void restored_ids_are_held_by_number(void **state)
+{
+	struct ids *ids = ids_new(10);
+
+	(void)state;
+	assert_int_equal(ids_restore(ids, "a", 1, 3), 0);
+	assert_int_equal(ids_hold(ids, 3), 0);
+	assert_true(ids_is_held(ids, "a", 1));
+	assert_int_equal(ids_resting(ids), 0);
+	assert_int_equal(get(ids, "a"), 3);
+	ids_put(ids, 3);
+	assert_true(ids_is_held(ids, "a", 1));
+	ids_put(ids, 3);
+	assert_int_equal(ids_resting(ids), 1);
+	assert_int_equal(ids_hold(ids, 0), -ENOENT);
+	assert_int_equal(ids_hold(ids, 4), -ENOENT);
+	assert_int_equal(ids_hold(ids, 11), -ENOENT);
+	ids_free(ids);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +207,7 @@ int main(void)
 		cmocka_unit_test(full_means_full),
 		cmocka_unit_test(numbers_are_used_again_late),
 		cmocka_unit_test(restored_ids_wait_for_their_owner),
+		cmocka_unit_test(restored_ids_are_held_by_number),
 	};
 
 	return cmocka_run_group_tests_name("ids", tests, NULL, NULL);
