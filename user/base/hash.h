@@ -13,6 +13,8 @@
 #define uthash_free(ptr, size) free(ptr)
 #define HASH_FUNCTION(key, len, hash)                                                              \
 	((hash) = (unsigned)XXH3_64bits_withSeed(key, len, hash_seed()))
+/* Only ever of what was just allocated, and so is zero. */
+#define uthash_bzero(ptr, size) ((void)(ptr))
 #include <uthash.h>
 
 /* The same in all threads while the process lives. */

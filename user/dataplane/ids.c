@@ -14,6 +14,16 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+/*
+ * A table begins with buckets for a good part of what it may hold: doubling 100,000 ids into place
+ * costs as much as adding them. Memory of those that are never used is never touched.
+ */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 (ids->log2_buckets)
+#define HASH_INITIAL_NUM_BUCKETS      (1u << ids->log2_buckets)
+#define IDS_A_BUCKET		      4u
+
 struct item {
 	UT_hash_handle hh;
 	LIST_ENTRY(item) rest; /* while nobody holds it */
@@ -30,7 +40,8 @@ struct ids {
 	uint32_t next; /* where the search for a free number goes on: late re-use */
 	LIST_HEAD(, item) resting;
 	size_t n_resting;
-	uint64_t sweep; /* sweeps begun so far */
+	uint64_t sweep;	       /* sweeps begun so far */
+	unsigned log2_buckets; /* of by_key, at first */
 	struct item *by_key;
 	struct item **by_id;
 };
@@ -41,6 +52,8 @@ struct ids *ids_new(uint32_t max)
 
 	ids->max = max;
 	ids->next = 1;
+	while (IDS_A_BUCKET << ids->log2_buckets < max)
+		ids->log2_buckets++;
 	ids->by_id = mem_array((size_t)max + 1, sizeof(*ids->by_id));
 	return ids;
 }

@@ -20,7 +20,7 @@ int ids_restore(struct ids *ids, const void *key, size_t len, uint32_t id);
 
 /* Finds or allots the id of a key and takes a reference on it. -ENOSPC. */
 int ids_get(struct ids *ids, const void *key, size_t len, uint32_t *ret_id);
-/* Takes a reference on an id that is bound: the same as by its key, without looking for that. -ENOENT. */
+/* Takes a reference on a number that is bound, without looking for its key. -ENOENT. */
 int ids_hold(struct ids *ids, uint32_t id);
 /* Gives one reference back. */
 void ids_put(struct ids *ids, uint32_t id);
