@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/check.h"
+#include "daemon/controller.h"
 #include "daemon/daemon.h"
 #include "daemon/options.h"
 
@@ -36,6 +37,8 @@ static int serve(const struct options *options, const char *node_name)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (options->role == OPTIONS_ROLE_CONTROLLER)
+		return controller_run(options, node_name);
 	r = daemon_open(&daemon, options, node_name);
 	if (!r)
 		r = daemon_run(&daemon);

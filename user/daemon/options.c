@@ -104,6 +104,9 @@ static const struct option table[] = {
 	{ "stale-after", OPTION_NUMBER, AT(stale_after), "S<=2592000", "600", "NARU_STALE_AFTER",
 	  "seconds without word from the API server after which /readyz says no, while everything "
 	  "is served on; 0 is never" },
+	{ "role", OPTION_CHOICE, AT(role), "all|node|controller", "all", "NARU_ROLE",
+	  "node: serve, and write nothing but this node's NodeState; controller: serve nothing, "
+	  "need no capability, and write statuses, Events and the Lease; all: both" },
 	{ "status", OPTION_CHOICE, AT(status), "auto|off|on", "auto", "NARU_STATUS",
 	  "write what became of objects into their statuses, by one narud of all; auto is on with "
 	  "an API server" },
@@ -152,6 +155,10 @@ int options_parse(int argc, char *const *argv, struct options *ret_options, char
 		return option_refuse("last-state", "cannot be used with --manifests", ret_error);
 	if (*ret_options->manifests && ret_options->status == OPTIONS_STATUS_ON)
 		return option_refuse("status", "on cannot be used with --manifests", ret_error);
+	if (ret_options->role == OPTIONS_ROLE_CONTROLLER &&
+	    (*ret_options->manifests || ret_options->status == OPTIONS_STATUS_OFF))
+		return option_refuse("role", "controller needs an API server, and statuses",
+				     ret_error);
 	if (!ret_options->status_qps)
 		return option_refuse("status-qps", "must be 1 or more", ret_error);
 	if (*ret_options->last_state && ret_options->check)

@@ -19,6 +19,12 @@ enum options_status {
 	OPTIONS_STATUS_ON,
 };
 
+enum options_role {
+	OPTIONS_ROLE_ALL,
+	OPTIONS_ROLE_NODE,	 /* serves; its NodeState is all that it writes */
+	OPTIONS_ROLE_CONTROLLER, /* serves nothing; writes everything else */
+};
+
 enum options_l4 {
 	OPTIONS_L4_AUTO, /* on with the privileges for it */
 	OPTIONS_L4_OFF,
@@ -68,6 +74,7 @@ struct options {
 	uint32_t fallback_after; /* seconds, 0: never */
 	uint32_t verify_every;	 /* seconds, 0: never */
 	uint32_t stale_after;	 /* seconds, 0: never */
+	int role;		 /* enum options_role */
 	int status;		 /* enum options_status */
 	uint32_t status_qps;	 /* writes in a second, at least 1 */
 	char *namespace;	 /* of the Lease; "": narud's own */

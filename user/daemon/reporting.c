@@ -40,6 +40,18 @@ static uint64_t now(const struct reporting *r)
 	return r->timing->now_ms(r->timing->arg);
 }
 
+/* Who serves nothing has nothing to tell of a node. */
+static bool is_node(const struct reporting *r)
+{
+	return r->config.options->role != OPTIONS_ROLE_CONTROLLER;
+}
+
+/* Nothing is written but the NodeState where others are there for the rest. */
+static bool may_lead(const struct reporting *r)
+{
+	return r->synced && r->config.options->role != OPTIONS_ROLE_NODE;
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -59,7 +71,7 @@ static uint64_t due(const struct reporting *r)
 
 	if (r->stopped)
 		return leader_due_ms(r->leader);
-	if (r->synced)
+	if (may_lead(r))
 		due_ms = earlier(due_ms, leader_due_ms(r->leader));
 	if (r->dirty && r->synced && !is_waiting(r))
 		due_ms = earlier(due_ms, r->wants_ms);
@@ -182,6 +194,8 @@ static bool is_first(const struct reporting *r)
 	const struct object *const *objects;
 	size_t n = model_list(r->config.model, OBJECT_NODE, &objects), first = 0;
 
+	if (!is_node(r))
+		return true;
 	for (size_t i = 0; i < n && first < FIRST; i++) {
 		if (((const struct node *)objects[i])->leaving)
 			continue;
@@ -280,7 +294,7 @@ static void on_timer(void *arg)
 
 	r->running = true;
 	r->armed_ms = 0;
-	if (r->synced)
+	if (may_lead(r))
 		leader_run(r->leader);
 	if (!r->stopped)
 		say_what_is_due(r);
@@ -418,7 +432,7 @@ void reporting_plan(struct reporting *reporting, const struct plan *plan)
 	if (!reporting || reporting->stopped)
 		return;
 	reporting->plan = plan;
-	if (!reporting->behind_ms) {
+	if (is_node(reporting) && !reporting->behind_ms) {
 		reporting->behind_ms = now(reporting);
 		stamp_seconds(reporting->behind);
 	}
