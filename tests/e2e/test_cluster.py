@@ -207,6 +207,7 @@ def test_deployment_is_taken(cluster):
         plain = told.read()
     values = {"namespace": {"create": True}, "monitoring": {"dashboards": True},
               "gateway": {"secrets": [{"namespace": SHOP, "names": ["tls"]}]},
+              "controller": {"replicas": 2},
               "bgp": {"engine": "bird", "group": 4242}, "apiServer": {"host": ["192.0.2.1", "api"]}}
     full = run([run([f"{TOP}/tools/dev/helm"]).stdout.strip(), "template", "naru",
                 os.path.dirname(DEPLOYMENT) + "/helm/naru", "--namespace", "naru-system",

@@ -66,16 +66,15 @@ VALUES = {
     "pod.tolerations": ([{"key": "only", "operator": "Exists"}], "key: only"),
     "pod.priorityClassName": ("mine", "priorityClassName: mine"),
     "pod.annotations": ({"a/b": "c"}, "a/b: c"),
+    "controller.replicas": (2, "--role=controller"),
     "flowSchema": (False, None),
     "monitoring.rules": (True, "kind: PrometheusRule"),
-    "monitoring.runbooks": ("https://runbooks.example/naru", None),
     "monitoring.dashboards": (True, "name: naru-dashboard-fleet"),
     "namespace.create": (True, "kind: Namespace"),
 }
 # Without these others have no effect.
 NEEDED = {"bgp.group": {"bgp": {"engine": "frr"}},
-          "apiServer.port": {"apiServer": {"host": "192.0.2.1"}},
-          "monitoring.runbooks": {"monitoring": {"rules": True}}}
+          "apiServer.port": {"apiServer": {"host": "192.0.2.1"}}}
 
 
 @pytest.fixture(scope="module", name="helm")
@@ -182,10 +181,12 @@ def test_schema_refuses(helm, tmp_path, path, value):
     assert done.returncode and path.split(".")[-1] in done.stderr, done.stderr
 
 
-def rules(text):
-    """Each kind of object that may be touched, with verbs, of every role."""
+def rules(text, name=None):
+    """Each kind of object that may be touched, with verbs, of every role, or of those of a name."""
     found = {}
     for each in yaml.safe_load_all(text):
+        if name and (each or {}).get("metadata", {}).get("name") != name:
+            continue
         for rule in (each or {}).get("rules", []) if "Role" in (each or {}).get("kind", "") else []:
             for group in rule["apiGroups"]:
                 for resource in rule["resources"]:
@@ -204,6 +205,50 @@ def test_privileges(helm, tmp_path):
     secrets = [{"namespace": "shop", "names": ["tls"]}]
     found = rules(render(helm, tmp_path, {"gateway": {"secrets": secrets}}).stdout)
     assert found[("", "secrets")] == [READS, [("Role", ["tls"])]]
+
+
+def test_an_account_for_statuses(helm, tmp_path):
+    """With pods for them, statuses are theirs alone: those of nodes write their NodeStates only."""
+    values = {"controller": {"replicas": 2},
+              "gateway": {"secrets": [{"namespace": "shop", "names": ["tls"]}]}}
+    text = render(helm, tmp_path, values).stdout
+    objects = [each for each in yaml.safe_load_all(text) if each]
+    writes = {name: {key: verbs - READS for key, (verbs, _) in rules(text, name).items()
+                     if verbs - READS} for name in ("naru", "naru-controller")}
+    of_node = ("naru.io", "nodestates")
+    of_lease = ("coordination.k8s.io", "leases")
+    # The Role of the Lease has the chart's name, whoever it is bound to.
+    assert writes["naru"] == {of_node: WRITES[of_node], of_lease: WRITES[of_lease]}
+    assert writes["naru-controller"] == \
+        {key: verbs for key, verbs in WRITES.items() if key not in (of_node, of_lease)}
+    assert rules(text, "naru")[of_node][0] == {"get", "create", "update"}
+    bound = {(each["kind"], each["metadata"]["name"]): [s["name"] for s in each["subjects"]]
+             for each in objects if each["kind"].endswith("Binding") and "subjects" in each}
+    assert bound == {("ClusterRoleBinding", "naru"): ["naru"],
+                     ("ClusterRoleBinding", "naru-controller"): ["naru-controller"],
+                     ("RoleBinding", "naru"): ["naru-controller"],
+                     ("RoleBinding", "naru-certificates"): ["naru", "naru-controller"]}
+    spec = next(o for o in objects if o["kind"] == "Deployment")["spec"]
+    narud, = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] == 2
+    assert narud["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert narud["securityContext"]["runAsNonRoot"]
+    for option in narud["args"]:
+        name = re.match(r"(--[a-z0-9-]+)", option)[1]
+        assert f"  {name} " in run([built("narud"), "--help"]).stdout, option
+    daemonset = next(o for o in objects if o["kind"] == "DaemonSet")["spec"]
+    assert "--role=node" in daemonset["template"]["spec"]["containers"][0]["args"]
+    labels = daemonset["selector"]["matchLabels"]
+    assert spec["template"]["metadata"]["labels"]["app.kubernetes.io/name"] != \
+        labels["app.kubernetes.io/name"]
+
+
+def test_runbooks(helm, tmp_path):
+    """Alerts lead to the page in the tree, or to where it is said to be."""
+    elsewhere = "https://x.example/y"
+    for value, page in ((True, "docs/operate.md"), (elsewhere, elsewhere)):
+        text = render(helm, tmp_path, {"monitoring": {"rules": value}}).stdout
+        assert f'runbook_url: "{page}#naru' in text
 
 
 def test_reads(helm, tmp_path):
