@@ -221,9 +221,9 @@ static void get_name(const char *pid, char name[static 32])
 	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", pid);
 	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
 
-	*name = 0;
-	if (file && fgets(name, 32, file))
-		name[strcspn(name, "\n")] = 0;
+	if (!file || !fgets(name, 32, file))
+		*name = 0;
+	name[strcspn(name, "\n")] = 0;
 }
 
 /* The name of the process that has a socket, to be freed. A narud that may not be looked into is
