@@ -215,15 +215,14 @@ static int holds(const char *pid, const char *wanted)
 	return r;
 }
 
-/* "" when it cannot be read. */
-static void get_name(const char *pid, char name[static 32])
+/* The name of a process; "" and false when it cannot be read. */
+static bool get_name(const char *pid, char name[static 32])
 {
 	_cleanup_(mem_freep) char *path = mem_printf("/proc/%s/comm", pid);
 	_cleanup_(mem_closefilep) FILE *file = fopen(path, "re");
 
-	if (!file || !fgets(name, 32, file))
-		*name = 0;
-	name[strcspn(name, "\n")] = 0;
+	*name = 0;
+	return file && fscanf(file, "%31[^\n]", name) == 1;
 }
 
 /* The name of the process that has a socket, to be freed. A narud that may not be looked into is
@@ -239,11 +238,10 @@ static char *find_holder(unsigned long inode)
 	while (proc && (entry = readdir(proc))) {
 		int r = isdigit((unsigned char)*entry->d_name) ? holds(entry->d_name, wanted) : 0;
 
-		if (!r)
+		if (!r || !get_name(entry->d_name, name))
 			continue;
-		get_name(entry->d_name, name);
 		if (r > 0)
-			return mem_strdup(*name ? name : "a process that cannot be seen");
+			return mem_strdup(name);
 		hidden |= !strcmp(name, "narud");
 	}
 	return mem_strdup(hidden ? "narud" : "a process that cannot be seen");
