@@ -216,8 +216,12 @@ class FakeAPI:
 
     def asked(self, part):
         """How often something of the kind was asked for."""
+        return len(self.asked_for(part))
+
+    def asked_for(self, part):
+        """The requests for something of the kind."""
         with self.lock:
-            return sum(part in path for path in self.requests)
+            return [path for path in self.requests if part in path]
 
     # ---- for tests: objects ----------------------------------------------------------------------
 
