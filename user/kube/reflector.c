@@ -422,6 +422,9 @@ static void end_page(struct reflector *r)
 	next = apijson_text(apijson_member(list, "metadata"), "continue");
 	if (!apijson_is_list(list)) {
 		fail_to_read(r, "the answer is no whole list");
+	} else if (*next && r->page && !strcmp(next, r->page)) {
+		replace(&r->page, NULL);
+		fail_to_read(r, "the server gives one page again and again");
 	} else if (*next) {
 		replace(&r->page, next);
 		again(r, STEP_PAGE, 0);

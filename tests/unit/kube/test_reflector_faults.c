@@ -202,6 +202,34 @@ static void half_and_wrong_lists_are_no_information(void **state)
 	assert_heard(rig, "begin commit");
 }
 
+/* In pages of one set an object has one version, wherever it stands and however often. */
+static void pages_that_repeat_themselves(void **state)
+{
+	struct rig *rig = *state;
+	struct client_call *call = refuse_watch(rig, PATH "?limit=500&resourceVersion=0");
+
+	fake_answer(call, 200, LIST("5", "x", OBJECT("b", "3") "," OBJECT("a", "3")));
+	call = asks_after(rig, 0, PATH "?limit=500&continue=x");
+	fake_answer(call, 200, LIST("5", "y", OBJECT("b", "3") "," OBJECT("a", "3")));
+	call = asks_after(rig, 0, PATH "?limit=500&continue=y");
+	fake_answer(call, 200, LIST("5", "", OBJECT("0", "3")));
+	assert_heard(rig, "begin put:b put:a put:b put:a put:0 commit");
+	assert_problem(rig, NULL);
+}
+
+/* The same page without end would be a reading without end. */
+static void a_page_that_leads_to_itself_begins_the_list_anew(void **state)
+{
+	struct rig *rig = *state;
+	struct client_call *call = refuse_watch(rig, PATH "?limit=500&resourceVersion=0");
+
+	fake_answer(call, 200, LIST("5", "x", OBJECT("a", "3")));
+	call = asks_after(rig, 0, PATH "?limit=500&continue=x");
+	fake_answer(call, 200, LIST("5", "x", OBJECT("a", "3")));
+	assert_problem(rig, "the server gives one page again and again");
+	asks_after(rig, 800, PATH "?limit=500&resourceVersion=0");
+}
+
 static void an_older_set_is_not_passed_on(void **state)
 {
 	struct rig *rig = *state;
@@ -399,6 +427,8 @@ int main(void)
 		TEST(a_watch_that_never_begins_ends_in_a_new_reading),
 		TEST(a_watch_that_is_not_understood_ends_in_a_new_reading),
 		TEST(half_and_wrong_lists_are_no_information),
+		TEST(pages_that_repeat_themselves),
+		TEST(a_page_that_leads_to_itself_begins_the_list_anew),
 		TEST(an_older_set_is_not_passed_on),
 		TEST(a_server_that_insists_is_believed),
 		TEST(a_set_that_lost_most_is_read_twice),

@@ -196,6 +196,23 @@ static void a_reading_replaces_all_at_once(void **state)
 	assert_null(find_service(rig, "c"));
 }
 
+/* As pages that overlap have it. */
+static void an_object_that_is_read_twice_is_one(void **state)
+{
+	struct rig *rig = *state;
+
+	begin(rig);
+	put(rig, "b", 2);
+	put(rig, "a", 1);
+	put(rig, "b", 2);
+	commit(rig);
+	assert_int_equal(port_of(rig, "a"), 1);
+	assert_int_equal(port_of(rig, "b"), 2);
+	assert_diags(rig, "");
+	take_away(rig, "b", 2);
+	assert_null(find_service(rig, "b"));
+}
+
 static void a_reading_that_was_given_up_leaves_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -410,6 +427,7 @@ int main(void)
 		TEST(events_change_single_objects),
 		TEST(an_object_knows_what_its_status_needs),
 		TEST(a_reading_replaces_all_at_once),
+		TEST(an_object_that_is_read_twice_is_one),
 		TEST(a_reading_that_was_given_up_leaves_nothing),
 		TEST(the_same_reading_again_changes_nothing),
 		TEST(a_broken_object_keeps_its_last_good_version),
