@@ -18,7 +18,7 @@
 #define NARU_DEVICES_MAX    4096
 #define NARU_NODE_ADDRS_MAX 1024
 #define NARU_BINDS_MAX	    4096 /* addresses and ports of the proxy */
-#define NARU_VIPS_MAX	    4096
+#define NARU_VIPS_MAX	    16384
 #define NARU_CONFLICTS_MAX  256
 #define NARU_WORKERS_MAX    256 /* listening sockets of the proxy */
 

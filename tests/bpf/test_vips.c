@@ -132,6 +132,55 @@ static void test_made_and_taken_away(void **state)
 	dpworld_close(d);
 }
 
+/* The map that an earlier narud left has room for two: the third is refused by name, everything
+ * else is in force, and it gets the place of one that goes. */
+static void test_no_room(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
+	_cleanup_(diag_fini) struct diag_list diags = { 0 };
+	_cleanup_(mem_freep) char *pin = NULL;
+	struct dataplane *d = dpworld_open();
+	struct steerworld w;
+	struct naru_vip vip;
+	int small;
+
+	(void)state;
+	dpworld_close(d);
+	pin = mem_printf("%s/" NARU_PIN_SUBDIR "/steer_vip", dpworld_bpffs);
+	small = bpf_map_create(BPF_MAP_TYPE_HASH, "steer_vip", sizeof(struct naru_addr),
+			       sizeof(vip), 2, &options);
+	assert_int_equal(unlink(pin), 0);
+	assert_int_equal(bpf_obj_pin(small, pin), 0);
+	close(small);
+	d = dpworld_open();
+	usual(&w);
+	steerworld_vip(&w, "203.0.113.9", true, false);
+	w.plan.services = &(struct plan_service){
+		.name = (char *)"shop/web:http",
+		.frontends = &(struct plan_frontend){ .addr = w.vips[2].addr },
+		.n_frontends = 1,
+	};
+	w.plan.n_services = 1;
+	assert_int_equal(dataplane_apply(d, &w.plan, &diags), 0);
+	assert_int_equal(diags.n, 1);
+	assert_string_equal(diags.items[0].object, "address 203.0.113.9");
+	assert_non_null(strstr(diags.items[0].reason, "of shop/web:http "));
+	assert_non_null(strstr(diags.items[0].reason, "room for 2 addresses"));
+	assert_true(listed(vips[0], &vip) && listed(vips[1], &vip));
+	assert_int_equal(routes("203.0.113.9", true), 0);
+	diag_fini(&diags);
+	w.vips[0].addr = w.vips[2].addr;
+	w.plan.l7.n_vips = 2;
+	dpworld_apply(d, &w.plan);
+	assert_false(dataplane_wants_apply(d));
+	dataplane_tick(d);
+	assert_true(dataplane_wants_apply(d));
+	assert_int_equal(dataplane_apply(d, &w.plan, &diags), 0);
+	assert_int_equal(diags.n, 0);
+	assert_true(listed("203.0.113.9", &vip));
+	dpworld_close(d);
+}
+
 /* Taken away by somebody, a route is made again. */
 static void test_route_comes_back(void **state)
 {
@@ -498,6 +547,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_made_and_taken_away, dpworld_clean),
+		cmocka_unit_test_teardown(test_no_room, dpworld_clean),
 		cmocka_unit_test_teardown(test_route_comes_back, dpworld_clean),
 		cmocka_unit_test_teardown(test_somebody_elses_address, dpworld_clean),
 		cmocka_unit_test_teardown(test_stays_for_open_connections, dpworld_clean),

@@ -2,13 +2,15 @@
 """Who answers for a load balancer's address when nodes die, stop, lose their link or come back:
 always one, and the segment is told."""
 import contextlib
+import ipaddress
+import json
 import signal
 
 import pytest
 from conftest import made
 from link import (ASKER, ETH_P_ARP, ETH_P_IPV6, announcement, announcements, ask, listening, mac,
                   met, neighbour, view)
-from proc import eventually
+from proc import eventually, run
 from rig import CLIENT, ip
 
 CIDRS = "203.0.112.0/20,2001:db8:1::/112"
@@ -158,6 +160,40 @@ def test_alone(cluster):
     for node in cluster.nodes:
         node.start_narud()
     eventually(lambda: answer(cluster, who), seconds=60)
+
+
+def test_blink(cluster, family):
+    """The carrier goes and is back before narud looks: the segment is told again, since a switch
+    may have forgotten where the address is."""
+    who, _ = settled(cluster)
+    [mine, *_] = [row["address"] for row in view(who)["addresses"]
+                  if row["here"] and (":" in row["address"]) == (family == 6)] or [None]
+    if not mine:
+        who = next(node for node in cluster.nodes if node is not who)
+        mine = cluster.web.balancer[family]
+    before = moves(who)
+    with listening(cluster, ETH_P_IPV6 if family == 6 else ETH_P_ARP) as wire:
+        ip(cluster.switch, f"link set {who.name} down", f"link set {who.name} up")
+        eventually(lambda: mac(who) in announcements(wire, mine))
+    assert moves(who) == before
+
+
+@pytest.mark.slow
+def test_entry_is_removed(cluster, family):
+    """Somebody takes away what the kernel answers by: within ten seconds it does again."""
+    addr = cluster.web.balancer[family]
+    met(cluster)
+    [who] = [node for node in cluster.nodes if ask(cluster, addr) == [mac(node)]]
+    key = ipaddress.ip_address(addr if family == 6 else f"::ffff:{addr}").packed
+    run(["bpftool", "map", "delete", "pinned", who.pinned("steer_vip"), "key", "hex",
+         *(f"{byte:02x}" for byte in key)])
+    index = json.loads(who.host.run(["ip", "-j", "link", "show", "eth0"]).stdout)[0]["ifindex"]
+    run(["bpftool", "map", "delete", "pinned", who.pinned("device"), "key",
+         *map(str, index.to_bytes(4, "little"))])
+    assert any(addr in row["what"] for row in who.naructl_json("diff")["differences"])
+    eventually(lambda: not who.naructl_json("diff")["differences"], seconds=30)
+    assert ask(cluster, addr) == [mac(who)]
+    assert "map steer_vip was changed by somebody else" in who.log()
 
 
 def test_stranger(cluster, family):

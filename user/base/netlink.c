@@ -148,6 +148,7 @@ static int on_link(const struct nlmsghdr *msg, void *arg)
 	link->type = info->ifi_type;
 	link->flags = info->ifi_flags;
 	link->mtu = attr_u32(&attrs, IFLA_MTU);
+	link->changes = attr_u32(&attrs, IFLA_CARRIER_CHANGES);
 	link->master = attr_u32(&attrs, IFLA_MASTER);
 	/* A veth names its peer here, which lives elsewhere. */
 	link->lower = attrs.at[IFLA_LINK_NETNSID] ? 0 : attr_u32(&attrs, IFLA_LINK);

@@ -17,9 +17,10 @@ struct netlink_link {
 	uint16_t type;	/* ARPHRD_* */
 	uint32_t flags; /* IFF_* */
 	uint32_t mtu;
-	uint32_t master; /* bridge or bond it is a port of, 0 = none */
-	uint32_t lower;	 /* device it stands on in this namespace, 0 = none */
-	uint8_t mac[6];	 /* zero unless it has an Ethernet address */
+	uint32_t master;  /* bridge or bond it is a port of, 0 = none */
+	uint32_t lower;	  /* device it stands on in this namespace, 0 = none */
+	uint8_t mac[6];	  /* zero unless it has an Ethernet address */
+	uint32_t changes; /* how often its carrier came or went so far */
 };
 
 struct netlink_addr {

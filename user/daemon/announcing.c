@@ -332,7 +332,8 @@ static void look_at_links(struct announcing *a, uint64_t now_ms)
 
 		others |= !old;
 		back |= links[i].running &&
-			(!old || !old->running || memcmp(old->mac, links[i].mac, 6) != 0);
+			(!old || !old->running || old->changes != links[i].changes ||
+			 memcmp(old->mac, links[i].mac, 6) != 0);
 	}
 	free(a->links);
 	a->links = links;

@@ -92,6 +92,7 @@ size_t answer_links(const struct topology *topology, struct dataplane_link **ret
 			continue;
 		links[n].ifindex = row->dev.ifindex;
 		links[n].running = (link->flags & IFF_UP) && (link->flags & IFF_RUNNING);
+		links[n].changes = link->changes;
 		memcpy(links[n].name, row->dev.name, sizeof(links[n].name));
 		memcpy(links[n].mac, row->dev.mac, sizeof(links[n].mac));
 		n++;

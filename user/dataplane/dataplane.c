@@ -284,6 +284,8 @@ int dataplane_apply(struct dataplane *d, const struct plan *plan, struct diag_li
 	keep_first(&r, steer_release(&d->steer));
 	keep_first(&r, vips_release(&d->vips));
 	keep_first(&r, follow_vips(d));
+	if (ret_diags)
+		vips_report(&d->vips, plan, ret_diags);
 	if (!r)
 		d->generation = plan->generation;
 	return r;
@@ -340,7 +342,7 @@ void dataplane_tick(struct dataplane *d)
 	uint64_t now = clock_ms();
 
 	settle(d, now);
-	vips_tick(&d->vips, now);
+	d->wants_apply |= vips_tick(&d->vips, now);
 	if (follow_vips(d))
 		d->topology.failed = true;
 	d->wants_apply |= steer_tick(&d->steer, now);
@@ -437,24 +439,6 @@ static void list_binds(struct dataplane *d, struct dataplane_status *status)
 	status->listeners = steer_listeners(&d->steer);
 }
 
-static void list_vips(struct dataplane *d, struct dataplane_status *status)
-{
-	free(d->vip_rows);
-	d->vip_rows = mem_array(d->vips.n, sizeof(*d->vip_rows));
-	for (size_t i = 0; i < d->vips.n; i++) {
-		const struct vip *row = &d->vips.rows[i];
-
-		d->vip_rows[i] = (struct dataplane_vip){
-			.addr = row->addr,
-			.announce = row->listed && row->value.announce,
-			.service = row->listed && row->value.service,
-			.state = vips_state(row),
-		};
-	}
-	status->vips = d->vip_rows;
-	status->n_vips = d->vips.n;
-}
-
 void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 {
 	struct dataplane_status status = {
@@ -467,14 +451,14 @@ void dataplane_status(struct dataplane *d, struct dataplane_status *ret_status)
 
 	list_devices(d, &status);
 	list_binds(d, &status);
-	list_vips(d, &status);
+	fill_vips(&d->vips, &d->vip_rows, &status);
 	if (d->config.l4) {
 		fill_l4(&d->l4, &status);
 		fill_add(&status, "node_addr", d->topology.n_addrs, NARU_NODE_ADDRS_MAX);
 	}
 	fill_add(&status, "device", d->topology.n_rows, NARU_DEVICES_MAX);
 	fill_add(&status, "steer", d->steer.n, NARU_BINDS_MAX);
-	fill_add(&status, "steer_vip", d->vips.n, NARU_VIPS_MAX);
+	fill_add(&status, "steer_vip", d->vips.n, vips_max(&d->vips));
 	*ret_status = status;
 }
 

@@ -109,7 +109,8 @@ struct dataplane_link {
 	uint32_t ifindex;
 	char name[16];
 	uint8_t mac[6];
-	bool running; /* up, with somebody at the other end */
+	bool running;	  /* up, with somebody at the other end */
+	uint32_t changes; /* how often that turned, so far */
 };
 
 /* As dataplane_process() saw them last; to be freed. Returns their number. */

@@ -17,6 +17,25 @@ void fill_add(struct dataplane_status *status, const char *map, size_t used, siz
 	status->maps[status->n_maps++].max = max;
 }
 
+void fill_vips(const struct vips *vips, struct dataplane_vip **rows,
+	       struct dataplane_status *status)
+{
+	free(*rows);
+	*rows = mem_array(vips->n, sizeof(**rows));
+	for (size_t i = 0; i < vips->n; i++) {
+		const struct vip *row = &vips->rows[i];
+
+		(*rows)[i] = (struct dataplane_vip){
+			.addr = row->addr,
+			.announce = row->listed && row->value.announce,
+			.service = row->listed && row->value.service,
+			.state = vips_state(row),
+		};
+	}
+	status->vips = *rows;
+	status->n_vips = vips->n;
+}
+
 void fill_l4(const struct l4 *l4, struct dataplane_status *status)
 {
 	const struct maps *maps = &l4->load->maps;

@@ -103,7 +103,14 @@ static bool is_unmapped_lut(const struct bpf_map *map, uint32_t flags)
 	       (flags | BPF_F_MMAPABLE) == bpf_map__map_flags(map);
 }
 
-static int check_layout(const struct bpf_map *map, int fd)
+/* It takes memory as it is filled, and keeps the size that an earlier narud gave it: vips.c asks
+ * for that, and what does not fit is refused by name. */
+static bool is_elastic(const struct bpf_map *map)
+{
+	return !strcmp(bpf_map__name(map), "steer_vip");
+}
+
+static int check_layout(struct bpf_map *map, int fd)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
@@ -115,6 +122,8 @@ static int check_layout(const struct bpf_map *map, int fd)
 		r = differs(map, "key size", info.key_size, bpf_map__key_size(map));
 	if (!r)
 		r = differs(map, "value size", info.value_size, bpf_map__value_size(map));
+	if (!r && is_elastic(map))
+		r = bpf_map__set_max_entries(map, info.max_entries);
 	if (!r)
 		r = differs(map, "size", info.max_entries, bpf_map__max_entries(map));
 	if (!r && !is_unmapped_lut(map, info.map_flags))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A round begins with what is small and with all frontends at once, which is the one look that has
- * to see them all, and goes on service by service. Between two slices services come and go: an id
- * that is another's by then is looked at as that one's.
+ * A round begins with all frontends at once, which is the one look that has to see them all, and
+ * goes on service by service; what is small is looked at between rounds, and more often. Between
+ * two slices services come and go: an id that is another's by then is looked at as that one's.
  */
 #include "dataplane/verify.h"
 
@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "dataplane/audit.h"
 
+#define NODE_MS	 10000
 #define SLICE_US 2000 /* every DATAPLANE_TICK_MS: two hundredths of a processor */
 #define TOLD_MAX 10   /* in one round */
 
@@ -51,7 +52,6 @@ static void begin(struct verify *v, uint64_t now_ms)
 	v->due_ms = now_ms + v->every_ms;
 	v->found = 0;
 	v->next = 1;
-	nodemaps_check(&v->node, true, on_difference, v);
 	audit_repair_fronts(v->in, on_difference, v);
 }
 
@@ -60,7 +60,17 @@ static void end(struct verify *v)
 	if (v->found > TOLD_MAX)
 		log_warn("maps were repaired in %u more places", v->found - TOLD_MAX);
 	v->rounds++;
+	v->found = 0;
 	v->next = 0;
+}
+
+/* Who answers for an address: more often than what only this node goes by. */
+static void look_at_node(struct verify *v, uint64_t now_ms)
+{
+	if (!v->every_ms || now_ms < v->node_ms)
+		return;
+	v->node_ms = now_ms + (v->every_ms < NODE_MS ? v->every_ms : NODE_MS);
+	nodemaps_check(&v->node, true, on_difference, v);
 }
 
 void verify_tick(struct verify *v, uint64_t now_ms)
@@ -68,6 +78,7 @@ void verify_tick(struct verify *v, uint64_t now_ms)
 	uint64_t begun_us = clock_us();
 
 	if (!v->next) {
+		look_at_node(v, now_ms);
 		if (v->every_ms && now_ms >= v->due_ms)
 			begin(v, now_ms);
 		return;

@@ -31,8 +31,9 @@ struct verify {
 	struct nodemaps node;
 	uint32_t every_ms; /* between two beginnings; 0: never */
 	uint64_t due_ms;
-	uint32_t next;	/* id of the service to look at next, 0: between two rounds */
-	unsigned found; /* in this round */
+	uint64_t node_ms; /* when the small maps are due, which mislead other machines */
+	uint32_t next;	  /* id of the service to look at next, 0: between two rounds */
+	unsigned found;	  /* in this round */
 	uint64_t rounds, repairs[VERIFY_MAPS];
 };
 

@@ -17,7 +17,8 @@
 #include "base/sockdiag.h"
 #include "dataplane/encode.h"
 
-#define LOOK_MS 1000
+#define LOOK_MS	 1000
+#define TOLD_MAX 64 /* of what is refused, by name */
 
 static int by_addr(const void *a, const void *b)
 {
@@ -106,20 +107,62 @@ bool vips_any(const struct vips *v)
 	return v->n != 0;
 }
 
-/* True when it is not as it was. */
-static bool look_at(struct vip *row, const struct netlink_snapshot *net)
+/* Addresses that the node has, ready for questions: there may be thousands. */
+struct locals {
+	const struct netlink_local **wide; /* prefixes: few */
+	size_t n_wide;
+	struct netlink_local *hosts; /* sorted by address */
+	size_t n_hosts;
+};
+
+static int by_dst(const void *a, const void *b)
 {
+	return addr_compare(&((const struct netlink_local *)a)->dst.addr,
+			    &((const struct netlink_local *)b)->dst.addr);
+}
+
+static void locals_init(struct locals *l, const struct netlink_snapshot *net)
+{
+	*l = (struct locals){ .wide = mem_array(net->n_locals, sizeof(struct netlink_local *)),
+			      .hosts = mem_array(net->n_locals, sizeof(*l->hosts)) };
+	for (size_t i = 0; i < net->n_locals; i++) {
+		if (net->locals[i].dst.len < 128)
+			l->wide[l->n_wide++] = &net->locals[i];
+		else
+			l->hosts[l->n_hosts++] = net->locals[i];
+	}
+	if (l->n_hosts)
+		qsort(l->hosts, l->n_hosts, sizeof(*l->hosts), by_dst);
+}
+
+static void locals_fini(struct locals *l)
+{
+	free(l->wide);
+	free(l->hosts);
+}
+
+/* Any of those with the address. */
+static const struct netlink_local *find_host(const struct locals *l, const struct addr *addr)
+{
+	const struct netlink_local key = { .dst.addr = *addr };
+
+	return l->n_hosts ? bsearch(&key, l->hosts, l->n_hosts, sizeof(key), by_dst) : NULL;
+}
+
+/* True when it is not as it was. */
+static bool look_at(struct vip *row, const struct locals *l)
+{
+	const struct netlink_local *host = find_host(l, &row->addr);
+	const struct netlink_local *end = l->hosts + l->n_hosts;
 	bool foreign = false, routed = false, changed;
 
-	for (size_t i = 0; i < net->n_locals; i++) {
-		const struct netlink_local *local = &net->locals[i];
-
-		if (!cidr_contains(&local->dst, &row->addr))
-			continue;
-		if (is_ours(local))
-			routed = true;
-		else
-			foreign = true;
+	for (size_t i = 0; i < l->n_wide; i++)
+		foreign |= cidr_contains(&l->wide[i]->dst, &row->addr);
+	while (host && host > l->hosts && !by_dst(host - 1, host))
+		host--;
+	for (; host && host < end && !addr_compare(&host->dst.addr, &row->addr); host++) {
+		routed |= is_ours(host);
+		foreign |= !is_ours(host);
 	}
 	changed = foreign != row->foreign || routed != row->routed;
 	row->foreign = foreign;
@@ -129,10 +172,12 @@ static bool look_at(struct vip *row, const struct netlink_snapshot *net)
 
 bool vips_look(struct vips *v, const struct netlink_snapshot *net)
 {
+	_cleanup_(locals_fini) struct locals locals;
 	bool changed = false;
 
+	locals_init(&locals, net);
 	for (size_t i = 0; i < v->n; i++)
-		changed |= look_at(&v->rows[i], net);
+		changed |= look_at(&v->rows[i], &locals);
 	return changed;
 }
 
@@ -163,13 +208,13 @@ static int unlist(const struct vips *v, struct vip *row)
 }
 
 /* The row of an address of the plan. */
-static struct vip *want(struct vips *v, const struct addr *addr, const struct netlink_snapshot *net)
+static struct vip *want(struct vips *v, const struct addr *addr, const struct locals *locals)
 {
 	struct vip *row = find(v, addr);
 
 	if (!row) {
 		row = get(v, addr);
-		look_at(row, net);
+		look_at(row, locals);
 	}
 	row->wanted = true;
 	return row;
@@ -177,21 +222,24 @@ static struct vip *want(struct vips *v, const struct addr *addr, const struct ne
 
 int vips_list(struct vips *v, const struct plan_l7 *l7, const struct netlink_snapshot *net)
 {
+	_cleanup_(locals_fini) struct locals locals;
 	int r = 0;
 
+	locals_init(&locals, net);
 	v->planned = true;
 	for (size_t i = 0; i < v->n; i++)
-		v->rows[i].wanted = false;
+		v->rows[i].wanted = v->rows[i].refused = false;
 	for (size_t i = 0; i < l7->n_vips; i++) {
 		const struct plan_vip *vip = &l7->vips[i];
-		struct vip *row = want(v, &vip->addr, net);
+		struct vip *row = want(v, &vip->addr, &locals);
 		const struct naru_vip value = {
 			.announce = vip->announce && !vip->service,
 			.service = vip->service,
 		};
 
 		row->error = row->foreign ? 0 : list(v, row, &value);
-		r = r ? r : row->error;
+		row->refused = row->error == -E2BIG;
+		r = r || row->refused ? r : row->error;
 	}
 	return r;
 }
@@ -235,6 +283,7 @@ static int release(const struct vips *v, struct vip *row)
 
 int vips_release(struct vips *v)
 {
+	bool refused = false;
 	size_t kept = 0;
 	int r = 0;
 
@@ -243,25 +292,78 @@ int vips_release(struct vips *v)
 		bool needed = row->wanted && !row->foreign;
 		int w = needed || is_busy(row) ? -EBUSY : release(v, row);
 
+		refused |= row->refused;
 		if (w && w != -EBUSY)
 			row->error = r = w;
 		if (w || row->wanted)
 			v->rows[kept++] = *row;
 	}
+	v->room |= kept < v->n && refused;
 	v->n = kept;
 	return r;
 }
 
-void vips_tick(struct vips *v, uint64_t now_ms)
+bool vips_tick(struct vips *v, uint64_t now_ms)
 {
-	bool waiting = false;
+	bool waiting = false, room;
 
 	for (size_t i = 0; i < v->n; i++)
 		waiting |= !v->rows[i].wanted;
-	if (!waiting || !v->planned || now_ms < v->look_ms)
-		return;
-	v->look_ms = now_ms + LOOK_MS;
-	vips_release(v);
+	if (waiting && v->planned && now_ms >= v->look_ms) {
+		v->look_ms = now_ms + LOOK_MS;
+		vips_release(v);
+	}
+	room = v->room;
+	v->room = false;
+	return room;
+}
+
+/* ---- what is told ---- */
+
+size_t vips_max(const struct vips *v)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(v->map, &info, &len) ? NARU_VIPS_MAX : info.max_entries;
+}
+
+/* The Service or listener that has it, the first one. */
+static const char *owner_of(const struct plan *plan, const struct addr *addr)
+{
+	for (size_t i = 0; i < plan->l7.n_binds; i++) {
+		const struct plan_bind *bind = &plan->l7.binds[i];
+
+		if (!addr_compare(&bind->addr, addr) && bind->n_listeners)
+			return plan->l7.listeners[bind->listeners[0]].name;
+	}
+	for (size_t i = 0; i < plan->n_services; i++)
+		for (size_t j = 0; j < plan->services[i].n_frontends; j++)
+			if (!addr_compare(&plan->services[i].frontends[j].addr, addr))
+				return plan->services[i].name;
+	return "";
+}
+
+void vips_report(const struct vips *v, const struct plan *plan, struct diag_list *diags)
+{
+	size_t n = 0, max = vips_max(v);
+
+	for (size_t i = 0; i < v->n; i++) {
+		const struct vip *row = &v->rows[i];
+		char text[ADDR_STR_LEN];
+		_cleanup_(mem_freep) char *object = NULL;
+
+		if (!row->refused || n++ >= TOLD_MAX)
+			continue;
+		object = mem_printf("address %s", addr_format(&row->addr, text));
+		diag_add(diags, DIAG_ERROR, "", 0, object, "",
+			 "of %s is not served on this node: there is room for %zu addresses of "
+			 "Gateways and load balancers (map steer_vip)",
+			 owner_of(plan, &row->addr), max);
+	}
+	if (n > TOLD_MAX)
+		diag_add(diags, DIAG_ERROR, "", 0, "addresses", "",
+			 "%zu more have no room in map steer_vip", n - TOLD_MAX);
 }
 
 const char *vips_state(const struct vip *row)

@@ -14,7 +14,7 @@
 #include <naru/abi.h>
 
 #include "base/netlink.h"
-#include "plan/l7.h"
+#include "plan/plan.h"
 
 struct vip {
 	struct addr addr;
@@ -23,6 +23,7 @@ struct vip {
 	bool foreign;	       /* the node has it by somebody else */
 	bool listed;	       /* in `steer_vip` */
 	bool routed;	       /* by us */
+	bool refused;	       /* `steer_vip` is full */
 	int error;	       /* -errno: the kernel refused the entry or the route */
 };
 
@@ -32,6 +33,7 @@ struct vips {
 	size_t n, cap;
 	uint64_t look_ms; /* when to look for connections again */
 	bool planned;	  /* a plan has been seen */
+	bool room;	  /* something went after something else was refused */
 };
 
 /* Takes over the entries of an earlier process, and its routes. */
@@ -60,8 +62,15 @@ int vips_list(struct vips *vips, const struct plan_l7 *l7, const struct netlink_
 int vips_route(struct vips *vips);
 int vips_release(struct vips *vips);
 
-/* Once a second: releases what waited for its connections to end. */
-void vips_tick(struct vips *vips, uint64_t now_ms);
+/* Once a second: releases what waited for its connections to end. True when there is room again
+ * for what was refused. */
+bool vips_tick(struct vips *vips, uint64_t now_ms);
+
+/* What had no room, by its Service's or listener's name. */
+void vips_report(const struct vips *vips, const struct plan *plan, struct diag_list *diags);
+
+/* For how many there is room. */
+size_t vips_max(const struct vips *vips);
 
 /* Why and how the node has the address: constant text. */
 const char *vips_state(const struct vip *vip);

@@ -31,16 +31,16 @@ enum {
 };
 
 static struct netlink_link links[] = {
-	{ LO, "lo", "", ARPHRD_LOOPBACK, IFF_LOOPBACK, 65536, 0, 0, { 0 } },
-	{ ETH0, "eth0", "", ARPHRD_ETHER, IFF_UP, 1500, 0, 0, { 0 } },
-	{ ETH1, "eth1", "", ARPHRD_ETHER, IFF_UP, 1500, 0, 0, { 0 } },
-	{ CNI0, "cni0", "bridge", ARPHRD_ETHER, IFF_UP, 1450, 0, 0, { 0 } },
-	{ VETH1, "veth1", "veth", ARPHRD_ETHER, IFF_UP, 1450, CNI0, 0, { 0 } },
-	{ VETH2, "veth2", "veth", ARPHRD_ETHER, IFF_UP, 1450, CNI0, 0, { 0 } },
-	{ VXLAN, "flannel.1", "vxlan", ARPHRD_ETHER, IFF_UP, 1450, 0, 0, { 0 } },
-	{ CALI, "cali77", "veth", ARPHRD_ETHER, IFF_UP, 1500, 0, 0, { 0 } },
-	{ TUN, "tun0", "tun", ARPHRD_NONE, IFF_UP, 1400, 0, 0, { 0 } },
-	{ VLAN, "eth0.5", "vlan", ARPHRD_ETHER, IFF_UP, 1500, 0, ETH0, { 0 } },
+	{ LO, "lo", "", ARPHRD_LOOPBACK, IFF_LOOPBACK, 65536, 0, 0, { 0 }, 0 },
+	{ ETH0, "eth0", "", ARPHRD_ETHER, IFF_UP, 1500, 0, 0, { 0 }, 0 },
+	{ ETH1, "eth1", "", ARPHRD_ETHER, IFF_UP, 1500, 0, 0, { 0 }, 0 },
+	{ CNI0, "cni0", "bridge", ARPHRD_ETHER, IFF_UP, 1450, 0, 0, { 0 }, 0 },
+	{ VETH1, "veth1", "veth", ARPHRD_ETHER, IFF_UP, 1450, CNI0, 0, { 0 }, 0 },
+	{ VETH2, "veth2", "veth", ARPHRD_ETHER, IFF_UP, 1450, CNI0, 0, { 0 }, 0 },
+	{ VXLAN, "flannel.1", "vxlan", ARPHRD_ETHER, IFF_UP, 1450, 0, 0, { 0 }, 0 },
+	{ CALI, "cali77", "veth", ARPHRD_ETHER, IFF_UP, 1500, 0, 0, { 0 }, 0 },
+	{ TUN, "tun0", "tun", ARPHRD_NONE, IFF_UP, 1400, 0, 0, { 0 }, 0 },
+	{ VLAN, "eth0.5", "vlan", ARPHRD_ETHER, IFF_UP, 1500, 0, ETH0, { 0 }, 0 },
 };
 
 static struct addr addr(const char *text)
