@@ -56,6 +56,14 @@ def test_nothing_in_the_way(node):
     assert "fine     kernel: " in text and "fatal" not in text
 
 
+def test_without_privilege(node):
+    """Who may load no program learns that, and not that the kernel lacks everything."""
+    status, rows = preflight(node, env=("setpriv", "--bounding-set", "-all"))
+    assert status == 1
+    assert [row for row in rows if row[1] == "kernel"] == [
+        ("fatal", "kernel", "what it has only root can find out run naructl as root")]
+
+
 # What is done, what undoes it, level, check and words of the one finding.
 OBSTACLES = {
     "iptables drops": (("iptables-legacy -P FORWARD DROP",), ("iptables-legacy -P FORWARD ACCEPT",),
