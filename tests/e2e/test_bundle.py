@@ -105,6 +105,14 @@ def test_file(edge, tmp_path):
     assert status == 1 and "No such file" in said
 
 
+def test_obstacle(edge):
+    """What preflight finds in the way is in its file, which is not missing for that."""
+    found = contents(bundle(edge, "--bpffs", "/proc")[1])
+    checks = json.loads(found["node/preflight.json"])["checks"]
+    assert ("fatal", "bpffs") in [(c["level"], c["check"]) for c in checks]
+    assert b"node/preflight.json" not in found["missing.txt"]
+
+
 def test_without_tools(edge):
     """A tool that is not there costs its files, which are named."""
     status, data, _ = bundle(edge, env={"PATH": "/nonexistent"})

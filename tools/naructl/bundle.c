@@ -167,18 +167,28 @@ static void add_maps(struct archive *archive, const char *bpffs_dir)
 	}
 }
 
+/* What preflight itself prints. It fails, too, for what it has found. */
+static void add_preflight(struct archive *archive, const char *bpffs_dir)
+{
+	const char *const argv[] = { "/proc/self/exe", "preflight", "--bpffs", bpffs_dir, "-o",
+				     "json",	       NULL };
+	_cleanup_(str_fini) struct str text = { 0 };
+
+	exec_read(argv, &text);
+	if (text.len)
+		add(archive, "node/preflight.json", &text);
+	else
+		miss(archive, "node/preflight.json", "naructl preflight failed");
+}
+
 static void add_node(struct archive *archive, const char *bpffs_dir)
 {
-	/* What preflight itself prints. */
-	const char *const preflight[] = { "/proc/self/exe", "preflight", "--bpffs", bpffs_dir, "-o",
-					  "json",	    NULL };
-
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		add_file(archive, files[i].file, files[i].path);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		add_command(archive, commands[i].file, commands[i].argv);
 	add_maps(archive, bpffs_dir);
-	add_command(archive, "node/preflight.json", preflight);
+	add_preflight(archive, bpffs_dir);
 }
 
 /* ---- the archive --------------------------------------------------------------------------- */
