@@ -20,9 +20,11 @@ static void on_changed(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	log_info(attendance_lacks(daemon)
-			 ? "there is no naru-proxy: addresses of Gateways are left to other nodes"
-			 : "there is a naru-proxy: addresses of Gateways are announced");
+	if (daemon->announcing || daemon->advertising)
+		log_info(attendance_lacks(daemon) ? "there is no naru-proxy: addresses of Gateways "
+						    "are left to other nodes"
+						  : "there is a naru-proxy: addresses of Gateways "
+						    "are announced");
 	announcing_again(daemon->announcing);
 	advertising_plan(daemon->advertising);
 }
