@@ -186,15 +186,18 @@ def test_a_node_tells_of_itself_only(cluster):
     eventually(lambda: cluster.kubectl("get", "nodestate", name, check=False).returncode == 0)
 
     def writes(*extra):
-        """Does a write succeed, with these claims of the token?"""
-        state = json.dumps({**cluster.get("nodestate", name), "status": {"version": "other"}})
-        done = cluster.kubectl("replace", "--dry-run=server", "-f", "-",
-                               "--as=system:serviceaccount:naru-system:naru",
-                               *(f"--as-user-extra=authentication.kubernetes.io/{claim}"
-                                 for claim in extra),
-                               stdin=state, check=False)
-        assert done.returncode == 0 or "Forbidden" in done.stderr, done.stderr
-        return done.returncode == 0
+        """Does a write succeed, with these claims of the token? The node itself may have written
+        since the object was read: then once more."""
+        while True:
+            state = json.dumps({**cluster.get("nodestate", name), "status": {"version": "other"}})
+            done = cluster.kubectl("replace", "--dry-run=server", "-f", "-",
+                                   "--as=system:serviceaccount:naru-system:naru",
+                                   *(f"--as-user-extra=authentication.kubernetes.io/{claim}"
+                                     for claim in extra),
+                                   stdin=state, check=False)
+            if "Conflict" not in done.stderr:
+                assert done.returncode == 0 or "Forbidden" in done.stderr, done.stderr
+                return done.returncode == 0
 
     eventually(lambda: not writes("node-name=elsewhere"))
     assert not writes()
