@@ -21,6 +21,7 @@
 #include "kube/element.h"
 #include "kube/jsonstream.h"
 #include "kube/listquery.h"
+#include "kube/pages.h"
 
 #define OBJECT_BYTES_MAX (8u << 20)
 #define PAGE		 500
@@ -67,7 +68,7 @@ struct reflector {
 	bool rereading; /* and not the first reading */
 	bool weighed;	/* this reading is the one that decides whether so many are gone */
 	unsigned older;
-	char *page; /* where the next page begins, or NULL */
+	struct pages pages;
 
 	/* Of the call. */
 	int status;
@@ -126,7 +127,7 @@ static void reread(struct reflector *r, enum reflector_reason reason)
 	r->rereading = true;
 	r->rereads[reason]++;
 	r->newest = reason != REFLECTOR_ERRORS;
-	replace(&r->page, NULL);
+	pages_leave(&r->pages);
 	again_later(r, STEP_READ, 0);
 }
 
@@ -208,9 +209,9 @@ static bool complete(struct reflector *r, const char *version)
 /* A page that is gone: one list without pages; after that, as for any other. */
 static void on_expired(struct reflector *r)
 {
-	if (r->page && !r->whole) {
+	if (r->pages.next && !r->whole) {
 		r->whole = true;
-		replace(&r->page, NULL);
+		pages_leave(&r->pages);
 		again(r, STEP_READ, 0);
 		return;
 	}
@@ -240,18 +241,18 @@ static void on_answer(struct reflector *r, const struct answer *answer, bool eve
 		reread(r, REFLECTOR_ERRORS);
 	else if (r->phase == PHASE_WATCH)
 		again_later(r, STEP_WATCH, wait_s);
-	else if (r->page && !answer_is_for_later(status) && !answer_is_refusal(status)) {
-		replace(&r->page, NULL);
+	else if (r->pages.next && !answer_is_for_later(status) && !answer_is_refusal(status)) {
+		pages_leave(&r->pages);
 		again_later(r, STEP_READ, 0);
 	} else
-		again_later(r, r->page ? STEP_PAGE : STEP_READ, wait_s);
+		again_later(r, r->pages.next ? STEP_PAGE : STEP_READ, wait_s);
 }
 
 /* Nothing came, or not all of it. */
 static void fail(struct reflector *r, const char *problem)
 {
 	complain(r, 0, problem);
-	again_later(r, r->phase == PHASE_WATCH ? STEP_WATCH : r->page ? STEP_PAGE : STEP_READ, 0);
+	again_later(r, r->phase == PHASE_WATCH ? STEP_WATCH : r->pages.next ? STEP_PAGE : STEP_READ, 0);
 }
 
 /* What came cannot be meant, perhaps because the server does not know such watches. */
@@ -422,14 +423,13 @@ static void end_page(struct reflector *r)
 	next = apijson_text(apijson_member(list, "metadata"), "continue");
 	if (!apijson_is_list(list)) {
 		fail_to_read(r, "the answer is no whole list");
-	} else if (*next && r->page && !strcmp(next, r->page)) {
-		replace(&r->page, NULL);
-		fail_to_read(r, "the server gives one page again and again");
+	} else if (*next && pages_follow(&r->pages, next) < 0) {
+		pages_leave(&r->pages);
+		fail_to_read(r, "the server gives the same pages again and again");
 	} else if (*next) {
-		replace(&r->page, next);
 		again(r, STEP_PAGE, 0);
 	} else {
-		replace(&r->page, NULL);
+		pages_leave(&r->pages);
 		if (complete(r, apijson_version(list)))
 			again(r, STEP_WATCH, 0);
 	}
@@ -520,12 +520,12 @@ static void start_list(struct reflector *r)
 	struct listquery query = {
 		.path = r->path,
 		.selectors = r->selectors,
-		.version = r->page ? NULL : version,
-		.next = r->page,
-		.limit = !r->whole && (r->newest || r->page || !r->version) ? PAGE : 0,
+		.version = r->pages.next ? NULL : version,
+		.next = r->pages.next,
+		.limit = !r->whole && (r->newest || r->pages.next || !r->version) ? PAGE : 0,
 	};
 
-	if (!r->page)
+	if (!r->pages.next)
 		r->config.sink->begin(r->config.sink_arg);
 	start(r, PHASE_LIST, &query, 0);
 }
@@ -553,7 +553,7 @@ void reflector_free(struct reflector *reflector)
 	free(reflector->path);
 	free(reflector->selectors);
 	free(reflector->version);
-	free(reflector->page);
+	pages_leave(&reflector->pages);
 	free(reflector->broken);
 	free(reflector->problem);
 	free(reflector);

@@ -217,17 +217,32 @@ static void pages_that_repeat_themselves(void **state)
 	assert_problem(rig, NULL);
 }
 
-/* The same page without end would be a reading without end. */
-static void a_page_that_leads_to_itself_begins_the_list_anew(void **state)
+/* Pages without end would be a reading without end, whichever of them is behind the last. */
+static void pages_that_lead_back_begin_the_list_anew(void **state)
 {
+	static const char *const ways[] = { "x", "xy", "wx", "wxyz", "uvwxyz" };
 	struct rig *rig = *state;
 	struct client_call *call = refuse_watch(rig, PATH "?limit=500&resourceVersion=0");
 
-	fake_answer(call, 200, LIST("5", "x", OBJECT("a", "3")));
-	call = asks_after(rig, 0, PATH "?limit=500&continue=x");
-	fake_answer(call, 200, LIST("5", "x", OBJECT("a", "3")));
-	assert_problem(rig, "the server gives one page again and again");
-	asks_after(rig, 800, PATH "?limit=500&resourceVersion=0");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		unsigned circle = i % 2 + 1, pages = 0; /* the last one or two of the way */
+		size_t n = strlen(ways[i]), at = 0;
+
+		for (;; at = at + 1 < n ? at + 1 : n - circle) {
+			char list[256], path[64];
+
+			snprintf(list, sizeof(list), LIST("5", "%c", OBJECT("a", "3")), ways[i][at]);
+			fake_answer(call, 200, list);
+			if (reflector_due_ms(rig->reflector) > fake.now_ms)
+				break;
+			assert_true(++pages <= 3 * n + 1);
+			snprintf(path, sizeof(path), PATH "?limit=500&continue=%c", ways[i][at]);
+			call = asks_after(rig, 0, path);
+		}
+		assert_problem(rig, "the server gives the same pages again and again");
+		call = asks_after(rig, reflector_due_ms(rig->reflector) - fake.now_ms,
+				  PATH "?limit=500&resourceVersion=0");
+	}
 }
 
 static void an_older_set_is_not_passed_on(void **state)
@@ -428,7 +443,7 @@ int main(void)
 		TEST(a_watch_that_is_not_understood_ends_in_a_new_reading),
 		TEST(half_and_wrong_lists_are_no_information),
 		TEST(pages_that_repeat_themselves),
-		TEST(a_page_that_leads_to_itself_begins_the_list_anew),
+		TEST(pages_that_lead_back_begin_the_list_anew),
 		TEST(an_older_set_is_not_passed_on),
 		TEST(a_server_that_insists_is_believed),
 		TEST(a_set_that_lost_most_is_read_twice),
