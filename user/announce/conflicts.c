@@ -68,7 +68,7 @@ static enum conflict_answer defend(struct conflict *conflict, bool known, uint64
 {
 	conflict->what = known ? "another node of the cluster, which is not heard: it is to yield"
 			       : "a machine that is no node of the cluster";
-	if (conflict->told_ms && now_ms - conflict->told_ms < CONFLICT_DEFEND_MS)
+	if (conflict->told_ms && now_ms < conflict->told_ms + CONFLICT_DEFEND_MS)
 		return CONFLICT_NOTHING;
 	conflict->told_ms = now_ms;
 	return CONFLICT_DEFEND;
@@ -117,7 +117,7 @@ bool conflicts_tick(struct conflicts *conflicts, uint64_t now_ms)
 			conflict->yields_ms = 0;
 			over = true;
 		}
-		if (!conflict->yields_ms && now_ms - conflict->seen_ms > CONFLICT_SHOWN_MS)
+		if (!conflict->yields_ms && now_ms > conflict->seen_ms + CONFLICT_SHOWN_MS)
 			over = true;
 		else
 			conflicts->items[n++] = *conflict;

@@ -68,6 +68,25 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
+int file_create(const char *path, mode_t mode, int *ret_fd)
+{
+	_cleanup_(mem_closep) int fd =
+		open(path,
+		     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		     mode);
+	struct stat st;
+
+	/* ENXIO: a pipe without a reader, or a socket. */
+	if (fd < 0)
+		return errno == ENXIO ? -EINVAL : -errno;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len) {
@@ -95,10 +114,11 @@ static int sync_folder(const char *path)
 int file_replace(const char *path, const char *data, size_t len)
 {
 	_cleanup_(mem_freep) char *temporary = mem_printf("%s.tmp", path);
-	_cleanup_(mem_closep) int fd =
-		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r = fd < 0 ? -errno : write_all(fd, data, len);
+	_cleanup_(mem_closep) int fd = -1;
+	int r = file_create(temporary, 0600, &fd);
 
+	if (!r)
+		r = write_all(fd, data, len);
 	if (!r && rename(temporary, path))
 		r = -errno;
 	if (r && fd >= 0)

@@ -112,10 +112,11 @@ static int write_all(int fd, const struct str *text)
 static int replace_file(const char *path, const struct str *text)
 {
 	_cleanup_(mem_freep) char *draft = mem_printf("%s.naru", path);
-	_cleanup_(mem_closep) int fd =
-		open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : write_all(fd, text);
+	_cleanup_(mem_closep) int fd = -1;
+	int r = file_create(draft, 0644, &fd);
 
+	if (!r)
+		r = write_all(fd, text);
 	/* BIRD is another user. */
 	if (!r && fchmod(fd, 0644))
 		r = -errno;

@@ -14,6 +14,7 @@
 #include <naru/paths.h>
 
 #include "admin/socket.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/packet.h"
@@ -153,12 +154,14 @@ static int start(struct handover *handover)
 static void leave_name(const struct handover_config *config)
 {
 	_cleanup_(mem_freep) char *path = mem_printf("%s/" NARU_INSTANCE_FILE, config->run_dir);
-	_cleanup_(mem_closep) int fd =
-		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_(mem_closep) int fd = -1;
 	size_t len = strlen(config->instance);
+	int r = file_create(path, 0600, &fd);
 
-	if (fd < 0 || write(fd, config->instance, len) != (ssize_t)len)
-		log_warn("%s: %s", path, strerror(errno));
+	if (!r && write(fd, config->instance, len) != (ssize_t)len)
+		r = -errno;
+	if (r)
+		log_warn("%s: %s", path, strerror(-r));
 }
 
 int handover_open(const struct handover_config *config, struct handover **ret_handover)

@@ -42,8 +42,7 @@ enum phase {
 };
 
 enum step {
-	STEP_READ, /* all of the set, from its beginning */
-	STEP_PAGE,
+	STEP_READ, /* the set, from the page that is next */
 	STEP_WATCH,
 };
 
@@ -245,14 +244,14 @@ static void on_answer(struct reflector *r, const struct answer *answer, bool eve
 		pages_leave(&r->pages);
 		again_later(r, STEP_READ, 0);
 	} else
-		again_later(r, r->pages.next ? STEP_PAGE : STEP_READ, wait_s);
+		again_later(r, STEP_READ, wait_s);
 }
 
 /* Nothing came, or not all of it. */
 static void fail(struct reflector *r, const char *problem)
 {
 	complain(r, 0, problem);
-	again_later(r, r->phase == PHASE_WATCH ? STEP_WATCH : r->pages.next ? STEP_PAGE : STEP_READ, 0);
+	again_later(r, r->phase == PHASE_WATCH ? STEP_WATCH : STEP_READ, 0);
 }
 
 /* What came cannot be meant, perhaps because the server does not know such watches. */
@@ -427,7 +426,7 @@ static void end_page(struct reflector *r)
 		pages_leave(&r->pages);
 		fail_to_read(r, "the server gives the same pages again and again");
 	} else if (*next) {
-		again(r, STEP_PAGE, 0);
+		again(r, STEP_READ, 0);
 	} else {
 		pages_leave(&r->pages);
 		if (complete(r, apijson_version(list)))
@@ -572,7 +571,7 @@ void reflector_run(struct reflector *reflector)
 		fail_to_read(reflector, "the server says nothing");
 		drop_call(reflector);
 	} else if (reflector->next == STEP_WATCH ||
-		   (reflector->next == STEP_READ && !reflector->by_pages)) {
+		   (!reflector->by_pages && !reflector->pages.next)) {
 		start_watch(reflector);
 	} else {
 		start_list(reflector);

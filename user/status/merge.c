@@ -56,6 +56,21 @@ static bool is_text(struct json_object *object, const char *name, const char *te
 	return !strcmp(apijson_text(object, name), text);
 }
 
+/* The first entry of each text of that member, by the text: others may have left thousands. */
+static struct json_object *by_text(struct json_object *array, const char *name)
+{
+	struct json_object *made = sure(json_object_new_object());
+
+	for (size_t i = 0; i < length(array); i++) {
+		struct json_object *entry = json_object_array_get_idx(array, i);
+		const char *text = apijson_text(entry, name);
+
+		if (!apijson_member(made, text))
+			set(made, text, json_object_get(entry));
+	}
+	return made;
+}
+
 /* The entry in which that member is that text, NULL: there is none. */
 static struct json_object *find(struct json_object *array, const char *name, const char *text)
 {
@@ -145,14 +160,15 @@ static struct json_object *merge_conditions(const struct merge *merge, struct js
 					    struct json_object *wanted, bool ours)
 {
 	struct json_object *made = sure(json_object_new_array());
+	struct json_object *types = by_text(current, "type");
 
 	for (size_t i = 0; i < length(current); i++) {
 		struct json_object *former = json_object_array_get_idx(current, i), *mine;
 		const char *type = apijson_text(former, "type");
 
-		mine = find(wanted, "type", type);
-		if (!*type || find(current, "type", type) != former)
+		if (!*type || apijson_member(types, type) != former)
 			continue;
+		mine = find(wanted, "type", type);
 		if (mine)
 			add_condition(merge, made, former, mine);
 		else if (!ours)
@@ -161,9 +177,10 @@ static struct json_object *merge_conditions(const struct merge *merge, struct js
 	for (size_t i = 0; i < length(wanted); i++) {
 		struct json_object *mine = json_object_array_get_idx(wanted, i);
 
-		if (!find(current, "type", apijson_text(mine, "type")))
+		if (!apijson_member(types, apijson_text(mine, "type")))
 			add_condition(merge, made, NULL, mine);
 	}
+	json_object_put(types);
 	return made;
 }
 

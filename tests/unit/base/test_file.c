@@ -69,6 +69,7 @@ static void a_file_is_replaced_or_stays(void **state)
 {
 	char dir[64], path[80], temporary[96];
 	struct stat st;
+	int fd;
 
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/naru-test-%d", (int)getpid());
@@ -85,6 +86,15 @@ static void a_file_is_replaced_or_stays(void **state)
 	/* A link that somebody has put there is not written through. */
 	assert_int_equal(symlink(path, temporary), 0);
 	assert_int_equal(file_replace(path, "c", 1), -ELOOP);
+	expect(path, "b", 1);
+	assert_int_equal(unlink(temporary), 0);
+	/* A pipe there keeps nobody waiting, with a reader or without. */
+	assert_int_equal(mkfifo(temporary, 0600), 0);
+	assert_int_equal(file_replace(path, "c", 1), -EINVAL);
+	fd = open(temporary, O_RDONLY | O_NONBLOCK);
+	assert_true(fd >= 0);
+	assert_int_equal(file_replace(path, "c", 1), -EINVAL);
+	close(fd);
 	expect(path, "b", 1);
 	assert_int_equal(unlink(temporary), 0);
 	assert_int_equal(unlink(path), 0);

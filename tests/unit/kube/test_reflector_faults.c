@@ -231,7 +231,8 @@ static void pages_that_lead_back_begin_the_list_anew(void **state)
 		for (;; at = at + 1 < n ? at + 1 : n - circle) {
 			char list[256], path[64];
 
-			snprintf(list, sizeof(list), LIST("5", "%c", OBJECT("a", "3")), ways[i][at]);
+			snprintf(list, sizeof(list), LIST("5", "%c", OBJECT("a", "3")),
+				 ways[i][at]);
 			fake_answer(call, 200, list);
 			if (reflector_due_ms(rig->reflector) > fake.now_ms)
 				break;

@@ -219,6 +219,37 @@ static void test_thirty_two_parents(void **state)
 	str_fini(&almost);
 }
 
+/* Whoever may write a status may fill it. */
+static void test_thousands_of_conditions(void **state)
+{
+	const size_t n = 5000;
+	struct str current = { 0 };
+	struct json_object *made, *conditions = NULL, *one;
+
+	(void)state;
+	str_addf(&current, "{\"conditions\":[");
+	for (int twice = 0; twice < 2; twice++)
+		for (size_t i = 0; i < n; i++)
+			str_addf(&current, "{\"type\":\"t%zu\",\"status\":\"%d\"},", i, twice);
+	str_addf(&current, "{\"type\":\"Mine\",\"status\":\"False\"}]}");
+	made = merged(current.buf, "{\"conditions\":[" WANTED("Mine", "True", "R") "]}");
+	str_fini(&current);
+	assert_non_null(made);
+	json_object_object_get_ex(made, "conditions", &conditions);
+	assert_int_equal(json_object_array_length(conditions), n + 1);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(mem_freep) char *text =
+			mem_printf("{ \"type\": \"t%zu\", \"status\": \"0\" }", i);
+
+		one = json_object_array_get_idx(conditions, i);
+		assert_string_equal(json_object_to_json_string(one), text);
+	}
+	one = json_object_array_get_idx(conditions, n);
+	json_object_object_get_ex(one, "status", &one);
+	assert_string_equal(json_object_get_string(one), "True");
+	json_object_put(made);
+}
+
 static void test_other_members_are_replaced(void **state)
 {
 	(void)state;
@@ -330,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_parents_that_are_right),
 		cmocka_unit_test(test_sections_and_ports_are_parents_of_their_own),
 		cmocka_unit_test(test_thirty_two_parents),
+		cmocka_unit_test(test_thousands_of_conditions),
 		cmocka_unit_test(test_other_members_are_replaced),
 		cmocka_unit_test(test_broken_statuses),
 		cmocka_unit_test(test_the_clock_of_a_broken_time),
