@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP/1.1 as narud speaks it: one request, an answer with a length, the end of the connection.
- * narud is trusted, but may be stuck: every wait has an end.
+ * narud may be stuck, and something else may listen at its place: every wait has an end, and what
+ * is kept of an answer a bound.
  */
 #include "client.h"
 
@@ -16,10 +17,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sockaddr.h"
 
-#define TIMEOUT_S 20
+#define TIMEOUT_S  20	  /* for a piece of an answer */
+#define WHOLE_MS   120000 /* for all of them together */
+#define ANSWER_MAX (256u << 20)
+#define LINE_MAX   (1u << 20)
 
 void client_complain(const char *format, ...)
 {
@@ -54,19 +59,38 @@ static int connect_to(const char *path, int *ret_fd)
 	return 0;
 }
 
+/* Bytes, 0 at the end, or -errno. *waited_ms grows by what it took: who reads the output may take
+ * as long as he likes. NULL: and narud, too. */
+static ssize_t receive(int fd, char *piece, size_t size, uint64_t *waited_ms)
+{
+	const uint64_t begun_ms = clock_ms();
+	ssize_t n = recv(fd, piece, size, 0);
+	int error = n < 0 ? errno : 0;
+
+	if (waited_ms)
+		*waited_ms += clock_ms() - begun_ms;
+	if (error == EAGAIN || (waited_ms && *waited_ms > WHOLE_MS))
+		return -ETIMEDOUT;
+	return error ? -error : n;
+}
+
 static int exchange(int fd, const char *path, struct str *answer)
 {
 	_cleanup_(mem_freep) char *request =
 		mem_printf("GET %s HTTP/1.1\r\nHost: narud\r\nConnection: close\r\n\r\n", path);
+	uint64_t waited_ms = 0;
 	char piece[65536];
 	ssize_t n;
 
 	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
 		return -errno;
-	while ((n = recv(fd, piece, sizeof(piece), 0)) > 0)
+	while ((n = receive(fd, piece, sizeof(piece), &waited_ms)) > 0) {
+		if (answer->len + (size_t)n > ANSWER_MAX)
+			return -EFBIG;
 		str_add(answer, piece, (size_t)n);
+	}
 	/* What came before a reset is an answer like any other; its length tells if it is whole. */
-	return n < 0 && errno != ECONNRESET ? -errno : 0;
+	return n == -ECONNRESET ? 0 : (int)n;
 }
 
 /* Status and length from the head, then the body. */
@@ -92,6 +116,8 @@ static int take_body(const struct str *answer, int *ret_status, struct str *ret_
 
 struct stream {
 	int fd;
+	bool patient;
+	uint64_t waited_ms;
 	char piece[65536];
 	size_t at, n; /* of piece */
 	bool chunked;
@@ -106,10 +132,11 @@ struct stream {
 static int next_byte(struct stream *s, char *ret_byte)
 {
 	if (s->at == s->n) {
-		ssize_t n = recv(s->fd, s->piece, sizeof(s->piece), 0);
+		ssize_t n = receive(s->fd, s->piece, sizeof(s->piece),
+				    s->patient ? NULL : &s->waited_ms);
 
 		if (n <= 0)
-			return n < 0 && errno != ECONNRESET ? -errno : -EPROTO;
+			return n && n != -ECONNRESET ? (int)n : -EPROTO;
 		s->at = 0;
 		s->n = (size_t)n;
 	}
@@ -176,6 +203,8 @@ static int read_lines(struct stream *s)
 			return r;
 		if (byte == '\n')
 			take_line(s);
+		else if (s->line.len == LINE_MAX)
+			return -EFBIG;
 		else
 			str_add(&s->line, &byte, 1);
 	}
@@ -246,6 +275,7 @@ int client_lines(const char *socket_path, const char *path, bool patient, client
 		client_complain("no narud answers at %s: %s", socket_path, strerror(-r));
 		return r;
 	}
+	s->patient = patient;
 	if (patient)
 		setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
 	s->fn = fn;

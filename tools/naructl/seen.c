@@ -21,6 +21,7 @@
 
 struct lines {
 	bool json;
+	bool broken;
 	uint64_t n;
 	struct table table;
 	void (*row)(struct table *table, struct json_object *object);
@@ -52,6 +53,7 @@ static bool add_row(struct lines *lines, const char *line)
 
 	if (!object) {
 		client_complain("narud's answer is no JSON");
+		lines->broken = true;
 		return false;
 	}
 	lines->row(&lines->table, object);
@@ -112,7 +114,7 @@ int seen_flows(const struct seen_options *options)
 	else if (!r)
 		table_flush(&lines.table);
 	table_fini(&lines.table);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r < 0 || lines.broken ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* ---- observe ------------------------------------------------------------------------------- */
@@ -177,5 +179,5 @@ int seen_observe(const struct seen_options *options)
 	}
 	r = client_lines(options->socket, path.buf, true, on_event, &lines);
 	table_fini(&lines.table);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r < 0 || lines.broken ? EXIT_FAILURE : EXIT_SUCCESS;
 }
