@@ -61,6 +61,16 @@ def test_naructl_usage(cluster, argv):
     assert "usage" in done.stderr.lower() or "naructl" in done.stderr
 
 
+@pytest.mark.parametrize("argv", (("services", "--service", "web"), ("flows", "--event", "drop"),
+                                  ("status", "--from", "pod"), ("top", "--yes"),
+                                  ("--rounds", "2", "drops")))
+def test_options_of_other_commands(cluster, argv):
+    """An option without effect is refused by name, not ignored."""
+    done = cluster.nodes[0].naructl(*argv, check=False)
+    option = next(word for word in argv if word.startswith("--")).replace("yes", "apply")
+    assert done.returncode == 2 and f"has no option {option}" in done.stderr
+
+
 def test_naructl_without_narud(tmp_path):
     """No narud there is a problem found, with its reason."""
     done = run([built("naructl"), "--run-dir", str(tmp_path), "status"], check=False)

@@ -39,6 +39,7 @@ struct settings {
 	const char *cgroup; /* "": the root of the tree */
 	char *socket;
 	bool json;
+	uint32_t given;		  /* OPTION_BIT of long options */
 	struct seen_options seen; /* filters */
 	struct top_options top;
 	bool kube_proxy, apply, dry_run;
@@ -337,6 +338,7 @@ enum {
 	OPTION_VERSION,
 	OPTION_HELP,
 };
+#define OPTION_BIT(option) (1u << ((option)-OPTION_RUN_DIR))
 
 static const struct option long_options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -361,6 +363,26 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ 0 },
+};
+
+/* Options that only these commands have. */
+static const struct use {
+	int option;
+	const char *commands[2];
+} uses[] = {
+	{ OPTION_SERVICE, { "flows", "observe" } },
+	{ OPTION_CLIENT, { "flows", "observe" } },
+	{ OPTION_BACKEND, { "flows", "observe" } },
+	{ OPTION_PROTO, { "flows", "observe" } },
+	{ OPTION_LIMIT, { "flows", "observe" } },
+	{ OPTION_EVENT, { "observe" } },
+	{ OPTION_FROM, { "why" } },
+	{ OPTION_INTERVAL, { "top" } },
+	{ OPTION_ROUNDS, { "top" } },
+	{ OPTION_WAIT, { "status" } },
+	{ OPTION_KUBE_PROXY, { "cleanup" } },
+	{ OPTION_APPLY, { "cleanup" } },
+	{ OPTION_DRY_RUN, { "migrate" } },
 };
 
 /* -1: taken. */
@@ -475,6 +497,37 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static const char *option_name(int option)
+{
+	const struct option *at = long_options;
+
+	while (at->val != option)
+		at++;
+	return at->name;
+}
+
+static bool has_command(const struct use *use, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(use->commands); i++)
+		if (use->commands[i] && !strcmp(use->commands[i], name))
+			return true;
+	return false;
+}
+
+/* What would have no effect is not what the user means. */
+static bool takes_options(const struct command *command, const struct settings *settings)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+		if (!(settings->given & OPTION_BIT(uses[i].option)) ||
+		    has_command(&uses[i], command->name))
+			continue;
+		client_complain("%s has no option --%s (--help)", command->name,
+				option_name(uses[i].option));
+		return false;
+	}
+	return true;
+}
+
 static int run_command(const char *name, const struct settings *settings)
 {
 	const struct command *command = find_command(name);
@@ -488,6 +541,8 @@ static int run_command(const char *name, const struct settings *settings)
 				command->most_words ? "other arguments" : "no arguments");
 		return EXIT_USAGE;
 	}
+	if (!takes_options(command, settings))
+		return EXIT_USAGE;
 	return command->fn(command, settings);
 }
 
@@ -495,8 +550,10 @@ static int run(int argc, char **argv, struct settings *settings)
 {
 	int option, status = -1;
 
-	while (status < 0 && (option = getopt_long(argc, argv, "o:", long_options, NULL)) != -1)
+	while (status < 0 && (option = getopt_long(argc, argv, "o:", long_options, NULL)) != -1) {
+		settings->given |= option >= OPTION_RUN_DIR ? OPTION_BIT(option) : 0;
 		status = take_option(option, settings);
+	}
 	if (status >= 0)
 		return status;
 	if (optind == argc) {
