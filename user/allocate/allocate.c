@@ -12,11 +12,21 @@
 #include "allocate/holders.h"
 #include "allocate/rights.h"
 #include "allocate/seek.h"
+#include "allocate/sharing.h"
 #include "base/mem.h"
 
 static const char *family_name(size_t family)
 {
 	return family ? "IPv6" : "IPv4";
+}
+
+static void complain_of_sharing(struct owner *owner, size_t family)
+{
+	owners_complain(owner, ALLOCATE_SHARING_LIMIT,
+			"sharing key \"%.64s\" of namespace %s has %d %s addresses, as many as one "
+			"may have, and none that this %s can share",
+			owner->key, owner->object->namespace, SHARING_ADDRS_MAX,
+			family_name(family), object_kind_name(owner->object->kind));
 }
 
 /* ---- 1. what is held ------------------------------------------------------------------------ */
@@ -47,7 +57,12 @@ static void complain_of_place(struct owner *owner, enum allocate_reason reason,
 	char text[ADDR_STR_LEN];
 
 	addr_format(addr, text);
-	if (other)
+	if (reason == ALLOCATE_SHARING_LIMIT)
+		owners_complain(owner, reason,
+				"%s is shared by %d Services and Gateways of sharing key "
+				"\"%.64s\", as many as can be",
+				text, SHARING_OWNERS_MAX, owner->key);
+	else if (other)
 		owners_complain(owner, reason, "%s %s %s %s/%s", text, whys[reason],
 				object_kind_name(other->object->kind), other->object->namespace,
 				other->object->name);
@@ -80,6 +95,8 @@ static void grant_wish(struct run *run, struct owner *owner, size_t family)
 		reason = ALLOCATE_TAKEN;
 	if (reason != ALLOCATE_ASSIGNED)
 		return complain_of_place(owner, reason, wish, other);
+	if (!(place && place->n) && sharing_is_full(run, owner, family))
+		return complain_of_sharing(owner, family);
 	holders_give_back(run, owner, family);
 	holders_take(run, owner, family, wish);
 }
@@ -91,7 +108,9 @@ static void complain_of_pools(const struct run *run, struct owner *owner,
 {
 	const char *kind = object_kind_name(owner->object->kind);
 
-	if (reason == ALLOCATE_EXHAUSTED)
+	if (reason == ALLOCATE_SHARING_LIMIT)
+		complain_of_sharing(owner, family);
+	else if (reason == ALLOCATE_EXHAUSTED)
 		owners_complain(owner, reason,
 				"all %s addresses of AddressPools that give to this %s are in use",
 				family_name(family), kind);
@@ -146,7 +165,7 @@ static void complain_of_either(const struct run *run, struct owner *owner)
 	struct addr unused;
 	enum allocate_reason reasons[] = { seek(run, owner, 0, &unused),
 					   seek(run, owner, 1, &unused) };
-	size_t family = reasons[1] == ALLOCATE_EXHAUSTED && reasons[0] == ALLOCATE_NO_POOL;
+	size_t family = reasons[1] != ALLOCATE_NO_POOL && reasons[0] == ALLOCATE_NO_POOL;
 
 	complain_of_pools(run, owner, reasons[family], family);
 }
@@ -206,10 +225,10 @@ void allocate(struct model *model, const struct allocate_config *config,
 	pools_init(run.pools, model);
 	owners_init(&run.owners, model, run.pools, config);
 	places_init(&run.places);
-	seek_index(&run);
+	sharing_init(&run);
 	work(&run);
 	answer_all(&run, ret_allocation);
-	free(run.by_key);
+	sharing_fini(&run);
 	places_fini(&run.places);
 	owners_fini(&run.owners);
 }
@@ -229,6 +248,7 @@ const char *allocate_reason_name(enum allocate_reason reason)
 		[ALLOCATE_KEPT] = "KeptOutsidePools",
 		[ALLOCATE_NO_POOL] = "NoPool",
 		[ALLOCATE_EXHAUSTED] = "PoolExhausted",
+		[ALLOCATE_SHARING_LIMIT] = "SharingLimit",
 		[ALLOCATE_INVALID] = "InvalidRequest",
 		[ALLOCATE_NOT_IN_POOL] = "AddressNotInPool",
 		[ALLOCATE_TAKEN] = "AddressTaken",

@@ -38,8 +38,9 @@ enum allocate_reason {
 	ALLOCATE_KEPT, /* an address of no pool any more */
 	ALLOCATE_NO_POOL,
 	ALLOCATE_EXHAUSTED,
-	ALLOCATE_INVALID,     /* what was asked for cannot be read */
-	ALLOCATE_NOT_IN_POOL, /* it lies in no pool that the object may have addresses of */
+	ALLOCATE_SHARING_LIMIT, /* of addresses of a key, or of owners of an address */
+	ALLOCATE_INVALID,	/* what was asked for cannot be read */
+	ALLOCATE_NOT_IN_POOL,	/* it lies in no pool that the object may have addresses of */
 	ALLOCATE_TAKEN,
 	ALLOCATE_PORT_CLASH,   /* with whom it was to be shared */
 	ALLOCATE_POLICY_CLASH, /* the same */

@@ -28,10 +28,12 @@ static void tell(struct assignment *assignment)
 	assignment->message = text.buf;
 }
 
-/* Without the second family most are content. */
+/* Without the second family most are content; without what was asked for, nobody. */
 static bool holds(const struct owner *owner, size_t n)
 {
-	bool small = owner->reason == ALLOCATE_NO_POOL || owner->reason == ALLOCATE_EXHAUSTED;
+	bool small =
+		owner->reason == ALLOCATE_NO_POOL || owner->reason == ALLOCATE_EXHAUSTED ||
+		(owner->reason == ALLOCATE_SHARING_LIMIT && !owner->wishes[0] && !owner->wishes[1]);
 
 	if (owner->reason == ALLOCATE_ASSIGNED)
 		return n > 0;

@@ -5,26 +5,26 @@
  */
 #include "allocate/holders.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* More would make each of them slow to check. */
-#define SHARE_MAX 64
+#include "allocate/sharing.h"
 
 static bool have_common_port(const struct owner *a, const struct owner *b)
 {
-	for (size_t i = 0; i < a->n_ports; i++)
-		for (size_t j = 0; j < b->n_ports; j++)
-			if (a->ports[i].proto == b->ports[j].proto &&
-			    a->ports[i].port == b->ports[j].port)
-				return true;
+	const struct owner *few = a->n_ports < b->n_ports ? a : b, *many = few == a ? b : a;
+
+	for (size_t i = 0; i < few->n_ports; i++)
+		if (bsearch(&few->ports[i], many->ports, many->n_ports, sizeof(*many->ports),
+			    owners_port_rank))
+			return true;
 	return false;
 }
 
 /* Why two may not have one address, or ALLOCATE_ASSIGNED. */
 static enum allocate_reason compare(const struct owner *a, const struct owner *b)
 {
-	if (!*a->key || strcmp(a->key, b->key) ||
-	    strcmp(a->object->namespace, b->object->namespace))
+	if (!a->sharing || a->sharing != b->sharing)
 		return ALLOCATE_TAKEN;
 	if (have_common_port(a, b))
 		return ALLOCATE_PORT_CLASH;
@@ -44,8 +44,11 @@ enum allocate_reason holders_check(const struct run *run, const struct owner *ow
 	*ret_other = NULL;
 	if (!place)
 		return ALLOCATE_ASSIGNED;
-	if (place->node || place->n >= SHARE_MAX)
+	if (place->node)
 		return ALLOCATE_TAKEN;
+	if (place->n >= SHARING_OWNERS_MAX &&
+	    owner_at(run, place->first)->sharing == owner->sharing)
+		return ALLOCATE_SHARING_LIMIT;
 	for (size_t at = place->first; at; at = owner_at(run, at)->next[family]) {
 		enum allocate_reason reason = compare(owner, owner_at(run, at));
 
@@ -86,9 +89,10 @@ void holders_take(struct run *run, struct owner *owner, size_t family, const str
 		count(run, addr, 1);
 	owner->next[family] = place->first;
 	place->first = (size_t)(owner - run->owners.items) + 1;
-	place->n++;
 	owner->has[family] = true;
 	owner->addr[family] = *addr;
+	if (!place->n++)
+		sharing_add(run, owner, family);
 }
 
 void holders_give_back(struct run *run, struct owner *owner, size_t family)
@@ -101,7 +105,10 @@ void holders_give_back(struct run *run, struct owner *owner, size_t family)
 	for (at = &place->first; *at != number; at = &owner_at(run, *at)->next[family])
 		;
 	*at = owner->next[family];
-	if (!--place->n && !place->reserved)
-		count(run, &place->addr, -1);
 	owner->has[family] = false;
+	if (--place->n)
+		return;
+	sharing_remove(run, owner, family);
+	if (!place->reserved)
+		count(run, &place->addr, -1);
 }

@@ -171,6 +171,20 @@ static void take_current(struct owner *owner, const struct addr *addr)
 	owner->addr[family] = *addr;
 }
 
+int owners_port_rank(const void *pa, const void *pb)
+{
+	const struct owner_port *a = pa, *b = pb;
+
+	return a->proto != b->proto ? (a->proto > b->proto) - (a->proto < b->proto)
+				    : (a->port > b->port) - (a->port < b->port);
+}
+
+static void sort_ports(struct owner *owner)
+{
+	if (owner->n_ports)
+		qsort(owner->ports, owner->n_ports, sizeof(*owner->ports), owners_port_rank);
+}
+
 static void take_ports(struct owner *owner, const struct service *service)
 {
 	owner->ports = mem_array(service->n_ports, sizeof(*owner->ports));
@@ -178,6 +192,7 @@ static void take_ports(struct owner *owner, const struct service *service)
 	for (size_t i = 0; i < service->n_ports; i++)
 		owner->ports[i] =
 			(struct owner_port){ service->ports[i].proto, service->ports[i].port };
+	sort_ports(owner);
 }
 
 static void add_service(struct owners *owners, const struct service *service)
@@ -280,6 +295,7 @@ static void add_gateway(struct owners *owners, const struct gateway *gateway,
 	owner->n_ports = gateway->n_listeners;
 	for (size_t i = 0; i < gateway->n_listeners; i++)
 		owner->ports[i] = (struct owner_port){ L4_TCP, gateway->listeners[i].port };
+	sort_ports(owner);
 	for (size_t i = 0; !owner->unasked && i < gateway->n_assigned; i++)
 		if (!gateway->assigned[i].given &&
 		    may_keep(gateway, pools, config, &gateway->assigned[i].addr))

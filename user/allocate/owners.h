@@ -13,9 +13,10 @@ struct owner {
 	int64_t created;
 	const struct label *labels;
 	size_t n_labels;
-	const char *class_name; /* NULL: a Gateway, which any pool may take */
-	const char *pool, *key; /* asked for, or "" */
-	struct owner_port *ports;
+	const char *class_name;	  /* NULL: a Gateway, which any pool may take */
+	const char *pool, *key;	  /* asked for, or "" */
+	size_t sharing;		  /* 1 + the number of its key, or 0: sharing.h */
+	struct owner_port *ports; /* sorted */
 	size_t n_ports;
 	enum traffic_policy policy;
 	/* Indices of families, the first one first; either: one of them is enough. */
@@ -46,6 +47,8 @@ void owners_init(struct owners *owners, struct model *model, const struct pools 
 		 const struct allocate_config *config);
 void owners_fini(struct owners *owners);
 
+/* The order of ports. For qsort and bsearch. */
+int owners_port_rank(const void *a, const void *b);
 /* The first thing that went wrong counts. */
 void owners_complain(struct owner *owner, enum allocate_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

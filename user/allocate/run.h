@@ -4,11 +4,13 @@
 #include "allocate/owners.h"
 #include "allocate/places.h"
 
+struct sharing;
+
 struct run {
 	struct model *model;
 	struct pools *pools;
 	struct owners owners;
 	struct places places;
-	size_t *by_key; /* owners that have one, by namespace and key, then by order */
-	size_t n_by_key;
+	struct sharing *sharings; /* by number: sharing.h */
+	size_t n_sharings;
 };

@@ -5,13 +5,12 @@
  */
 #include "allocate/seek.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "allocate/holders.h"
 #include "allocate/rights.h"
-#include "base/mem.h"
+#include "allocate/sharing.h"
 
 /* Of a long range the first addresses are taken first, since they are short. */
 #define WINDOW 65536
@@ -55,65 +54,21 @@ static bool find_in_pool(const struct run *run, size_t index, const struct owner
 	return false;
 }
 
-static int key_compare(const struct owner *a, const struct owner *b)
-{
-	int order = strcmp(a->object->namespace, b->object->namespace);
-
-	return order ? order : strcmp(a->key, b->key);
-}
-
-static int key_rank(const void *pa, const void *pb, void *arg)
-{
-	const struct run *run = arg;
-	size_t a = *(const size_t *)pa, b = *(const size_t *)pb;
-	int order = key_compare(&run->owners.items[a], &run->owners.items[b]);
-
-	return order ? order : (a > b) - (a < b);
-}
-
-void seek_index(struct run *run)
-{
-	run->by_key = mem_array(run->owners.n, sizeof(*run->by_key));
-	for (size_t i = 0; i < run->owners.n; i++)
-		if (!run->owners.items[i].unasked && *run->owners.items[i].key)
-			run->by_key[run->n_by_key++] = i;
-	if (run->n_by_key)
-		qsort_r(run->by_key, run->n_by_key, sizeof(*run->by_key), key_rank, run);
-}
-
-static size_t first_of_key(const struct run *run, const struct owner *owner)
-{
-	size_t low = 0, high = run->n_by_key;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (key_compare(&run->owners.items[run->by_key[middle]], owner) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* An address that another one of the same key has and that can be shared. */
 static bool find_shared(const struct run *run, const struct owner *owner, size_t family,
 			struct addr *ret_addr)
 {
-	size_t i = *owner->key ? first_of_key(run, owner) : run->n_by_key;
+	const struct sharing_addrs *addrs = sharing_get(run, owner, family);
 
-	for (; i < run->n_by_key; i++) {
-		const struct owner *other = &run->owners.items[run->by_key[i]], *rival;
-		const struct pools_range *range;
+	for (size_t i = 0; addrs && i < addrs->n; i++) {
+		const struct pools_range *range = pools_find(run->pools, &addrs->items[i]);
+		const struct owner *rival;
 
-		if (key_compare(other, owner))
-			break;
-		range = other->has[family] ? pools_find(run->pools, &other->addr[family]) : NULL;
-		if (other == owner || !range || !rights_may_use(run, range->pool, owner, true))
+		if (!range || !rights_may_use(run, range->pool, owner, true))
 			continue;
-		if (holders_check(run, owner, places_find(&run->places, &other->addr[family]),
+		if (holders_check(run, owner, places_find(&run->places, &addrs->items[i]),
 				  &rival) == ALLOCATE_ASSIGNED) {
-			*ret_addr = other->addr[family];
+			*ret_addr = addrs->items[i];
 			return true;
 		}
 	}
@@ -135,6 +90,8 @@ enum allocate_reason seek(const struct run *run, const struct owner *owner, size
 
 	if (find_shared(run, owner, family, ret_addr))
 		return ALLOCATE_ASSIGNED;
+	if (sharing_is_full(run, owner, family))
+		return ALLOCATE_SHARING_LIMIT;
 	for (size_t i = 0; i < run->pools->n; i++) {
 		if (!rights_may_use(run, i, owner, *owner->pool) ||
 		    !pool_has_family(run->pools->items[i].pool, family))

@@ -3,8 +3,7 @@
 #pragma once
 #include "allocate/run.h"
 
-/* To be called once, before. */
-void seek_index(struct run *run);
-/* ALLOCATE_ASSIGNED and the address, or why there is none: no pool, or none with anything left. */
+/* ALLOCATE_ASSIGNED and the address, or why there is none: no pool, none with anything left, or its
+ * key has enough. */
 enum allocate_reason seek(const struct run *run, const struct owner *owner, size_t family,
 			  struct addr *ret_addr);
