@@ -275,7 +275,8 @@ fuzz: fuzz-programs
 demo-run: all harness
 	@NARU_BUILD=$(abspath $(B)) KEEP=$(KEEP) tools/demo/run
 
-bench-run: bench-programs cluster-bins
+bench-run: bench-programs
+	@tests/harness/cluster/build bench
 	@NARU_BUILD=$(abspath $(O)) tests/bench/run
 
 # ---- housekeeping -----------------------------------------------------------------------------

@@ -53,14 +53,14 @@ def endpoint(i, j, turn):
                           "uid": f"11111111-0000-4000-8000-{n:012}"}}
 
 
-def endpoint_slice(i, turn=0):
-    """All endpoints of a Service."""
+def endpoint_slice(i, turn=0, n=ENDPOINTS):
+    """All n endpoints of a Service."""
     return {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": {"name": f"service-{i:05}-abcde",
                          "labels": {"kubernetes.io/service-name": f"service-{i:05}",
                                     "endpointslice.kubernetes.io/managed-by": "bench"}},
             "addressType": "IPv4",
-            "endpoints": [endpoint(i, j, turn) for j in range(ENDPOINTS)],
+            "endpoints": [endpoint(i, j, turn) for j in range(n)],
             "ports": [{"name": "http", "protocol": "TCP", "port": 8080}]}
 
 
@@ -93,12 +93,12 @@ def change(session, i, turn):
     session.call("PUT", f"{SLICES}/service-{i:05}-abcde", endpoint_slice(i, turn))
 
 
-def create(cluster, numbers):
-    """Some of the services."""
+def create(cluster, numbers, endpoints=ENDPOINTS):
+    """Some of the services, with so many endpoints each."""
     session = Session(cluster)
     for i in numbers:
         session.call("POST", SERVICES, service(i))
-        session.call("POST", SLICES, endpoint_slice(i))
+        session.call("POST", SLICES, endpoint_slice(i, n=endpoints))
 
 
 # ---- the map ----
