@@ -382,8 +382,11 @@ static void on_conflict(void *arg, const struct dataplane_conflict *seen)
 
 static void look_for_conflicts(struct announcing *a, uint64_t now_ms)
 {
-	dataplane_conflicts(a->daemon->dataplane, now_ms - a->looked_ms, on_conflict, a);
+	const uint64_t since_ms = a->looked_ms;
+
+	/* What is seen meanwhile belongs to the next look, too: better twice than not at all. */
 	a->looked_ms = now_ms;
+	dataplane_conflicts(a->daemon->dataplane, since_ms, on_conflict, a);
 	if (!conflicts_tick(&a->conflicts, now_ms))
 		return;
 	follow(a);

@@ -393,9 +393,9 @@ int dataplane_tell(struct dataplane *d, uint32_t ifindex, const uint8_t *frame, 
 	return answer_tell(&d->load, ifindex, frame, len);
 }
 
-void dataplane_conflicts(const struct dataplane *d, uint64_t ms, conflict_fn fn, void *arg)
+void dataplane_conflicts(const struct dataplane *d, uint64_t since_ms, conflict_fn fn, void *arg)
 {
-	answer_conflicts(&d->load, (clock_us() - ms * 1000) * 1000, fn, arg);
+	answer_conflicts(&d->load, since_ms * 1000000, fn, arg);
 }
 
 /* ---- what is there ---- */

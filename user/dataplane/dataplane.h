@@ -135,9 +135,10 @@ struct dataplane_conflict {
 	uint32_t node; /* this one: see announce/frame.h */
 };
 
-/* Those seen in the last so many milliseconds. */
+/* Those seen at that clock_ms() or later. */
 typedef void (*conflict_fn)(void *arg, const struct dataplane_conflict *conflict);
-void dataplane_conflicts(const struct dataplane *dataplane, uint64_t ms, conflict_fn fn, void *arg);
+void dataplane_conflicts(const struct dataplane *dataplane, uint64_t since_ms, conflict_fn fn,
+			 void *arg);
 
 /* ---- what is there: for status, naructl and metrics ---- */
 
