@@ -11,6 +11,7 @@
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,6 +86,11 @@ int file_create(const char *path, mode_t mode, int *ret_fd)
 		return -EINVAL;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+const char *file_problem(int error)
+{
+	return error == -EINVAL ? "no regular file" : strerror(-error);
 }
 
 static int write_all(int fd, const char *data, size_t len)

@@ -17,6 +17,9 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len);
  */
 int file_create(const char *path, mode_t mode, int *ret_fd);
 
+/* What such an error means, in words. Constant, or as strerror(). */
+const char *file_problem(int error);
+
 /*
  * Puts a file of these bytes in the place of what has the name, which is whole at any time, old or
  * new, and on the disk when this returns 0. "PATH.tmp" is used on the way. What the kernel says.

@@ -284,7 +284,7 @@ static void begin(struct engine *e)
 	if (!e->set || e->current || e->asked)
 		return;
 	if (e->config.kind == ENGINE_BIRD && (r = write_file(e))) {
-		fail(e, mem_printf("%s cannot be written: %s", e->config.file, strerror(-r)));
+		fail(e, mem_printf("%s cannot be written: %s", e->config.file, file_problem(r)));
 		return;
 	}
 	if (fresh)

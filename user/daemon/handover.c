@@ -161,7 +161,7 @@ static void leave_name(const struct handover_config *config)
 	if (!r && write(fd, config->instance, len) != (ssize_t)len)
 		r = -errno;
 	if (r)
-		log_warn("%s: %s", path, strerror(-r));
+		log_warn("%s: %s", path, file_problem(r));
 }
 
 int handover_open(const struct handover_config *config, struct handover **ret_handover)

@@ -163,11 +163,12 @@ static int connect_to(const char *run_dir, int *ret_fd)
 	return 0;
 }
 
-/* As it left it; it says so itself, too, unless it hangs. */
+/* As it left it; it says so itself, too, unless it hangs. A pipe in its place is not waited for. */
 static char *read_name(const char *run_dir)
 {
 	_cleanup_(mem_freep) char *path = mem_printf("%s/" NARU_INSTANCE_FILE, run_dir);
-	_cleanup_(mem_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(mem_closep) int fd =
+		open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	char name[PACKET_MAX] = "";
 
 	if (fd >= 0 && read(fd, name, sizeof(name) - 1) < 0)

@@ -19,7 +19,12 @@ int logfile_open(const char *where, int *ret_fd)
 	if (!strcmp(where, "-"))
 		fd = STDOUT_FILENO;
 	else if (strcmp(where, "off") != 0)
-		fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+		fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			  0640);
+	/* Waiting for a reader, narud would serve nothing. */
+	if (fd < 0 && strcmp(where, "off") != 0 && errno == ENXIO)
+		return log_err(-ENXIO, "--access-log %s: a pipe that nobody reads, or a socket",
+			       where);
 	if (fd < 0 && strcmp(where, "off") != 0)
 		return log_err(-errno, "--access-log %s", where);
 	*ret_fd = fd;

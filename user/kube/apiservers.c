@@ -85,7 +85,7 @@ static void load(struct apiservers *s)
 		r = decode(text, len, &s->known);
 	if (r && r != -ENOENT)
 		log_warn("addresses of API servers cannot be read from %s: %s", s->path,
-			 strerror(-r));
+			 file_problem(r));
 	if (s->known.n)
 		client_learn(s->client, s->known.addrs, s->known.n, s->known.port);
 }
@@ -102,7 +102,7 @@ static void save(struct apiservers *s)
 	str_fini(&data);
 	if (r && !s->failed)
 		log_warn("addresses of API servers cannot be kept in %s: %s", s->path,
-			 strerror(-r));
+			 file_problem(r));
 	s->failed = s->wanted = r != 0;
 }
 

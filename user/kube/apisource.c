@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -252,7 +253,7 @@ static void read_file(struct apisource *s)
 	s->tried_file = true;
 	if (r) {
 		log_warn("no API server answers, and the last known objects cannot be read: %s",
-			 strerror(-r));
+			 file_problem(r));
 		return;
 	}
 	for (size_t i = 0; i < s->n_last; i++)

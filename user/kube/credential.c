@@ -145,7 +145,7 @@ static void read_token(struct credential *c)
 
 	c->token_ms = c->timing->now_ms(c->timing->arg);
 	if (error)
-		complain_of(c, c->has_token, "token", file, strerror(-error));
+		complain_of(c, c->has_token, "token", file, file_problem(error));
 	else if (!set_token(c, text, len))
 		complain_of(c, c->has_token, "token", file, len ? "no token in it" : "empty");
 	if (text)
@@ -232,7 +232,7 @@ static bool read_pem(struct credential *c, const char *what, const char *file, c
 	int error = file_read(file, PEM_MAX, ret_text, &len);
 
 	if (error)
-		complain_of(c, c->tls != NULL, what, file, strerror(-error));
+		complain_of(c, c->tls != NULL, what, file, file_problem(error));
 	else if (!len)
 		complain_of(c, c->tls != NULL, what, file, "empty");
 	return !error && len;

@@ -491,7 +491,7 @@ int kubeconfig_load(const char *path, const char *context, struct kubeconfig *re
 	int error = file_read(path, FILE_MAX, &text, &len);
 
 	if (error) {
-		*ret_error = mem_printf("%s: %s", path, strerror(-error));
+		*ret_error = mem_printf("%s: %s", path, file_problem(error));
 		return error;
 	}
 	error = read_text(&r, text, len);

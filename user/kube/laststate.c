@@ -94,7 +94,7 @@ static void complain(struct laststate *l, int r)
 		return;
 	l->failed = true;
 	l->failed_ms = now(l);
-	log_warn("the last known objects cannot be kept in %s: %s", l->path, strerror(-r));
+	log_warn("the last known objects cannot be kept in %s: %s", l->path, file_problem(r));
 }
 
 void laststate_flush(struct laststate *laststate, struct model *model)

@@ -50,6 +50,8 @@ static void pipes_and_directories_are_refused_at_once(void **state)
 	assert_int_equal(file_read(fifo, 10, &text, &len), -EINVAL);
 	assert_int_equal(file_read(path, 10, &text, &len), -EINVAL);
 	assert_int_equal(file_read("/dev/null", 10, &text, &len), -EINVAL);
+	assert_string_equal(file_problem(-EINVAL), "no regular file");
+	assert_string_equal(file_problem(-ENOENT), "No such file or directory");
 	unlink(fifo);
 	rmdir(path);
 }

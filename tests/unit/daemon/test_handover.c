@@ -171,6 +171,21 @@ static void a_hand_over(void **state)
 	assert_int_equal(world->gone, 1);
 }
 
+/* What stands in the place of its name keeps nobody waiting, on either side. */
+static void a_pipe_for_a_name(void **state)
+{
+	struct world *world = *state;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/instance", world->dir);
+	assert_int_equal(mkfifo(name, 0600), 0);
+	serve(world, "first", "");
+	assert_int_equal(come(world, "second"), 0);
+	assert_string_equal(heir_predecessor(world->heir), "");
+	pause_for(world, 50);
+	assert_string_equal(heir_predecessor(world->heir), "first");
+}
+
 static void no_way_back(void **state)
 {
 	struct world *world = *state;
@@ -295,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nobody_serves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_hand_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_pipe_for_a_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_way_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_dies_before_it_asks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(unknown_words, set_up, tear_down),
