@@ -25,6 +25,8 @@
 #define WHOLE_MS   120000 /* for all of them together */
 #define ANSWER_MAX (256u << 20)
 #define LINE_MAX   (1u << 20)
+#define STREAM_MAX (8ull << 30) /* nothing of it is kept */
+#define FIELDS_MAX 100		/* of a head */
 
 void client_complain(const char *format, ...)
 {
@@ -117,7 +119,8 @@ static int take_body(const struct str *answer, int *ret_status, struct str *ret_
 struct stream {
 	int fd;
 	bool patient;
-	uint64_t waited_ms;
+	bool begun; /* its head was read */
+	uint64_t waited_ms, received;
 	char piece[65536];
 	size_t at, n; /* of piece */
 	bool chunked;
@@ -133,12 +136,15 @@ static int next_byte(struct stream *s, char *ret_byte)
 {
 	if (s->at == s->n) {
 		ssize_t n = receive(s->fd, s->piece, sizeof(s->piece),
-				    s->patient ? NULL : &s->waited_ms);
+				    s->patient && s->begun ? NULL : &s->waited_ms);
 
 		if (n <= 0)
 			return n && n != -ECONNRESET ? (int)n : -EPROTO;
 		s->at = 0;
 		s->n = (size_t)n;
+		s->received += s->n;
+		if (!s->patient && s->received > STREAM_MAX)
+			return -EFBIG;
 	}
 	*ret_byte = s->piece[s->at++];
 	return 0;
@@ -175,7 +181,9 @@ static int read_head(struct stream *s, int *ret_status)
 	if (r)
 		return r;
 	*ret_status = (int)strtol(line + 9, NULL, 10);
-	while (!(r = protocol_line(s, line, sizeof(line))) && *line) {
+	for (int n = 0; !(r = protocol_line(s, line, sizeof(line))) && *line; n++) {
+		if (n == FIELDS_MAX)
+			return -EPROTO;
 		if (!strcmp(line, "Transfer-Encoding: chunked"))
 			s->chunked = true;
 		if (!strncmp(line, "Content-Length: ", 16))
@@ -237,13 +245,14 @@ static int read_body(struct stream *s)
 static bool complain_line(void *arg, const char *line)
 {
 	client_complain("narud at %s: %s", (const char *)arg, line);
-	return true;
+	return false;
 }
 
 static int stream(struct stream *s, const char *socket_path, const char *path)
 {
 	_cleanup_(mem_freep) char *request =
 		mem_printf("GET %s HTTP/1.1\r\nHost: narud\r\n\r\n", path);
+	const struct timeval forever = { .tv_sec = 0 };
 	int status, r = 0;
 
 	if (send(s->fd, request, strlen(request), MSG_NOSIGNAL) < 0)
@@ -256,6 +265,9 @@ static int stream(struct stream *s, const char *socket_path, const char *path)
 		read_body(s);
 		return -EINVAL;
 	}
+	if (!r && s->patient)
+		setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	s->begun = true;
 	if (!r)
 		r = read_body(s);
 	if (r)
@@ -268,7 +280,6 @@ int client_lines(const char *socket_path, const char *path, bool patient, client
 		 void *arg)
 {
 	_cleanup_(mem_freep) struct stream *s = mem_new(sizeof(*s));
-	const struct timeval forever = { .tv_sec = 0 };
 	int r = connect_to(socket_path, &s->fd);
 
 	if (r < 0) {
@@ -276,8 +287,6 @@ int client_lines(const char *socket_path, const char *path, bool patient, client
 		return r;
 	}
 	s->patient = patient;
-	if (patient)
-		setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
 	s->fn = fn;
 	s->arg = arg;
 	r = stream(s, socket_path, path);

@@ -15,7 +15,7 @@ bool client_try(const char *socket_path, const char *path, struct str *ret_body)
 /* One line of an answer, without its end. False: enough. */
 typedef bool (*client_line_fn)(void *arg, const char *line);
 /* The same for an answer of any length, line by line as it comes. Without `patient`, narud has to
- * say something every now and then. */
+ * say something every now and then, and to come to an end; with it, to begin. */
 int client_lines(const char *socket_path, const char *path, bool patient, client_line_fn fn,
 		 void *arg);
 

@@ -6,6 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A text as JSON, to be put. NULL: it is none, or more than is kept; after a complaint. */
+struct json_object *field_parse(const char *text);
+/* The same without a word. */
+struct json_object *field_try(const char *text);
+
 const char *field_text(struct json_object *object, const char *name);
 uint64_t field_number(struct json_object *object, const char *name);
 bool field_is(struct json_object *object, const char *name);

@@ -21,6 +21,7 @@
 #include "bundle.h"
 #include "cleanup.h"
 #include "client.h"
+#include "field.h"
 #include "kubeproxy.h"
 #include "migrate.h"
 #include "preflight.h"
@@ -117,13 +118,11 @@ static const struct command commands[] = {
 
 static int print_shown(const struct command *command, const struct str *body)
 {
-	struct json_object *root = json_tokener_parse(body->len ? body->buf : "");
+	struct json_object *root = field_parse(body->len ? body->buf : "");
 	int status;
 
-	if (!root) {
-		client_complain("narud's answer is no JSON");
+	if (!root)
 		return EXIT_FAILURE;
-	}
 	status = command->show(root);
 	json_object_put(root);
 	return status;
@@ -132,9 +131,8 @@ static int print_shown(const struct command *command, const struct str *body)
 /* An answer that has that list, and nothing in it. */
 static bool is_empty(struct json_object *root, const char *list)
 {
-	struct json_object *found = NULL;
-
-	return json_object_object_get_ex(root, list, &found) && !json_object_array_length(found);
+	return json_object_is_type(field_of(root, list), json_type_array) &&
+	       !field_count(root, list);
 }
 
 /* Scripts want the exit status of status and diff, too. */
@@ -146,7 +144,7 @@ static int print_raw(const struct command *command, const struct str *body)
 	printf("%s\n", body->len ? body->buf : "");
 	if (command->show != show_status && command->show != show_diff)
 		return status;
-	root = json_tokener_parse(body->len ? body->buf : "");
+	root = field_parse(body->len ? body->buf : "");
 	if (!is_empty(root, command->show == show_status ? "problems" : "differences"))
 		status = EXIT_FAILURE;
 	json_object_put(root);
@@ -185,7 +183,7 @@ static void wait_until_fine(const struct settings *settings)
 		struct json_object *root = NULL;
 
 		if (client_try(settings->socket, "/v1/status", &body) && body.len)
-			root = json_tokener_parse(body.buf);
+			root = field_try(body.buf);
 		fine = is_empty(root, "problems");
 		json_object_put(root);
 		if (clock_ms() >= deadline)

@@ -49,10 +49,9 @@ static const char *or_dash(const char *text)
 
 static bool add_row(struct lines *lines, const char *line)
 {
-	struct json_object *object = json_tokener_parse(line);
+	struct json_object *object = field_parse(line);
 
 	if (!object) {
-		client_complain("narud's answer is no JSON");
 		lines->broken = true;
 		return false;
 	}

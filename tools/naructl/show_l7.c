@@ -91,13 +91,22 @@ static void add_conditions(struct table *table, struct json_object *route)
 	table_cell(table, "%s", text.len ? text.buf : "-");
 }
 
-static void add_backend(struct str *out, struct json_object *route, struct json_object *backend)
+static uint64_t count_requests(struct json_object *route)
 {
-	const char *cluster = field_text(backend, "cluster");
-	uint64_t requests = field_number(backend, "requests"), sum = 0;
+	uint64_t sum = 0;
 
 	for (size_t i = 0; i < field_count(route, "backends"); i++)
 		sum += field_number(field_at(route, "backends", i), "requests");
+	return sum;
+}
+
+/* sum: requests of all backends of the route. */
+static void add_backend(struct str *out, struct json_object *route, struct json_object *backend,
+			uint64_t sum)
+{
+	const char *cluster = field_text(backend, "cluster");
+	uint64_t requests = field_number(backend, "requests");
+
 	str_addf(out, "%s%s", out->len ? ", " : "", *cluster ? cluster : "(broken reference)");
 	if (field_count(route, "backends") == 1)
 		return;
@@ -111,13 +120,14 @@ static void add_way(struct table *table, struct json_object *route)
 {
 	_cleanup_(str_fini) struct str text = { 0 };
 	uint64_t answer = field_number(route, "answer"), redirect = field_number(route, "redirect");
+	uint64_t sum = count_requests(route);
 
 	if (answer)
 		str_addf(&text, "answers %" PRIu64, answer);
 	else if (redirect)
 		str_addf(&text, "redirects %" PRIu64, redirect);
 	for (size_t i = 0; !answer && !redirect && i < field_count(route, "backends"); i++)
-		add_backend(&text, route, field_at(route, "backends", i));
+		add_backend(&text, route, field_at(route, "backends", i), sum);
 	table_cell(table, "%s", text.len ? text.buf : "answers 500");
 }
 

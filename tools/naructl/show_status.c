@@ -68,7 +68,7 @@ static void print_sources(struct json_object *root)
 
 		printf("source:   ");
 		print_origin(source);
-		if (objects) {
+		if (json_object_is_type(objects, json_type_object)) {
 			json_object_object_foreach (objects, kind, count)
 				printf(", %s %" PRIu64, kind, json_object_get_uint64(count));
 		}

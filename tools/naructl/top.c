@@ -19,30 +19,49 @@ struct row {
 	double packets_in, packets_out, bytes_in, bytes_out, flows, drops;
 };
 
-static bool same(struct json_object *a, struct json_object *b)
+/* A list of an answer by family, protocol, service and, for drops, reason. Borrows from it. */
+struct index {
+	struct json_object **items;
+	size_t n;
+};
+
+static int rank(struct json_object *a, struct json_object *b)
 {
-	return field_number(a, "family") == field_number(b, "family") &&
-	       !strcmp(field_text(a, "protocol"), field_text(b, "protocol")) &&
-	       !strcmp(field_text(a, "service"), field_text(b, "service"));
+	uint64_t x = field_number(a, "family"), y = field_number(b, "family");
+	int order = (x > y) - (x < y);
+
+	if (!order)
+		order = strcmp(field_text(a, "protocol"), field_text(b, "protocol"));
+	return order ? order : strcmp(field_text(a, "service"), field_text(b, "service"));
 }
 
-/* The element of the same service and, for drops, reason; NULL: none. Both lists are in the order
- * of the kernel's maps, so that the next one is nearly always it. */
-static struct json_object *find(struct json_object *root, const char *list,
-				struct json_object *wanted, size_t *hint)
+static int by_key(const void *pa, const void *pb)
 {
-	size_t n = field_count(root, list);
+	struct json_object *a = *(struct json_object *const *)pa;
+	struct json_object *b = *(struct json_object *const *)pb;
+	int order = rank(a, b);
 
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *object = field_at(root, list, (*hint + i) % n);
+	return order ? order : strcmp(field_text(a, "reason"), field_text(b, "reason"));
+}
 
-		if (!same(object, wanted) ||
-		    strcmp(field_text(object, "reason"), field_text(wanted, "reason")) != 0)
-			continue;
-		*hint = (*hint + i + 1) % n;
-		return object;
-	}
-	return NULL;
+static struct index index_new(struct json_object *root, const char *list)
+{
+	struct index index = { .n = field_count(root, list) };
+
+	index.items = mem_array(index.n + 1, sizeof(*index.items));
+	for (size_t i = 0; i < index.n; i++)
+		index.items[i] = field_at(root, list, i);
+	qsort(index.items, index.n, sizeof(*index.items), by_key);
+	return index;
+}
+
+/* NULL: there is none. */
+static struct json_object *find(const struct index *index, struct json_object *wanted)
+{
+	struct json_object **found =
+		bsearch(&wanted, index->items, index->n, sizeof(*index->items), by_key);
+
+	return found ? *found : NULL;
 }
 
 static double rate(struct json_object *before, struct json_object *after, const char *name,
@@ -66,49 +85,46 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(field_text(x->service, "service"), field_text(y->service, "service"));
 }
 
-static void add_drops(struct json_object *before, struct json_object *after, double seconds,
-		      struct row *rows, size_t n)
+static int by_service(const void *a, const void *b)
 {
-	size_t hint = 0;
-
-	for (size_t i = 0; i < field_count(after, "drops"); i++) {
-		struct json_object *drop = field_at(after, "drops", i);
-		double lost = rate(find(before, "drops", drop, &hint), drop, "count", seconds);
-
-		for (size_t j = 0; j < n; j++)
-			if (same(rows[j].service, drop))
-				rows[j].drops += lost;
-	}
+	return rank(((const struct row *)a)->service, ((const struct row *)b)->service);
 }
 
 /* Services whose every packet was refused are in the list of drops only. */
-static void add_unserved(struct json_object *after, struct row **rows, size_t *n)
+static void add_drops(struct json_object *before, struct json_object *after, double seconds,
+		      struct row **rows, size_t *n)
 {
-	size_t cap = *n;
+	struct index was = index_new(before, "drops"), is = index_new(after, "drops");
+	size_t served = *n, cap = *n;
 
-	for (size_t i = 0; i < field_count(after, "drops"); i++) {
-		struct json_object *drop = field_at(after, "drops", i);
-		size_t at = 0;
+	qsort(*rows, served, sizeof(**rows), by_service);
+	for (size_t i = 0; i < is.n; i++) {
+		const struct row unserved = { .service = is.items[i] };
+		struct row *row = bsearch(&unserved, *rows, served, sizeof(**rows), by_service);
 
-		while (at < *n && !same((*rows)[at].service, drop))
-			at++;
-		if (at < *n)
-			continue;
-		*rows = mem_grow(*rows, *n, &cap, sizeof(**rows));
-		(*rows)[(*n)++] = (struct row){ .service = drop };
+		if (!row && (*n == served || by_service(&(*rows)[*n - 1], &unserved))) {
+			*rows = mem_grow(*rows, *n, &cap, sizeof(**rows));
+			(*rows)[(*n)++] = unserved;
+		}
+		if (!row)
+			row = &(*rows)[*n - 1];
+		row->drops += rate(find(&was, is.items[i]), is.items[i], "count", seconds);
 	}
+	free(was.items);
+	free(is.items);
 }
 
 static struct row *compare(struct json_object *before, struct json_object *after, size_t *ret_n)
 {
 	uint64_t ms = field_number(after, "time_ms") - field_number(before, "time_ms");
 	double seconds = ms ? (double)ms / 1000 : 1;
-	size_t n = field_count(after, "services"), hint = 0;
+	size_t n = field_count(after, "services");
+	struct index services = index_new(before, "services");
 	struct row *rows = mem_array(n + 1, sizeof(*rows));
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *s = field_at(after, "services", i);
-		struct json_object *was = find(before, "services", s, &hint);
+		struct json_object *was = find(&services, s);
 
 		rows[i] = (struct row){
 			.service = s,
@@ -119,8 +135,8 @@ static struct row *compare(struct json_object *before, struct json_object *after
 			.flows = rate(was, s, "flows", seconds),
 		};
 	}
-	add_unserved(after, &rows, &n);
-	add_drops(before, after, seconds, rows, n);
+	free(services.items);
+	add_drops(before, after, seconds, &rows, &n);
 	qsort(rows, n, sizeof(*rows), by_bytes);
 	*ret_n = n;
 	return rows;
@@ -181,14 +197,10 @@ static void print_json(const struct row *rows, size_t n)
 static struct json_object *read_traffic(const char *socket)
 {
 	_cleanup_(str_fini) struct str body = { 0 };
-	struct json_object *root;
 
 	if (client_get(socket, "/v1/traffic", &body) < 0)
 		return NULL;
-	root = json_tokener_parse(body.len ? body.buf : "");
-	if (!root)
-		client_complain("narud's answer is no JSON");
-	return root;
+	return field_parse(body.len ? body.buf : "");
 }
 
 int top_run(const struct top_options *options)
