@@ -74,7 +74,7 @@ def test_flows_by_filter(cluster, family):
                      ("--backend", ":8080"), ("--proto", "tcp")):
             assert source in [f["client_port"] for f in flows(*args)], args
         for args in (("--client", f":{source + 1}"), ("--service", "web"), ("--proto", "udp"),
-                     ("--backend", client), ("--service", "shop/fa")):
+                     ("--backend", client)):
             assert source not in [f["client_port"] for f in flows(*args)], args
         assert len(flows("--limit", "1")) == 1
         table = node.naructl("flows", "--client", end).stdout.splitlines()
@@ -90,6 +90,15 @@ def test_flows_refuses_what_it_does_not_understand(cluster, args):
     done = cluster.nodes[0].naructl("flows", *args, check=False)
     assert done.returncode == 1
     assert "not understood" in done.stderr
+
+
+@pytest.mark.parametrize("command", ("flows", "observe"))
+@pytest.mark.parametrize("name", ("shop/fa", "nowhere/far", "far:nothing", "fa"))
+def test_unknown_service(cluster, command, name):
+    """Nothing would ever fit: that is said, not shown as an empty list."""
+    done = cluster.nodes[0].naructl(command, "--service", name, check=False)
+    assert done.returncode == 1
+    assert f'no service "{name}" is served here' in done.stderr
 
 
 @pytest.mark.parametrize("chunks,whole", ((b"5\r\n{}\n{}\r\n0\r\n\r\n", True),

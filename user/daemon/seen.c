@@ -33,6 +33,28 @@ static int refuse(int r, const char *what, struct str *ret_text)
 	return 503;
 }
 
+/* Of a service that is not there nothing can be seen: its name was mistyped, or it comes later. */
+static bool has_service(const struct daemon *daemon, const struct match *match)
+{
+	bool found = !*match->service;
+
+	for (size_t i = 0; i < daemon->plan->n_services && !found; i++)
+		found = match_fits_service(match, daemon->plan->services[i].name);
+	return found;
+}
+
+/* 200, or the status after a reason. */
+static int take_query(const struct daemon *daemon, const char *query, struct match *ret_match,
+		      struct str *ret_text)
+{
+	if (match_parse(query, ret_match, ret_text) < 0)
+		return 400;
+	if (!daemon->l4 || has_service(daemon, ret_match))
+		return 200;
+	str_addf(ret_text, "no service \"%s\" is served here\n", ret_match->service);
+	return 404;
+}
+
 /* ---- flows --------------------------------------------------------------------------------- */
 
 struct flows {
@@ -93,11 +115,11 @@ static int open_flows(void *arg, const char *query, struct server_stream *stream
 	const struct daemon *daemon = arg;
 	struct match match;
 	_cleanup_(mem_freep) struct flows *flows = NULL;
-	int r;
+	int r = take_query(daemon, query, &match, ret_text);
 
 	(void)stream;
-	if (match_parse(query, &match, ret_text) < 0)
-		return 400;
+	if (r != 200)
+		return r;
 	flows = mem_new(sizeof(*flows));
 	flows->match = match;
 	r = daemon->l4 ? dataplane_flows_begin(daemon->dataplane, &flows->walk) : -EOPNOTSUPP;
@@ -267,10 +289,10 @@ static int open_events(void *arg, const char *query, struct server_stream *strea
 	struct seen *seen = daemon->seen;
 	struct watcher *watcher;
 	struct match match;
-	int r;
+	int r = take_query(daemon, query, &match, ret_text);
 
-	if (match_parse(query, &match, ret_text))
-		return 400;
+	if (r != 200)
+		return r;
 	r = seen->watchers ? 0 : turn_on(seen);
 	if (r)
 		return refuse(r, "events", ret_text);
