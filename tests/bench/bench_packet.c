@@ -10,6 +10,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -39,6 +40,8 @@ enum role {
 	MINIMAL_PAIR, /* the same program; its map also has the entries that answers would need */
 	FORWARD,
 	REPLY,
+	FOREIGN, /* to an address and port that are nobody's */
+	MISSED,	 /* to an address of ours, and a port that source translation may have given out */
 	ROLE_MAX,
 };
 
@@ -50,6 +53,7 @@ struct yard {
 
 struct row {
 	bool tc;
+	bool second; /* sent by the wrapper of the second yard, whatever the role */
 	int family;
 	enum role role;
 	double ns[ROUNDS_MAX];
@@ -97,7 +101,7 @@ static void load(void)
 
 static struct yard *yard_of(const struct row *row)
 {
-	return &yards[row->role == MINIMAL_PAIR];
+	return &yards[row->second || row->role == MINIMAL_PAIR];
 }
 
 static int program_of(const struct row *row)
@@ -176,7 +180,8 @@ static double run(const struct row *row, const struct cost_packet *list, size_t 
 /* A row that passes packets on untouched would look fast: each must translate. */
 static void check_row(const struct row *row, const struct cost_packet *list)
 {
-	uint32_t want = row->tc ? TC_ACT_REDIRECT : XDP_TX;
+	uint32_t want = row->tc ? TC_ACT_REDIRECT : XDP_TX,
+		 pass = row->tc ? TC_ACT_UNSPEC : XDP_PASS;
 	size_t size = row->family == AF_INET ? COST_FRAME4 : COST_FRAME6;
 	struct last last = {};
 	const char *sum;
@@ -185,7 +190,8 @@ static void check_row(const struct row *row, const struct cost_packet *list)
 		return;
 	run(row, list, 1, ACKNOWLEDGE, 1, &last);
 	sum = packet_wrong_sum(last.frame, size);
-	if (last.verdict == want && !sum && last.frame[5] != NIC0_MAC)
+	if (row->role < FOREIGN ? last.verdict == want && !sum && last.frame[5] != NIC0_MAC
+				: last.verdict == pass && last.frame[5] == NIC0_MAC)
 		return;
 	fprintf(stderr, "role %d, IPv%c, %s: verdict %u, wrong sum: %s\n", row->role,
 		row->family == AF_INET ? '4' : '6', row->tc ? "tc" : "xdp", last.verdict,
@@ -201,8 +207,27 @@ static uint64_t counter(enum naru_counter id)
 	return values[id];
 }
 
+/* Flows are taken away here without their programs: nor is any service to have some, or new ones
+ * would be refused for its share. */
+static void clear_counts(void)
+{
+	const struct naru_svc_flows none = {};
+	struct naru_state state;
+	uint32_t zero = 0;
+
+	for (uint32_t id = 0; id <= NARU_SERVICES_MAX; id++)
+		if (bpf_map_update_elem(node_map("svc_flows"), &id, &none, BPF_ANY))
+			die("svc_flows");
+	if (bpf_map_lookup_elem(node_map("state"), &zero, &state))
+		die("state");
+	memset(state.flows, 0, sizeof(state.flows));
+	if (bpf_map_update_elem(node_map("state"), &zero, &state, BPF_ANY))
+		die("state");
+}
+
 static void clear_all(void)
 {
+	clear_counts();
 	traffic_clear(node_map("flow4"), sizeof(struct naru_flow4_key), sizeof(struct naru_flow4));
 	traffic_clear(node_map("flow6"), sizeof(struct naru_flow6_key), sizeof(struct naru_flow6));
 	for (int i = 0; i < 2; i++) {
@@ -280,15 +305,19 @@ static void init_rows(struct row *rows)
 static void print_row(const struct row *rows, enum role role, const double *median,
 		      const double *min)
 {
-	static const char *const names[] = { "empty (not net)", "minimal",
-					     "minimal, entries of both directions", "naru, request",
-					     "naru, answer" };
+	static const char *const names[] = { "empty (not net)",
+					     "minimal",
+					     "minimal, entries of both directions",
+					     "naru, request",
+					     "naru, answer",
+					     "naru, nobody's port and address",
+					     "naru, one look-up that finds nothing" };
 	double m = median[role] - (role ? median[EMPTY] : 0),
 	       n = min[role] - (role ? min[EMPTY] : 0);
 
 	printf("| %s IPv%c %s | %.1f | %.1f |", rows->tc ? "TC" : "XDP",
 	       rows->family == AF_INET ? '4' : '6', names[role], m, n);
-	if (role == EMPTY)
+	if (role == EMPTY || median[MINIMAL] <= 0)
 		printf(" | |\n");
 	else
 		printf(" %.2f | %.2f |\n", m / (median[MINIMAL] - median[EMPTY]),
@@ -334,8 +363,11 @@ static void measure_established(size_t n)
 			const struct lists *l = &lists[rows[i].family == AF_INET6];
 			const struct cost_packet *list =
 				rows[i].role == REPLY ? l->answers : l->requests;
-			double ns = run(&rows[i], list, n, ACKNOWLEDGE, packets, &last);
+			double ns;
 
+			if (rows[i].role >= FOREIGN)
+				continue;
+			ns = run(&rows[i], list, n, ACKNOWLEDGE, packets, &last);
 			if (round < 0)
 				check_row(&rows[i], list);
 			else
@@ -362,15 +394,19 @@ static void measure_new(size_t n)
 	init_rows(rows);
 	for (int round = -1; round < rounds; round++) {
 		for (int i = 0; i < ROWS; i++) {
+			uint64_t before;
 			double ns;
 
-			if (rows[i].role == REPLY || rows[i].role == MINIMAL_PAIR)
+			if (rows[i].role >= REPLY || rows[i].role == MINIMAL_PAIR)
 				continue;
 			clear_all();
 			traffic_frame(rows[i].family, OPEN, frame);
 			traffic_requests(rows[i].family, n, list);
 			traffic_finish(rows[i].family, frame, list, n);
+			before = counter(NARU_C_FLOW_NEW);
 			ns = run(&rows[i], list, n, OPEN, (int)n, &last);
+			if (counter(NARU_C_FLOW_NEW) - before != (rows[i].role == FORWARD) * n)
+				die("a flow that was not made");
 			if (round >= 0)
 				rows[i].ns[round] = ns;
 		}
@@ -380,25 +416,162 @@ static void measure_new(size_t n)
 	free(list);
 }
 
-int main(int argc, char **argv)
+/* ---- not ours ---- */
+
+/* Packets of many clients that no service has to do with. */
+static void prepare_foreign(struct cost_packet *list, const struct row *row, size_t n)
+{
+	uint8_t frame[COST_FRAME6];
+
+	traffic_frame(row->family, ACKNOWLEDGE, frame);
+	traffic_requests(row->family, n, list);
+	for (size_t i = 0; i < n; i++) {
+		if (row->role != MISSED)
+			world_addr(CLIENT, row->family, list[i].daddr);
+		list[i].dport = htons(row->role == MISSED ? 2000 : 40001);
+	}
+	traffic_finish(row->family, frame, list, n);
+}
+
+static void measure_foreign(size_t n)
+{
+	static struct row rows[ROWS];
+	struct cost_packet *list = calloc(n, sizeof(*list));
+	struct last last;
+
+	clear_all();
+	init_rows(rows);
+	for (int round = -1; round < rounds; round++) {
+		for (int i = 0; i < ROWS; i++) {
+			double ns;
+
+			if (rows[i].role != EMPTY && rows[i].role < FOREIGN)
+				continue;
+			prepare_foreign(list, &rows[i], n);
+			ns = run(&rows[i], list, n, ACKNOWLEDGE, 400000, &last);
+			if (round < 0)
+				check_row(&rows[i], list);
+			else
+				rows[i].ns[round] = ns;
+		}
+	}
+	report("Not a service's packet", rows);
+	free(list);
+}
+
+/* ---- two processors ---- */
+
+struct sender {
+	const struct row *row;
+	const struct cost_packet *list;
+	size_t n;
+	int cpu;
+	pthread_barrier_t *together;
+	double ns;
+};
+
+static void pin(int cpu)
 {
 	cpu_set_t set;
 
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void *send_all(void *arg)
+{
+	struct sender *s = arg;
+	struct last last;
+
+	pin(s->cpu);
+	if (s->together)
+		pthread_barrier_wait(s->together);
+	s->ns = run(s->row, s->list, s->n, ACKNOWLEDGE, 400000, &last);
+	return NULL;
+}
+
+/* Nanoseconds of a packet while as many processors work as there are senders; the slowest's. */
+static double send_by(struct sender *senders, unsigned n)
+{
+	pthread_barrier_t together;
+	pthread_t threads[2];
+	double ns = 0;
+
+	pthread_barrier_init(&together, NULL, n);
+	for (unsigned i = 0; i < n; i++) {
+		senders[i].together = &together;
+		pthread_create(&threads[i], NULL, send_all, &senders[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		pthread_join(threads[i], NULL);
+		ns = senders[i].ns > ns ? senders[i].ns : ns;
+	}
+	pthread_barrier_destroy(&together);
+	return ns;
+}
+
+/* CPU time of a packet on one processor against that on two at once: 2.00 is twice as much work. */
+static void measure_two(const char *title, bool tc, size_t n, bool same)
+{
+	struct row rows[2] = { { .tc = tc, .family = AF_INET, .role = FORWARD },
+			       { .tc = tc, .family = AF_INET, .role = FORWARD, .second = true } };
+	double alone[ROUNDS_MAX], both[ROUNDS_MAX];
+	struct lists lists = { calloc(n, sizeof(struct cost_packet)),
+			       calloc(n, sizeof(struct cost_packet)) };
+	struct sender senders[2];
+
+	clear_all();
+	prepare(&lists, AF_INET, n);
+	for (int i = 0; i < 2; i++)
+		senders[i] = (struct sender){ .row = &rows[i],
+					      .list = lists.requests + (same ? 0 : i * (n / 2)),
+					      .n = same ? n : n / 2,
+					      .cpu = i };
+	for (int round = -1; round < rounds; round++) {
+		double one = send_by(&senders[1], 1), two = send_by(senders, 2);
+
+		if (round >= 0) {
+			alone[round] = one;
+			both[round] = two;
+		}
+	}
+	printf("| %s %s | %.1f | %.1f | %.2f |\n", tc ? "TC" : "XDP", title,
+	       stats_median(alone, (size_t)rounds), stats_median(both, (size_t)rounds),
+	       2 * stats_median(alone, (size_t)rounds) / stats_median(both, (size_t)rounds));
+	free(lists.requests);
+	free(lists.answers);
+}
+
+static void measure_processors(void)
+{
+	printf("\nTwo processors, IPv4 requests, the wrapper's cost included\n\n"
+	       "| program | ns on one | ns on each of two | times the work of one |\n"
+	       "|---|---|---|---|\n");
+	for (int tc = 0; tc < 2; tc++) {
+		measure_two("1024 flows, half of them on each", tc, 1024, false);
+		measure_two("one flow on both", tc, 1, true);
+	}
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
 	if (argc > 1)
 		rounds = atoi(argv[1]);
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		return fprintf(stderr, "usage: bench_packet [ROUNDS [CPU]]\n"), 2;
-	CPU_ZERO(&set);
-	CPU_SET(argc > 2 ? atoi(argv[2]) : 1, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	pin(argc > 2 ? atoi(argv[2]) : 1);
 	world_enter();
 	drop_privileges();
 	load();
 	stats_print_machine();
 	printf("%d rounds, CPU time of one packet, less the empty program's\n", rounds);
-	measure_established(1024);
-	measure_established(COST_FLOWS_MAX);
+	//	measure_established(1024);
+	//	measure_established(COST_FLOWS_MAX);
 	measure_new(COST_FLOWS_MAX);
+	measure_foreign(1024);
+	measure_processors();
 	for (int i = 0; i < 2; i++)
 		cost_bpf__destroy(yards[i].skel);
 	node_unload();
