@@ -567,8 +567,8 @@ int main(int argc, char **argv)
 	load();
 	stats_print_machine();
 	printf("%d rounds, CPU time of one packet, less the empty program's\n", rounds);
-	//	measure_established(1024);
-	//	measure_established(COST_FLOWS_MAX);
+	measure_established(1024);
+	measure_established(COST_FLOWS_MAX);
 	measure_new(COST_FLOWS_MAX);
 	measure_foreign(1024);
 	measure_processors();
