@@ -104,12 +104,22 @@ static bool has_all(struct json_object *a, struct json_object *b)
 	return true;
 }
 
+/* Of members that the other one has as well has_all() has told. */
+static bool has_no_more(struct json_object *a, struct json_object *b)
+{
+	json_object_object_foreach (a, name, value) {
+		if (!apijson_member(b, name) && !is_empty(value))
+			return false;
+	}
+	return true;
+}
+
 bool merge_is_same(struct json_object *a, struct json_object *b)
 {
 	if (is_empty(a) || is_empty(b))
 		return is_empty(a) && is_empty(b);
 	if (is_object(a) && is_object(b))
-		return has_all(a, b) && has_all(b, a);
+		return has_all(a, b) && has_no_more(b, a);
 	if (!json_object_is_type(a, json_type_array) || !json_object_is_type(b, json_type_array))
 		return json_object_equal(a, b);
 	if (length(a) != length(b))

@@ -101,6 +101,23 @@ static void test_time_is_that_of_the_transition(void **state)
 		      "{\"conditions\":[" WANTED("Accepted", "True", "Accepted") "]}", NULL);
 }
 
+/* As deep as can be read: each level is compared once, not twice as often as the one above it. */
+static void test_deep_members(void **state)
+{
+	struct str deep = { 0 };
+	_cleanup_(mem_freep) char *less = NULL;
+
+	(void)state;
+	str_addf(&deep, "{\"other\":");
+	for (size_t i = 0; i < 29; i++)
+		str_addf(&deep, "{\"a\":");
+	less = mem_printf("%s1%.*s", deep.buf, 30, "}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}");
+	str_addf(&deep, "1,\"b\":{\"c\":[]}%.*s", 30, "}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}");
+	assert_merged(deep.buf, less, NULL);
+	assert_merged(less, deep.buf, NULL);
+	str_fini(&deep);
+}
+
 static void test_a_condition_that_shall_go(void **state)
 {
 	(void)state;
@@ -354,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conditions_of_others_stay),
 		cmocka_unit_test(test_time_is_that_of_the_transition),
+		cmocka_unit_test(test_deep_members),
 		cmocka_unit_test(test_a_condition_that_shall_go),
 		cmocka_unit_test(test_nothing_yet),
 		cmocka_unit_test(test_listeners_are_ours),
