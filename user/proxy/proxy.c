@@ -17,9 +17,6 @@
 #include "proxy/registry.h"
 #include "proxy/worker.h"
 
-/* A worker that has not ticked for so long stands still. */
-#define STALLED_MS 1000
-
 struct proxy {
 	struct worker_group group;
 	unsigned started;
@@ -252,7 +249,7 @@ void proxy_report(const struct proxy *proxy, struct report *ret_report)
 		const struct worker *worker = &proxy->group.workers[i];
 
 		add_counters(ret_report, &worker->counters);
-		if (i < REPORT_WORKERS_MAX && now - atomic_load(&worker->beat_ms) > STALLED_MS)
+		if (i < REPORT_WORKERS_MAX && worker_is_stalled(worker, now))
 			report_set_stalled(ret_report->stalled, i);
 	}
 	if (proxy->tables)

@@ -73,6 +73,15 @@ struct worker {
 	struct worker_counters counters;
 } __attribute__((aligned(CACHE_LINE)));
 
+/* A worker that has not ticked for so long stands still. */
+#define WORKER_STALLED_MS 1000
+
+static inline bool worker_is_stalled(const struct worker *worker, uint64_t now_ms)
+{
+	/* It may have ticked since the time was read. */
+	return now_ms > atomic_load(&worker->beat_ms) + WORKER_STALLED_MS;
+}
+
 enum worker_order {
 	WORKER_LISTEN,
 	WORKER_UNLISTEN,
