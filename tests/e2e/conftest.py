@@ -28,6 +28,9 @@ def pytest_configure(config):
 CRASH = re.compile(r"Sanitizer|runtime error:|Assertion|naru-proxy pid=\d+ ended with status|"
                    r"was ended by signal (?!9$)")
 
+# For what has to answer now: longer than a lost packet takes to be sent again.
+PATIENT = ("-t", 3000)
+
 # A protocol of the matrix: options of the client program.
 PROTOS = {"tcp": (), "udp": ("-u",), "udp-unconnected": ("-x",)}
 
@@ -55,7 +58,7 @@ def crashes(logs):
 
 
 def answers(place, service, family, *options, kind="ClusterIP", node=None):
-    """True as soon as a service answers from a place."""
+    """True as soon as a service answers from a place; who asks once only is PATIENT."""
     addr, port = service.front(kind, family, node and node.addr)
     return place.ask(addr, port, "-t", 300, *options)["failed"] == 0
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 
 import gateway as gw
+import objects
 from conftest import made
 from proc import eventually
 
@@ -21,6 +22,7 @@ class Edge:
         self.pods = {"v1": [self.node.pod("v1a"), rig.nodes[-1].pod("v1b")],
                      "v2": [rig.nodes[-1].pod("v2")]}
         self.servers = {}
+        self.marks = 0
         for name, pods in self.pods.items():
             for pod in pods:
                 self.servers[pod.name] = pod.serve_web(8080, name)
@@ -59,11 +61,28 @@ class Edge:
         """Requests until stop(), begun."""
         return (place or self.rig.client).start_web(VIP[family], port, "-n", 0, *options).wait_up()
 
+    def read(self):
+        """Waits until every node has read what was put so far: of a folder's files the last one
+        that was written is read last. It has one Namespace or two by turns."""
+        self.marks = 3 - max(self.marks, 1)
+        self.put("marks.yaml", *(objects.namespace(f"mark{n}") for n in range(self.marks)))
+        for node in self.rig.nodes:
+            eventually(lambda n=node: n.naructl_json("status")["sources"][0]["objects"]["Namespace"]
+                       == 1 + self.marks)
+
     def settled(self, *options, status=200, **where):
-        """Waits until an answer with that status comes and all workers have what is newest."""
+        """Waits until what was put is read, an answer with that status comes and all workers have
+        what is newest."""
+        if not self.rig.api:
+            self.read()
         eventually(lambda: status in statuses(self.ask("-t", 2, *options, **where)))
         for node in self.rig.nodes:
             eventually(lambda n=node: newest(n))
+
+    def under_way(self):
+        """How many requests backends have not answered yet; the proxy tells once a second."""
+        return sum(row["requests"]["used"]
+                   for row in self.node.naructl_json("backends")["backends"])
 
 
 def newest(node):

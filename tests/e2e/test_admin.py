@@ -6,7 +6,7 @@ import re
 import signal
 
 import pytest
-from conftest import answers, made, settled
+from conftest import PATIENT, answers, made, settled
 from proc import built, entered, eventually, run, sanitized
 
 GOLDEN = os.path.join(os.path.dirname(__file__), "golden")
@@ -115,7 +115,7 @@ def test_privileges(cluster, as_root):
     assert argv[:2] == ["setpriv", "--bounding-set"]
     with open(node.log_path, "ab") as log:
         node.narud = node.host.popen(argv[3:] if as_root else argv, stdout=log, stderr=log)
-    eventually(node.answers)
+    eventually(node.answers, seconds=60)
     with open(f"/proc/{node.narud.pid}/status", encoding="ascii") as status:
         fields = dict(line.split(":\t", 1) for line in status.read().splitlines())
     wanted = 1 << CAP_NET_ADMIN | 1 << CAP_BPF
@@ -147,7 +147,7 @@ def test_second_narud_says_so_and_ends(cluster):
     assert done.returncode == 75
     assert "naru" in done.stderr and re.search(r"running|lock|another", done.stderr)
     assert node.narud.poll() is None
-    assert answers(node.host, cluster.web, 4)
+    assert answers(node.host, cluster.web, 4, *PATIENT)
 
 
 def test_check_mode(cluster):
@@ -218,9 +218,9 @@ def test_cleanup_leaves_no_trace(shape):
         assert len(ids) > 20 and alive(ids) == ids
         assert attached(node) != nothing
         assert node.naructl("cleanup", "--bpffs", node.bpffs, check=False).returncode == 1
-        assert answers(rig.client, service, 4)
+        assert answers(rig.client, service, 4, *PATIENT)
         node.stop_narud()
-        assert answers(rig.client, service, 4)
+        assert answers(rig.client, service, 4, *PATIENT)
         cleanup = [built("naructl"), "cleanup", "--bpffs", node.bpffs]
         assert node.host.run(cleanup).returncode == 0
         assert os.listdir(node.bpffs) == []

@@ -124,7 +124,16 @@ def fixture_gateways():
         for family in VIP:
             eventually(lambda f=family: edge.rig.client.ask_web(VIP[f], 80, "-t", 1)["ok"] == 1)
         met(edge.rig)
+        for family in VIP:
+            eventually(lambda f=family: announcer(edge.rig, f))
         yield edge
+
+
+def announcer(rig, family):
+    """The node that answers for the Gateway's address, when all nodes say so, else None."""
+    names = {*by_name(rig, family)}
+    found = [node for node in rig.nodes if {node.name} == names]
+    return found[0] if found and ask(rig, VIP[family]) == [mac(found[0])] else None
 
 
 def put_nodes(rig, nodes):

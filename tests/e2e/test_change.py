@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conftest import answers, made, settled
+from conftest import PATIENT, answers, made, settled
 from proc import eventually
 from statements import statement
 
@@ -145,16 +145,16 @@ def test_broken_file_keeps_the_last_good_version(cluster, family):
     cluster.manifests.write(f"{name}.yaml", "kind: Service\nspec: {ports: [unclosed\n")
     eventually(lambda: f"{name}.yaml" in node.naructl("status", check=False).stdout)
     assert node.naructl("status", check=False).returncode == 1
-    assert answers(node.host, service, family)
+    assert answers(node.host, service, family, *PATIENT)
     good["spec"]["ports"][0]["port"] = "eighty"
     cluster.manifests.put(f"{name}.yaml", good)
     eventually(lambda: "spec.ports[0].port" in node.naructl("status", check=False).stdout)
     assert f"shop/{name}" in node.naructl("status", check=False).stdout
-    assert answers(node.host, service, family)
+    assert answers(node.host, service, family, *PATIENT)
     service.write()
     eventually(lambda: f"{name}.yaml" not in node.naructl("status", check=False).stdout)
     assert node.naructl("status", check=False).returncode == 0
-    assert answers(node.host, service, family)
+    assert answers(node.host, service, family, *PATIENT)
 
 
 @pytest.mark.parametrize("suffix", ("yaml", "yml", "json"))

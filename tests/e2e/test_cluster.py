@@ -144,11 +144,11 @@ def test_statuses_are_written(cluster, service):
     eventually(lambda: good.items() <= conditions(cluster, "gateway", "edge").items(), seconds=60)
     shown = cluster.kubectl("get", "gateway", "-n", SHOP, "edge").stdout.splitlines()
     assert shown[1].split()[2:4] == ["203.0.113.7", "True"]
-    assert conditions(cluster, "gatewayclass", "naru")["Accepted"] == ("True", 0)
+    eventually(lambda: conditions(cluster, "gatewayclass", "naru").get("Accepted") == ("True", 0))
     foreign = {"parentRef": {"name": "edge"}, "controllerName": "example.com/other",
                "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted",
                                "message": "", "lastTransitionTime": "2020-01-01T00:00:00Z"}]}
-    parents = cluster.get("-n", SHOP, "httproute", "edge")["status"]["parents"]
+    parents = eventually(lambda: at_newest(cluster.get("-n", SHOP, "httproute", "edge")))
     cluster.kubectl("patch", "-n", SHOP, "httproute/edge", "--subresource=status", "--type=merge",
                     "-p", json.dumps({"status": {"parents": [foreign, *parents]}}))
     edge["spec"]["listeners"].append(gw.listener("more", 81))
@@ -162,9 +162,9 @@ def test_statuses_are_written(cluster, service):
     state = cluster.get("nodestate", cluster.nodes[0].name)
     name = cluster.nodes[0].name
     eventually(lambda: cluster.get("nodestate", name)["status"]["gateways"] == told)
-    events = cluster.get("-n", SHOP, "events.events.k8s.io")["items"]
-    assert ("Gateway", "edge", "Programmed") in {
-        (e["regarding"]["kind"], e["regarding"]["name"], e["reason"]) for e in events}
+    eventually(lambda: ("Gateway", "edge", "Programmed") in {
+        (e["regarding"]["kind"], e["regarding"]["name"], e["reason"])
+        for e in cluster.get("-n", SHOP, "events.events.k8s.io")["items"]})
     assert state["metadata"]["ownerReferences"][0]["kind"] == "Node"
     # A watch may still be waiting for its turn after what the tests before have done.
     eventually(lambda: not cluster.nodes[0].naructl_json("status")["diagnostics"], seconds=60)
@@ -173,10 +173,11 @@ def test_statuses_are_written(cluster, service):
 
 def at_newest(route):
     """The parents of a route, once ours is judged as it is now."""
-    ours = [p for p in route["status"]["parents"] if p["controllerName"] == "naru.io/gateway"]
+    parents = route.get("status", {}).get("parents", [])
+    ours = [p for p in parents if p["controllerName"] == "naru.io/gateway"]
     newest = route["metadata"]["generation"]
     judged = ours and all(c["observedGeneration"] == newest for c in ours[0]["conditions"])
-    return judged and route["status"]["parents"]
+    return judged and parents
 
 
 def test_a_node_tells_of_itself_only(cluster):

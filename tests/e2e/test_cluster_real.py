@@ -45,7 +45,7 @@ def test_containers_serve_scale_and_roll(cluster, service):
     assert set(pods.values()) == {node.name for node in cluster.nodes}
     for node in cluster.nodes:
         for family in (4, 6):
-            counts = cluster.client.ask(node.addr[family], service.node_port, "-t", 300, n=40)
+            counts = cluster.client.ask(node.addr[family], service.node_port, n=40)
             assert counts["failed"] == 0 and set(counts["by"]) <= set(pods)
     cluster.kubectl("scale", "-n", SHOP, "deployment/web", "--replicas=2")
     assert set(many(service, 2)) < set(pods)

@@ -94,7 +94,7 @@ def test_server_that_ends_starts_again(cluster, shop):
     uid = cluster.get("pods", "-n", shop)["items"][0]["metadata"]["uid"]
     with open(f"{cluster.nodes[0].cgroup}/pods/pod{uid}/cgroup.procs", encoding="ascii") as procs:
         os.kill(int(procs.read().split()[0]), 9)
-    assert eventually(lambda: status() and status()["restartCount"], seconds=60, pause=0.2) == 1
+    assert eventually(lambda: (s := status()) and s["restartCount"], seconds=60, pause=0.2) == 1
 
 
 def test_volumes(cluster, shop):

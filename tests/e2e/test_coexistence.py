@@ -6,7 +6,7 @@ cases; test_change.py has devices of pods and addresses that come and go.
 """
 import leftovers
 import pytest
-from conftest import answers, made, settled
+from conftest import PATIENT, answers, made, settled
 from proc import built, entered, eventually, run
 from rig import ip
 from statements import statement
@@ -78,7 +78,7 @@ def test_cleanup_of_kube_proxy_under_load(beside):
     assert done.stdout.endswith("removed\n")
     assert leftovers.saved(node.netns) == beside.others
     for place in beside.clients.values():
-        assert answers(place, beside.web, 4)
+        assert answers(place, beside.web, 4, *PATIENT)
     for load in loads:
         counts = load.stop()
         assert counts["failed"] == 0 and counts["ok"], counts
@@ -205,7 +205,7 @@ def test_foreign_xdp_is_kept():
         eventually(lambda: [d["xdp"] for d in node.naructl_json("status")["devices"]
                             if d["name"] == "eth0"] == ["native"])
         for family in (4, 6):
-            assert answers(rig.client, rig.web, family)
+            assert answers(rig.client, rig.web, family, *PATIENT)
 
 
 def bpf_net(node):

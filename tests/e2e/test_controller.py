@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statuses by a narud that serves nothing, beside nodes that write their NodeStates only."""
+import contextlib
 import os
 import pathlib
 
@@ -73,14 +74,22 @@ def test_the_controller_alone_writes(edge):
     assert controller.wait(timeout=20) == 0
 
 
+def open_files(pid):
+    """What the descriptors of a process are; some may be closed just now."""
+    links = []
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
+    return links
+
+
 def test_it_holds_nothing(edge):
     """No capability, no program or map of BPF, no socket of a proxy."""
     controller = start(edge)
     status = pathlib.Path(f"/proc/{controller.pid}/status").read_text(encoding="ascii")
     caps = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Cap"))
     assert {int(caps[name], 16) for name in ("CapPrm", "CapEff", "CapInh", "CapAmb")} == {0}
-    folder = f"/proc/{controller.pid}/fd"
-    links = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+    links = open_files(controller.pid)
     assert links and not [link for link in links if "bpf" in link]
     assert "Seccomp:\t2" in status
     controller.terminate()

@@ -27,6 +27,7 @@ def fixture_cluster():
                 pod.serve(8080)
         for addr in rig.web.balancer.values():
             ip(rig.client.netns, f"route replace {addr} dev eth0")
+        eventually(lambda: all(len(view(node)["addresses"]) == 2 for node in rig.nodes))
         met(rig)
         yield rig
 
@@ -173,7 +174,9 @@ def test_blink(cluster, family):
         mine = cluster.web.balancer[family]
     before = moves(who)
     with listening(cluster, ETH_P_IPV6 if family == 6 else ETH_P_ARP) as wire:
+        who.narud.send_signal(signal.SIGSTOP)
         ip(cluster.switch, f"link set {who.name} down", f"link set {who.name} up")
+        who.narud.send_signal(signal.SIGCONT)
         eventually(lambda: mac(who) in announcements(wire, mine))
     assert moves(who) == before
 

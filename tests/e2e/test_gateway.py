@@ -2,6 +2,7 @@
 """A Gateway's addresses: reached from everywhere, closed beyond its ports; what its routes do."""
 import collections
 import json
+import os
 import socket
 
 import gateway as gw
@@ -97,7 +98,8 @@ def test_canary(edge):
     for weight, other in ((90, 10), (50, 50), (0, 1)):
         edge.put_route(gw.rule(gw.backend(edge.v1, weight), gw.backend(edge.v2, other)))
         share = other * 100 // (weight + other)
-        eventually(lambda w=share: abs(edge.ask("-n", 100, "-k")["by"].get("v2", 0) - w) <= 1)
+        edge.settled()
+        assert abs(edge.ask("-n", 100, "-k")["by"].get("v2", 0) - share) <= 1
         counts = edge.ask("-n", 400, "-c", 2, "-k")
         assert counts["failed"] == 0
         assert abs(counts["by"].get("v2", 0) - 4 * share) <= 4, counts
@@ -118,7 +120,6 @@ def test_matches(edge):
         gw.rule(edge.v2, match={"queryParams": [{"name": "arm", "value": "two words"}]}),
         gw.rule(edge.v2, path="/item/[0-9]+", kind="RegularExpression"))
     edge.settled("--path", "/catalog")
-    eventually(lambda: edge.ask("--path", "/item/42")["by"] == {"v2": 1})
     for options, name in ((("--path", "/"), "v1"), (("--path", "/catalog/x"), "v2"),
                           (("--path", "/catalogue"), "v1"), (("--path", "/catalog/v1"), "v1"),
                           (("--path", "/catalog/v1/"), "v2"),
@@ -141,7 +142,6 @@ def test_matches_of_several_conditions(edge):
     both["matches"].append({"method": "DELETE"})
     edge.put_route(both, gw.rule(edge.v1))
     all_of_it = ("-H", "a: 1", "-H", "b: xyz", "--path", "/?q=zz")
-    eventually(lambda: edge.ask(*all_of_it)["by"] == {"v2": 1})
     edge.settled()
     for options, name in ((all_of_it, "v2"), (("--method", "DELETE"), "v2"),
                           (("-H", "a: 1", "--path", "/?q=z"), "v1"),
@@ -279,7 +279,8 @@ def test_filters_of_a_backend(edge):
                            filters=change(track="stable", edge="naru")))
     edge.settled("--path", "/split")
     seen = set()
-    for _ in range(4):
+    # Each thread of the proxy takes them by turns.
+    for _ in range(4 * len(os.sched_getaffinity(0))):
         answer = edge.answer("--path", "/split")
         told = dict(json.loads(answer["body"])["headers"])
         seen.add((told["track"], answer["headers"]["track"], told["edge"]))

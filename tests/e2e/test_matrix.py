@@ -158,8 +158,7 @@ def test_two_addresses_one_backend(cluster, client, backend, family, options):
     """One client port to two frontends of one backend at the same time: answers do not mix."""
     service = cluster.services[backend]
     place = cluster.clients[client]
-    port = {"pod-tc": 40000, "outside": 41000}[client] + 100 * len(options) + family
-    args = (*options, "-s", place.addr[family], "-p", port, "-i", 2000)
+    args = (*options, "-s", place.addr[family], "-p", next(own_ports), "-i", 2000)
     holds = [place.start("hold", *service.front(kind, family), *args).wait_up()
              for kind in ("ClusterIP", "LoadBalancer")]
     for hold in holds:

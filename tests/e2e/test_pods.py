@@ -7,7 +7,7 @@ import signal
 
 import objects
 import pytest
-from conftest import answers, made, settled
+from conftest import PATIENT, answers, made, settled
 from proc import Place, eventually
 
 SOURCES = itertools.count(31000)  # no NodePort, and none of the kernel's choice
@@ -87,7 +87,7 @@ def test_opt_out(apart, driver, family):
         assert is_by_packets(apart, pod, family, "-x")
         assert not is_by_packets(apart, other, family)
         for kind in ("NodePort", "LoadBalancer"):
-            assert answers(pod, apart.web, family, kind=kind, node=apart.nodes[0])
+            assert answers(pod, apart.web, family, *PATIENT, kind=kind, node=apart.nodes[0])
     finally:
         label(apart, driver, {})
     eventually(lambda: not is_by_packets(apart, pod, family))
@@ -128,7 +128,7 @@ LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
 def by(place, addr, *options, port=PORT):
     """Who answers at an address, or why nobody does."""
-    counts = place.ask(addr, port, "-t", 500, *options)
+    counts = place.ask(addr, port, *PATIENT, *options)
     return set(counts["by"]) or set(counts["errors"])
 
 

@@ -123,9 +123,13 @@ def test_external_local_without_endpoint_drops(cluster, service, family, options
 def test_internal_local_without_endpoint(cluster, service, family):
     """No endpoint on this node but some elsewhere: a pod's packets are dropped, not refused."""
     web = service(*cluster.far, **INTERNAL_LOCAL)
+    front = web.front("ClusterIP", family)
     becomes({"far1", "far2"}, cluster.nodes[1].host, web, family)
+    # The node itself is told what the packets of its pods are not.
+    refused = {"EHOSTUNREACH": 1}
+    eventually(lambda: cluster.nodes[0].host.ask(*front, "-t", 300)["errors"] == refused)
     before = drops(cluster.nodes[0], "no_local_endpoint")
-    counts = cluster.bare.ask(*web.front("ClusterIP", family), "-t", 300)
+    counts = cluster.bare.ask(*front, "-t", 300)
     assert counts["errors"] == {"timeout": 1}
     assert drops(cluster.nodes[0], "no_local_endpoint") > before
 

@@ -32,6 +32,11 @@ def proxy_pid(edge):
     return edge.node.naructl_json("status")["l7"]["proxy"].get("pid", 0)
 
 
+def proxy_alive(edge):
+    """The same, once there is one: 0 would be every process of this group."""
+    return eventually(lambda: proxy_pid(edge))
+
+
 def loads(edge, *options):
     """Load from the client, the host and a pod, in both families."""
     return [edge.load("-i", 2, *options, place=place, family=family) for family in VIP
@@ -43,7 +48,7 @@ def test_proxy_killed(edge):
     served; only requests that were under way at that moment fail."""
     clients = loads(edge)
     for _ in range(5):
-        pid = proxy_pid(edge)
+        pid = proxy_alive(edge)
         os.kill(pid, signal.SIGSTOP)
         # These wait in the queue of a proxy that will never accept them.
         waiting = [edge.rig.client.start_web(VIP[family], 80, "-n", 8, "-c", 8) for family in VIP]
@@ -67,7 +72,7 @@ def served_after(edge, family):
         sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
     with sock:
         sock.settimeout(10)
-        pid = proxy_pid(edge)
+        pid = proxy_alive(edge)
         begun = time.monotonic()
         os.kill(pid, signal.SIGKILL)
         sock.connect((VIP[family], 80))
@@ -94,7 +99,7 @@ def test_proxy_comes_back_at_once(edge):
 def test_narud_killed(edge):
     """kill -9 of narud: the proxy goes on, a new narud adopts it and changes reach it."""
     clients = loads(edge) + loads(edge, "-k")
-    pid = proxy_pid(edge)
+    pid = proxy_alive(edge)
     for turn in range(3):
         edge.node.stop_narud(signal.SIGKILL)
         for family in VIP:
@@ -111,7 +116,7 @@ def test_narud_killed(edge):
 
 def test_both_killed(edge):
     """Both die at once: after a new start everything is served."""
-    pid = proxy_pid(edge)
+    pid = proxy_alive(edge)
     edge.node.stop_narud(signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
     edge.node.start_narud()
@@ -123,7 +128,7 @@ def test_both_killed(edge):
 def test_proxy_terminated(edge):
     """SIGTERM to the proxy: it drains while another takes over; nothing fails."""
     clients = loads(edge) + loads(edge, "-k")
-    pid = proxy_pid(edge)
+    pid = proxy_alive(edge)
     born = start_time(pid)
     os.kill(pid, signal.SIGTERM)
     eventually(lambda: proxy_pid(edge) not in (0, pid))
@@ -136,11 +141,11 @@ def test_proxy_terminated(edge):
 def test_narud_terminated(edge):
     """SIGTERM to narud: requests under way end well within the drain time, kept connections are
     told to close, then new ones are refused and both processes are gone."""
-    pid = proxy_pid(edge)
+    pid = proxy_alive(edge)
     born = start_time(pid)
     slow = edge.rig.client.start_web(VIP[4], 80, "-n", 4, "-c", 4, "-H", "x-do: delay=3000")
     kept = edge.load("-k", "-i", 5)
-    time.sleep(0.5)
+    eventually(lambda: edge.under_way() >= 4)
     edge.node.narud.send_signal(signal.SIGTERM)
     assert edge.node.narud.wait(timeout=20) == 0
     counts = slow.result()
@@ -171,13 +176,13 @@ def test_drain_time_is_the_limit(edge):
     with entered(edge.rig.client.netns):
         idle, kept, slow = (socket.create_connection((VIP[4], 80), timeout=20) for _ in range(3))
     with idle, kept, slow:
+        slow.sendall(request % 60000)
+        eventually(lambda: edge.under_way() == 1)
         for sock in (idle, kept):
             sock.sendall(request % 0)
             assert "connection" not in answer(sock)
-        slow.sendall(request % 60000)
-        time.sleep(0.3)
+        kept.sendall(request % 2000)
         edge.node.narud.send_signal(signal.SIGTERM)
-        kept.sendall(request % 300)
         assert answer(kept)["connection"] == "close"
         assert kept.recv(1) == b"" and idle.recv(1) == b"" and slow.recv(65536) == b""
     assert edge.node.narud.wait(timeout=20) == 0
@@ -199,7 +204,7 @@ def problems(edge):
 def test_silent_proxy(edge):
     """A proxy that stands still gets no new connections: they are refused and not left to wait.
     When it goes on, so does everything."""
-    pid = proxy_pid(edge)
+    pid = proxy_alive(edge)
     os.kill(pid, signal.SIGSTOP)
     try:
         for family in VIP:
@@ -249,8 +254,7 @@ def test_many_deaths(edge):
     clients = loads(edge)
     for turn in range(30):
         if turn % 2:
-            # A narud that is new has not adopted it yet, and 0 is every process of this group.
-            old = eventually(lambda: proxy_pid(edge))
+            old = proxy_alive(edge)
             os.kill(old, signal.SIGKILL)
             eventually(lambda o=old: proxy_pid(edge) not in (0, o))
         else:

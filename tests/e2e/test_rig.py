@@ -64,8 +64,8 @@ def test_clients_share_no_port():
         pod.serve(8080)
         sysctl(host.netns, ipv4__ip_local_port_range="40000 40007")
         for family in (4, 6):
-            hold = host.start("hold", pod.addr[family], 8080, "-u", "-i", 500, "-t", 200).wait_up()
-            for counts in (host.ask(pod.addr[family], 8080, "-u", "-t", 200, n=200), hold.stop()):
+            hold = host.start("hold", pod.addr[family], 8080, "-u", "-i", 500).wait_up()
+            for counts in (host.ask(pod.addr[family], 8080, "-u", n=200), hold.stop()):
                 assert counts["failed"] == 0, counts
 
 

@@ -292,11 +292,17 @@ def test_maps_fill(cluster, family):
     """Entries that services need, or that clients leave, are counted in status and metrics."""
     node, service = cluster.nodes[0], f"filled{family}"
 
+    def told(name):
+        return [row for row in node.naructl_json("status")["maps"] if row["map"] == name][0]
+
     def used(name):
-        row = [row for row in node.naructl_json("status")["maps"] if row["map"] == name][0]
-        assert 0 <= row["used"] < row["max"]
-        assert row["used"] == metrics(node)[f'naru_map_entries{{map="{name}"}}']
-        return row["used"]
+        while True:
+            row, counted = told(name), metrics(node)[f'naru_map_entries{{map="{name}"}}']
+            assert 0 <= row["used"] < row["max"]
+            # What changed in between was not the same for both.
+            if told(name) == row:
+                assert row["used"] == counted
+                return row["used"]
 
     names = ("source_range", "affinity", "svc_drop", "device", "svc")
     before = {name: used(name) for name in names}
@@ -321,6 +327,7 @@ def test_top(cluster):
     addr, port = cluster.far.front("ClusterIP", 4)
     held = cluster.client.start("hold", addr, port, "-i", 1).wait_up()
     refused = cluster.client.start("who", *cluster.empty.front("ClusterIP", 4), "-i", 20)
+    refused.wait_failed()
     try:
         rows = node.naructl_json("top", "--interval", "1")["services"]
         table = node.naructl("top", "--interval", "0.2", "--rounds", "2").stdout

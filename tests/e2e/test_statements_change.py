@@ -81,7 +81,8 @@ def test_v1_work_by_change(counted):
     """One changed endpoint costs as many writes among 300 services as among 3, and objects that
     were only written anew cost none."""
     service = counted.service("changing", counted.pair[0])
-    fill(counted, range(100, 100 + FEW))
+    last = fill(counted, range(100, 100 + FEW))[-1]
+    eventually(lambda: answers(counted.nodes[0].host, last, 6, "-u"))
     few = cost(counted, service)
     last = fill(counted, range(100, 100 + MANY))[-1]
     eventually(lambda: metrics(counted, 'naru_map_entries{map="svc_name"}')[0] >= 4 * MANY)

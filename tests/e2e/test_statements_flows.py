@@ -15,13 +15,16 @@ UNCONNECTED = ("-x",)
 
 # A connected socket of the node, which no packet path can lead elsewhere, loses its peer.
 AGAIN = ("-r",)
+
+# That a datagram is lost is to be noticed soon.
+SOON = ("-t", 500)
 TOLD = "a connected socket of the node itself is told ECONNABORTED and moves as it dials again"
 
 
 def held(path, service, family, *options):
     """A socket that talks through the service all the time."""
     return path.place.start("hold", *path.front(service, "ClusterIP", family), "-i", 5000,
-                            "-t", 500, *options).wait_up()
+                            *(SOON if options else ()), *options).wait_up()
 
 
 def aborted(counts):
@@ -65,10 +68,10 @@ def test_c1_of_the_node(path, family, kind):
     for each in (service, twin):
         path.becomes({"near1"}, each, kind, family, *UDP)
 
-    def talk(addr, port):
-        return path.place.start("hold", addr, port, "-i", 5000, "-t", 500, *UDP, *AGAIN).wait_up()
+    def talk(addr, port, *options):
+        return path.place.start("hold", addr, port, "-i", 5000, *options, *UDP, *AGAIN).wait_up()
 
-    hold = talk(*path.front(service, kind, family))
+    hold = talk(*path.front(service, kind, family), *SOON)
     direct, other = talk(pod.addr[family], 8080), talk(*path.front(twin, kind, family))
     path.set(service, path.far[0])
     hold.wait_from("far1")

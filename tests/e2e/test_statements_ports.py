@@ -17,7 +17,7 @@ numbers = itertools.count(1)
 
 def by(path, addr, port, *options, n=24):
     """Who answers many new flows; None when one of them failed."""
-    counts = path.place.ask(addr, port, "-t", 1000, *options, n=n)
+    counts = path.place.ask(addr, port, *options, n=n)
     return set(counts["by"]) if not counts["failed"] else None
 
 

@@ -17,10 +17,15 @@ KEPT = ("an address of outside is also kept when the endpoint is on the node tha
 
 
 def seen(path, service, kind, family, *options, n=8):
-    """The addresses that the endpoints see, without ports."""
-    counts = path.ask(service, kind, family, *options, n=n)
-    assert counts["failed"] == 0, counts
-    return set(counts["peers"])
+    """The addresses that the endpoints see, without ports. Each flow has a port that is nobody
+    else's: one that met the endpoint by another address a moment ago would show the node."""
+    peers = set()
+    for _ in range(n):
+        source = () if path.name == "node" else ("-s", path.place.addr[family], "-p", next(PORTS))
+        counts = path.ask(service, kind, family, *options, *source)
+        assert counts["failed"] == 0, counts
+        peers |= set(counts["peers"])
+    return peers
 
 
 def own(path, family):

@@ -142,8 +142,12 @@ def test_turns_are_told(edge):
                                for c in status_of(edge, "HTTPRoute")["parents"][0]["conditions"]))
         edge.put_route(gw.rule(edge.v1))
         all_said(edge)
-    told = [event for event in edge.rig.manifests.all("Event")
-            if event["regarding"]["kind"] == "HTTPRoute"]
+    def of_routes():
+        return [event for event in edge.rig.manifests.all("Event")
+                if event["regarding"]["kind"] == "HTTPRoute"]
+
+    eventually(lambda: "BackendNotFound" in [event["reason"] for event in of_routes()])
+    told = of_routes()
     assert [e["type"] for e in told if e["reason"] == "BackendNotFound"] == ["Warning"]
     assert all(e["metadata"]["namespace"] == NAMESPACE for e in told)
 
