@@ -236,11 +236,17 @@ lint: tests bench-programs
 # Half of the time of these tests is waiting. A file stays together: its tests share a rig.
 SHARED_OUT = -n 2 --dist loadfile
 
+# What sees how flows are kept runs with either body of bpf/lib/flow.h.
+FLOW_TESTS := bypass eastwest flood frag icmp late limits pass ports redirect reject sctp seen stack \
+	dataplane_flows
+flow_programs = $(FLOW_TESTS:%=$(1)/tests/bpf/test_%)
+
 # Order: what fails soonest first. The same unit tests run plain and under sanitizers.
 CHECKS = 'tap:tools/dev/lint $(O)' 'tap:tools/dev/selftest' \
 	$(addprefix cmocka:,$(call unit_programs,$(O)) $(call unit_programs,$(O)/san)) \
 	$(addprefix tap:,$(wildcard tests/golden/run tests/golden/run.py tests/golden/run.sh)) \
 	$(addprefix cmocka:,$(call bpf_programs,$(O))) \
+	$(addprefix cmocka@hash:,$(call flow_programs,$(O))) \
 	$(addprefix fuzz:10:,$(FUZZ_PROGRAMS)) \
 	'pytest:$(SHARED_OUT) -m "not slow" tests/e2e'
 

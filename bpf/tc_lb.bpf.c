@@ -66,7 +66,7 @@ static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
 	now = now_tick();
 	if (!value || stale(&p, NARU_EGRESS, value, now, af))
 		return TC_ACT_UNSPEC;
-	flow_note(flow_core(value, af), &p, now);
+	flow_note(value, &p, now, af);
 	stat_packet(ctx, &p, flow_core(value, af));
 	return rewrite(ctx, &p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : TC_ACT_UNSPEC;
 }

@@ -18,6 +18,7 @@
 #define FIRST_SNAT_TRIES 32
 #define FIRST_SNAT_FRESH 16 /* tries that take free ports only */
 #define FIRST_COUNTED	 1  /* of first_reply(): failed, and the reason is counted */
+#define FIRST_RIVAL	 2  /* likewise: another CPU makes the same flow */
 
 enum first_result {
 	FIRST_PASS,   /* not ours, or not for this hook */
@@ -74,9 +75,9 @@ static __always_inline __u8 first_reply_hook(const struct first *new)
 	return new->f.road == NARU_STACK ? NARU_EGRESS : NARU_INGRESS;
 }
 
-/* One entry: packets that look like `was` become `is`. */
+/* One entry: packets that look like `was` become `is`. `again`: its key is free to be taken. */
 static __always_inline int first_put(struct first *new, const struct tuple *was,
-				     const struct tuple *is, struct naru_flow *f, __u64 flags,
+				     const struct tuple *is, struct naru_flow *f, const int again,
 				     const int af)
 {
 	__u8 hook = f->flags & NARU_F_REPLY ? first_reply_hook(new) : NARU_INGRESS;
@@ -89,12 +90,13 @@ static __always_inline int first_put(struct first *new, const struct tuple *was,
 	__builtin_memcpy(addrs, is->saddr, 4 * PKT_WORDS(af));
 	__builtin_memcpy(addrs + PKT_WORDS(af), is->daddr, 4 * PKT_WORDS(af));
 	__builtin_memcpy(flow_core(value, af), f, sizeof(*f));
-	return flow_update(was, hook, value, flags, af);
+	return again ? flow_reclaim_key(was, hook, value, new->now, af)
+		     : flow_claim(was, hook, value, new->now, af);
 }
 
 /* The entry from endpoint to client. */
-static __always_inline int first_put_reply(const struct tuple *t, struct first *new, __u64 flags,
-					   const int af)
+static __always_inline int first_put_reply(const struct tuple *t, struct first *new,
+					   const int again, const int af)
 {
 	__builtin_memset(&new->reply_f, 0, sizeof(new->reply_f));
 	new->reply_f.flags = new->f.flags | NARU_F_REPLY;
@@ -103,18 +105,59 @@ static __always_inline int first_put_reply(const struct tuple *t, struct first *
 	new->reply_f.ep = new->f.ep;
 	first_reverse(&new->reply, &new->to, af);
 	first_reverse(&new->reply_to, t, af);
-	return first_put(new, &new->reply, &new->reply_to, &new->reply_f, flags, af);
+	return first_put(new, &new->reply, &new->reply_to, &new->reply_f, again, af);
 }
 
 static __always_inline int first_put_client(const struct tuple *t, struct first *new, const int af)
 {
 	new->f.seen = new->now;
-	return first_put(new, t, &new->to, &new->f, BPF_NOEXIST, af);
+	return first_put(new, t, &new->to, &new->f, 0, af);
+}
+
+enum first_what {
+	FIRST_CLIENT, /* the entry from client to endpoint */
+	FIRST_REPLY,
+	FIRST_AGAIN, /* likewise; the key is free to be taken */
+};
+
+static __always_inline int first_put_any(const struct tuple *t, __u32 what, const int af)
+{
+	__u32 zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!new)
+		return -FLOW_EEXIST;
+	if (what == FIRST_CLIENT)
+		return first_put_client(t, new, af);
+	return first_put_reply(t, new, what == FIRST_AGAIN, af);
+}
+
+/*
+ * Global subprograms: the verifier looks at each of them once, and not once for every way and
+ * every turn of a loop that leads there; and each has its stack only while it runs.
+ */
+__noinline int first_put4(const struct tuple *t, __u32 what)
+{
+	return t ? first_put_any(t, what, AF_INET) : -FLOW_EEXIST;
+}
+
+__noinline int first_put6(const struct tuple *t, __u32 what)
+{
+	return t ? first_put_any(t, what, AF_INET6) : -FLOW_EEXIST;
+}
+
+static __always_inline int first_make(const struct tuple *t, const enum first_what what,
+				      const int af)
+{
+	int r = af == AF_INET ? first_put4(t, what) : first_put6(t, what);
+
+	return r ? r : flow_place(what != FIRST_CLIENT, af);
 }
 
 /*
  * The reply key of a flow without source translation is taken. Returns 1 when it is free to be
- * overwritten: it is this same flow's, or its flow is over; 0 when another flow lives there.
+ * overwritten: it is this same flow's, or its flow is over; 0 when another flow lives there. In the
+ * table this same flow may be whole, since another CPU has just made it: FIRST_RIVAL.
  */
 static __always_inline int first_reply_stale(const struct tuple *t, const int af)
 {
@@ -128,18 +171,20 @@ static __always_inline int first_reply_stale(const struct tuple *t, const int af
 	value = flow_lookup(&new->reply, hook, af);
 	if (!value)
 		return 1;
-	if (first_same_addr(value, t->daddr, af) && flow_core(value, af)->sport == t->dport)
+	if (first_same_addr(value, t->daddr, af) && flow_core(value, af)->sport == t->dport) {
+		if (cfg.flow_hash || cfg.dry_run)
+			return 1;
+		if (flow_is_whole(value, t->proto, &new->peer, af))
+			return FIRST_RIVAL;
+		flow_remove(&new->reply, hook, value, af);
 		return 1;
+	}
 	if (!flow_is_over(value, t->proto, new->now, af))
 		return 0;
 	flow_remove(&new->reply, hook, value, af);
 	return 1;
 }
 
-/*
- * Global subprograms: the verifier looks at each of them once, and not once for every way and
- * every turn of a loop that leads there; and each has its stack only while it runs.
- */
 __noinline int first_stale4(const struct tuple *t)
 {
 	return t ? first_reply_stale(t, AF_INET) : 0;
@@ -217,13 +262,10 @@ static __always_inline int first_port_over(const int af)
 	__u32 zero = 0;
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
 	void *value = new ? flow_lookup(&new->reply, NARU_INGRESS, af) : NULL;
-	__u8 hook;
 
 	if (!new || !value)
 		return 0;
-	__builtin_memset(&new->peer, 0, sizeof(new->peer));
-	hook = flow_peer(value, new->reply.proto, &new->peer, af);
-	if (!flow_lookup(&new->peer, hook, af) ||
+	if (!flow_is_whole(value, new->reply.proto, &new->peer, af) ||
 	    !flow_is_over(value, new->reply.proto, new->now, af))
 		return 0;
 	flow_remove(&new->reply, NARU_INGRESS, value, af);
@@ -237,25 +279,13 @@ static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
 
 /* Tries one source port of --snat-ports. Each try is hashed anew: steps of one length would pile
  * used ports up, and all tries end in one pile long before the range is full. */
-static __always_inline int first_try(const struct tuple *t, __u32 try, const int af)
+static __always_inline int first_try(const struct tuple *t, struct first *new, __u32 try,
+				     const int af)
 {
-	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1, zero = 0;
-	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
 
-	if (!new)
-		return -FLOW_EEXIST;
 	new->to.sport = cfg.snat_min + first_port_hash(new->hash, try) % range;
-	return first_put_reply(t, new, BPF_NOEXIST, af);
-}
-
-__noinline int first_try4(const struct tuple *t, __u32 try)
-{
-	return t ? first_try(t, try, AF_INET) : -FLOW_EEXIST;
-}
-
-__noinline int first_try6(const struct tuple *t, __u32 try)
-{
-	return t ? first_try(t, try, AF_INET6) : -FLOW_EEXIST;
+	return first_make(t, FIRST_REPLY, af);
 }
 
 __noinline int first_over4(void)
@@ -268,16 +298,33 @@ __noinline int first_over6(void)
 	return first_port_over(AF_INET6);
 }
 
+/* The reply key of a flow by the stack's road is another flow's. */
+__noinline int first_clash4(CTX *ctx)
+{
+	__u32 zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+
+	return new ? first_snat(ctx, new, new->to.daddr, AF_INET) : FIRST_PASS;
+}
+
+__noinline int first_clash6(CTX *ctx)
+{
+	__u32 zero = 0;
+	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+
+	return new ? first_snat(ctx, new, new->to.daddr, AF_INET6) : FIRST_PASS;
+}
+
 /* Inserts the reply entry under a source port: a free one, else one whose flow is over. */
-static __always_inline int first_allocate(const struct tuple *t, const int af)
+static __always_inline int first_allocate(const struct tuple *t, struct first *new, const int af)
 {
 	int r = -FLOW_EEXIST;
 
 	for (int i = 0; i < FIRST_SNAT_TRIES; i++) {
-		r = af == AF_INET ? first_try4(t, i) : first_try6(t, i);
+		r = first_try(t, new, i, af);
 		if (r == -FLOW_EEXIST && i >= FIRST_SNAT_FRESH &&
 		    (af == AF_INET ? first_over4() : first_over6()))
-			r = af == AF_INET ? first_try4(t, i) : first_try6(t, i);
+			r = first_try(t, new, i, af);
 		if (r != -FLOW_EEXIST)
 			break;
 	}
@@ -290,15 +337,21 @@ static __always_inline int first_reply(CTX *ctx, const struct tuple *t, struct f
 	int r;
 
 	if (!(new->f.flags &NARU_F_SNAT)) {
-		r = first_put_reply(t, new, BPF_NOEXIST, af);
+		r = first_make(t, FIRST_REPLY, af);
 		if (r != -FLOW_EEXIST)
 			return r;
-		if (af == AF_INET ? first_stale4(t) : first_stale6(t))
-			return first_put_reply(t, new, BPF_ANY, af);
-		if (first_snat(ctx, new, new->to.daddr, af) != FIRST_CHOSEN)
+		r = af == AF_INET ? first_stale4(t) : first_stale6(t);
+		if (r == FIRST_RIVAL)
+			return r;
+		if (r) {
+			r = first_make(t, FIRST_AGAIN, af);
+			return r == -FLOW_EEXIST ? FIRST_RIVAL : r;
+		}
+		r = af == AF_INET ? first_clash4(ctx) : first_clash6(ctx);
+		if (r != FIRST_CHOSEN)
 			return FIRST_COUNTED;
 	}
-	return first_allocate(t, af);
+	return first_allocate(t, new, af);
 }
 
 /* Both entries of the flow that first_packet() has chosen, or none. */
@@ -315,24 +368,26 @@ static __always_inline enum first_result first_insert(CTX *ctx, const struct tup
 	r = first_reply(ctx, t, new, af);
 	if (r == FIRST_COUNTED)
 		return FIRST_DROP;
+	if (r == FIRST_RIVAL)
+		return FIRST_MADE;
 	if (r == -FLOW_EEXIST) {
 		count(NARU_C_SNAT_EXHAUSTED);
 		return FIRST_DROP;
 	}
 	if (r)
 		return FIRST_FULL;
-	r = first_put_client(t, new, af);
-	if (!r) {
-		count(NARU_C_FLOW_NEW);
-		share_add(new->f.svc, 1, af);
-		new->made = 1;
-		return FIRST_MADE;
-	}
-	/* After EEXIST another CPU was faster: its entry is as good, and without source translation
-	 * the reply entry is that CPU's as much as ours. */
-	if (r != -FLOW_EEXIST || new->f.flags & NARU_F_SNAT)
-		flow_delete(&new->reply, first_reply_hook(new), af);
-	return r == -FLOW_EEXIST ? FIRST_MADE : FIRST_FULL;
+	r = first_make(t, FIRST_CLIENT, af);
+	if (r) /* after EEXIST another CPU was faster: its entries are as good */
+		flow_release(&new->reply, first_reply_hook(new),
+			     r != -FLOW_EEXIST || new->f.flags &NARU_F_SNAT, af);
+	else
+		r = flow_commit(af);
+	if (r)
+		return r == -FLOW_EEXIST ? FIRST_MADE : FIRST_FULL;
+	count(NARU_C_FLOW_NEW);
+	share_add(new->f.svc, 1, af);
+	new->made = 1;
+	return FIRST_MADE;
 }
 
 /* No service has the port. */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The flow table: the only file that knows how flows are stored. This body keeps them in one
- * preallocated hash map a family; nothing is ever evicted. narud sweeps expired flows, and the
- * kernel reclaims some by itself when the map is full.
+ * The flow table: the only file that knows how flows are stored, and that is in one of two ways: in
+ * a table of cache lines (flow_table.h), or with cfg.flow_hash in hash maps (flow_hash.h); the
+ * verifier takes the other one out. Nothing is ever evicted. narud sweeps expired flows, and the
+ * kernel reclaims some by itself when there is no room.
  *
  * A *value* is struct naru_flow4 or naru_flow6: the new source and destination address, then the
- * part without a family, struct naru_flow. A flow has two entries, each keyed by the tuple as it
+ * part without a family, struct naru_flow. It is an element of the hash map, or a copy in the CPU's
+ * view that lasts until the next look-up. A flow has two entries, each keyed by the tuple as it
  * stands on the wire in its direction; from the value of one follows the key of the other.
  */
 #pragma once
 #include <naru/expire.h>
 
 #include "count.h"
+#include "flow_hash.h"
+#include "flow_table.h"
 #include "maps.h"
 #include "pkt.h"
 #include "share.h"
@@ -24,78 +28,10 @@ static __always_inline struct naru_flow *flow_core(void *value, const int af)
 	return af == AF_INET ? &((struct naru_flow4 *)value)->f : &((struct naru_flow6 *)value)->f;
 }
 
-static __always_inline void flow_key4(struct naru_flow4_key *key, const struct tuple *t, __u8 hook)
-{
-	__builtin_memcpy(key->saddr, t->saddr, 4);
-	__builtin_memcpy(key->daddr, t->daddr, 4);
-	key->sport = t->sport;
-	key->dport = t->dport;
-	key->proto = t->proto;
-	key->hook = hook;
-	key->pad = 0;
-}
-
-static __always_inline void flow_key6(struct naru_flow6_key *key, const struct tuple *t, __u8 hook)
-{
-	__builtin_memcpy(key->saddr, t->saddr, 16);
-	__builtin_memcpy(key->daddr, t->daddr, 16);
-	key->sport = t->sport;
-	key->dport = t->dport;
-	key->proto = t->proto;
-	key->hook = hook;
-	key->pad = 0;
-}
-
 /* The value of a tuple at a hook, or NULL. */
 static __always_inline void *flow_lookup(const struct tuple *t, __u8 hook, const int af)
 {
-	if (af == AF_INET) {
-		struct naru_flow4_key key;
-
-		flow_key4(&key, t, hook);
-		return bpf_map_lookup_elem(&flow4, &key);
-	} else {
-		struct naru_flow6_key key;
-
-		flow_key6(&key, t, hook);
-		return bpf_map_lookup_elem(&flow6, &key);
-	}
-}
-
-/* 0 or -errno. Before Linux 6.4 only the lower half of what the helper returns is meant. */
-static __always_inline int flow_update(const struct tuple *t, __u8 hook, const void *value,
-				       __u64 flags, const int af)
-{
-	if (cfg.dry_run)
-		return flags == BPF_NOEXIST && flow_lookup(t, hook, af) ? -FLOW_EEXIST : 0;
-	if (af == AF_INET) {
-		struct naru_flow4_key key;
-
-		flow_key4(&key, t, hook);
-		return (int)bpf_map_update_elem(&flow4, &key, value, flags);
-	} else {
-		struct naru_flow6_key key;
-
-		flow_key6(&key, t, hook);
-		return (int)bpf_map_update_elem(&flow6, &key, value, flags);
-	}
-}
-
-static __always_inline void flow_delete(const struct tuple *t, __u8 hook, const int af)
-{
-	if (cfg.dry_run)
-		return;
-	if (af == AF_INET) {
-		struct naru_flow4_key key;
-
-		flow_key4(&key, t, hook);
-		bpf_map_delete_elem(&flow4, &key);
-	} else {
-		struct naru_flow6_key key;
-
-		flow_key6(&key, t, hook);
-		bpf_map_delete_elem(&flow6, &key);
-	}
+	return cfg.flow_hash ? flow_hash_lookup(t, hook, af) : flow_table_lookup(t, hook, af);
 }
 
 /* The tuple of the other direction, as it stands on the wire. Returns its hook. */
@@ -114,27 +50,50 @@ static __always_inline __u8 flow_peer(void *value, __u8 proto, struct tuple *ret
 
 /* Marks that a packet has passed. Written only when something changes, so that a busy flow dirties
  * its cache line once a tick. */
-static __always_inline void flow_note(struct naru_flow *f, const struct pkt *p, __u32 now)
+static __always_inline void flow_note(void *value, const struct pkt *p, __u32 now, const int af)
 {
 	__u8 marks = (p->tcp_flags & (PKT_SYN | PKT_ACK)) == PKT_ACK ? NARU_F_ACK : 0;
+	struct naru_flow *f = flow_core(value, af);
+	const struct flow_view *v = value;
+	int seen = f->seen == now;
 
 	if (p->tcp_flags & (PKT_FIN | PKT_RST))
 		marks |= (p->tcp_flags & PKT_FIN ? NARU_F_FIN : 0) |
 			 (p->tcp_flags & PKT_RST ? NARU_F_RST : 0);
-	if (f->seen != now) {
+	if (!seen) {
 		if (p->t.proto == NARU_UDP && f->seen)
 			marks |= (__s32)(now - f->seen) > 1 || f->flags & NARU_F_AGAIN
 					 ? NARU_F_STREAM
 					 : NARU_F_AGAIN;
-		f->seen = now;
+		if (cfg.flow_hash || cfg.dry_run)
+			f->seen = now;
 	}
-	if (marks & ~f->flags)
+	if (!cfg.flow_hash && !cfg.dry_run) {
+		if (!seen || marks & ~f->flags || (v->ctrl & NARU_CTRL_STATE) == NARU_SLOT_DYING)
+			flow_table_note(v, marks, now, af);
+	} else if (marks & ~f->flags) {
 		f->flags |= marks;
+	}
 }
 
-/* True when the client may use the tuple for a new connection: both sides have closed, one has
- * reset, or time is up. */
-static __always_inline int flow_is_over(void *value, __u8 proto, __u32 now, const int af)
+/* The value's next hop was looked up anew. */
+static __always_inline void flow_led(void *value, const int af)
+{
+	if (!cfg.flow_hash && !cfg.dry_run)
+		flow_table_led(value, af);
+}
+
+/* A packet is about to go by the kernel's neighbour code. */
+static __always_inline void flow_asked(void *value, const int af)
+{
+	flow_core(value, af)->nh_flags &= ~NARU_NH_ASK;
+	if (!cfg.flow_hash && !cfg.dry_run)
+		flow_table_asked(value, af);
+}
+
+/* ---- flows that are over ------------------------------------------------------------------- */
+
+static __always_inline int flow_hash_is_over(void *value, __u8 proto, __u32 now, const int af)
 {
 	struct naru_flow *f = flow_core(value, af), *rev;
 	enum naru_flow_state is;
@@ -143,7 +102,7 @@ static __always_inline int flow_is_over(void *value, __u8 proto, __u32 now, cons
 	__u8 hook;
 
 	hook = flow_peer(value, proto, &peer, af);
-	other = flow_lookup(&peer, hook, af);
+	other = flow_hash_lookup(&peer, hook, af);
 	rev = other ? flow_core(other, af) : NULL;
 	if (f->flags & NARU_F_REPLY) {
 		/* The endpoint has gone, and the client's entry with it; its first answer may still
@@ -158,10 +117,31 @@ static __always_inline int flow_is_over(void *value, __u8 proto, __u32 now, cons
 	return is == NARU_CLOSED || is == NARU_RESET || naru_flow_expired(f, rev, proto, now);
 }
 
-/* Removes both entries of the flow that `value`, found under `t`, is part of. The reply entry goes
- * last: its key is the source port, which another flow may take at once, and by then no packet of
- * this one may go out with it. */
-static __always_inline void flow_remove(const struct tuple *t, __u8 hook, void *value, const int af)
+/* True when the client may use the tuple for a new connection: both sides have closed, one has
+ * reset, or time is up. */
+static __always_inline int flow_is_over(void *value, __u8 proto, __u32 now, const int af)
+{
+	const struct flow_view *v = value;
+
+	if (cfg.flow_hash)
+		return flow_hash_is_over(value, proto, now, af);
+	return af == AF_INET ? flow_table_over4(v->pos, v->ctrl, proto, now)
+			     : flow_table_over6(v->pos, v->ctrl, proto, now);
+}
+
+/* True when the other direction is there, too. `peer` is room for its tuple. */
+static __always_inline int flow_is_whole(void *value, __u8 proto, struct tuple *peer, const int af)
+{
+	const struct flow_view *v = value;
+
+	if (!cfg.flow_hash)
+		return flow_table_other(v->pos, v->ctrl, af) != 0;
+	__builtin_memset(peer, 0, sizeof(*peer));
+	return !!flow_hash_lookup(peer, flow_peer(value, proto, peer, af), af);
+}
+
+static __always_inline void flow_hash_remove(const struct tuple *t, __u8 hook, void *value,
+					     const int af)
 {
 	struct tuple peer = {};
 	__u8 peer_hook = flow_peer(value, t->proto, &peer, af);
@@ -169,10 +149,73 @@ static __always_inline void flow_remove(const struct tuple *t, __u8 hook, void *
 
 	share_add(flow_core(value, af)->svc, -1, af);
 	if (!is_reply)
-		flow_delete(t, hook, af);
-	flow_delete(&peer, peer_hook, af);
+		flow_hash_delete(t, hook, af);
+	flow_hash_delete(&peer, peer_hook, af);
 	if (is_reply)
-		flow_delete(t, hook, af);
+		flow_hash_delete(t, hook, af);
+}
+
+/* Removes both entries of the flow that `value`, found under `t`, is part of. The reply entry goes
+ * last: its key is the source port, which another flow may take at once, and by then no packet of
+ * this one may go out with it. */
+static __always_inline void flow_remove(const struct tuple *t, __u8 hook, void *value, const int af)
+{
+	const struct flow_view *v = value;
+
+	if (cfg.flow_hash)
+		flow_hash_remove(t, hook, value, af);
+	else if (cfg.dry_run)
+		return;
+	else if (af == AF_INET)
+		flow_table_remove4(v->pos, v->ctrl);
+	else
+		flow_table_remove6(v->pos, v->ctrl);
+}
+
+/* ---- a new flow ---------------------------------------------------------------------------- */
+
+/* Takes the place of an entry, which is only done when flow_place() has been called, too, and which
+ * no packet uses for sure before flow_commit(). 0, -EEXIST or another -errno. */
+static __always_inline int flow_claim(const struct tuple *t, __u8 hook, const void *value,
+				      __u32 now, const int af)
+{
+	if (cfg.dry_run)
+		return flow_lookup(t, hook, af) ? -FLOW_EEXIST : 0;
+	return cfg.flow_hash ? flow_hash_update(t, hook, value, BPF_NOEXIST, af)
+			     : flow_table_prepare(t, hook, value, now, af);
+}
+
+/* The same where what was there is this flow's own, or its flow is over. */
+static __always_inline int flow_reclaim_key(const struct tuple *t, __u8 hook, const void *value,
+					    __u32 now, const int af)
+{
+	if (cfg.dry_run)
+		return 0;
+	return cfg.flow_hash ? flow_hash_update(t, hook, value, BPF_ANY, af)
+			     : flow_table_prepare(t, hook, value, now, af);
+}
+
+/* Claims what was named last: apart, because of the stack that it takes. 0 or -errno. */
+static __always_inline int flow_place(const int reply, const int af)
+{
+	return cfg.flow_hash || cfg.dry_run ? 0 : flow_table_claim(reply, af);
+}
+
+/* Both entries are claimed: they begin to answer, or -EEXIST and there is none. */
+static __always_inline int flow_commit(const int af)
+{
+	return cfg.flow_hash || cfg.dry_run ? 0 : flow_table_commit(af);
+}
+
+/* Gives the claimed reply entry back. `ours`: it is not another CPU's as much as this one's. */
+static __always_inline void flow_release(const struct tuple *t, __u8 hook, int ours, const int af)
+{
+	if (cfg.dry_run)
+		return;
+	if (!cfg.flow_hash)
+		flow_table_release(af);
+	else if (ours)
+		flow_hash_delete(t, hook, af);
 }
 
 /* ---- a full map ---------------------------------------------------------------------------- */
@@ -216,6 +259,20 @@ static long reclaim6(void *map __attribute__((unused)), struct naru_flow6_key *k
 	return reclaim_entry(&t, key->hook, value, r, AF_INET6);
 }
 
+static long reclaim_bucket4(void *map __attribute__((unused)), __u32 *b,
+			    void *bucket __attribute__((unused)), struct reclaim *r)
+{
+	r->freed += flow_table_reclaim4(*b, r->now);
+	return r->freed >= FLOW_RECLAIM_BATCH;
+}
+
+static long reclaim_bucket6(void *map __attribute__((unused)), __u32 *b,
+			    void *bucket __attribute__((unused)), struct reclaim *r)
+{
+	r->freed += flow_table_reclaim6(*b, r->now);
+	return r->freed >= FLOW_RECLAIM_BATCH;
+}
+
 /* Frees a batch of finished flows, at most once a tick for the whole node: a walk over a full map
  * costs milliseconds. Returns how many. */
 static __always_inline __u32 flow_reclaim(__u32 now, const int af)
@@ -229,7 +286,11 @@ static __always_inline __u32 flow_reclaim(__u32 now, const int af)
 	last = s->reclaim_tick;
 	if (last == now || !__sync_bool_compare_and_swap(&s->reclaim_tick, last, now))
 		return 0;
-	if (af == AF_INET)
+	if (!cfg.flow_hash && af == AF_INET)
+		bpf_for_each_map_elem(&table4, reclaim_bucket4, &r, 0);
+	else if (!cfg.flow_hash)
+		bpf_for_each_map_elem(&table6, reclaim_bucket6, &r, 0);
+	else if (af == AF_INET)
 		bpf_for_each_map_elem(&flow4, reclaim4, &r, 0);
 	else
 		bpf_for_each_map_elem(&flow6, reclaim6, &r, 0);

@@ -35,24 +35,29 @@ static __always_inline int icmp_is_error(__u8 type, const int af)
 /* What an error is about: p->t is its tuple turned round, that of the error's own direction. */
 struct icmp_about {
 	struct pkt p;
+	struct pkt quoted;
 	__u32 at; /* where the quoted network header begins */
 };
+
+/* Room for it: a program has 512 bytes of stack in all. */
+MAP_ARRAY(icmp_room, BPF_MAP_TYPE_PERCPU_ARRAY, struct icmp_about, 1, 0);
 
 static __always_inline int icmp_parse(const struct __sk_buff *ctx, const struct pkt *outer,
 				      struct icmp_about *ret_about, const int af)
 {
 	const struct icmp_head *icmp = ctx_data(ctx) + pkt_l4(outer);
-	struct pkt quoted = {};
+	struct pkt *quoted = &ret_about->quoted;
 
+	__builtin_memset(ret_about, 0, sizeof(*ret_about));
 	if ((const void *)(icmp + 1) > ctx_end(ctx) || !icmp_is_error(icmp->type, af) ||
 	    pkt_l4(outer) > PKT_HEADERS)
 		return -1;
 	ret_about->at = pkt_l4(outer) + ICMP_HEADER;
-	if (pkt_parse_quoted(ctx_data(ctx), ctx_end(ctx), ret_about->at & 127, &quoted, af) !=
+	if (pkt_parse_quoted(ctx_data(ctx), ctx_end(ctx), ret_about->at & 127, quoted, af) !=
 	    PKT_K_PLAIN)
 		return -1;
-	first_reverse(&ret_about->p.t, &quoted.t, af);
-	ret_about->p.l4 = quoted.l4;
+	first_reverse(&ret_about->p.t, &quoted->t, af);
+	ret_about->p.l4 = quoted->l4;
 	return 0;
 }
 

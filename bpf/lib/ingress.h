@@ -95,7 +95,7 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 		}
 	}
 #endif
-	flow_note(f, p, now);
+	flow_note(value, p, now, af);
 	stat_packet(ctx, p, f);
 	if (rewrite(ctx, p, value, 1, af))
 		return ingress_drop(NARU_C_REWRITE);
@@ -109,7 +109,7 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 		return ingress_drop(NARU_C_REWRITE);
 #if !CTX_IS_XDP
 	if (f->nh_flags & NARU_NH_ASK) {
-		f->nh_flags &= ~NARU_NH_ASK;
+		flow_asked(value, af);
 		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
 	}
 #endif
@@ -119,7 +119,7 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 static __always_inline int ingress_hairpin(CTX *ctx, const struct pkt *p, void *value, __u32 now,
 					   const int af)
 {
-	flow_note(flow_core(value, af), p, now);
+	flow_note(value, p, now, af);
 	stat_packet(ctx, p, flow_core(value, af));
 	if (rewrite(ctx, p, value, 0, af) || rewrite_swap_macs(ctx))
 		return ingress_drop(NARU_C_REWRITE);
@@ -158,7 +158,7 @@ static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *valu
 		return CTX_PASS;
 	if (f->road == NARU_HAIRPIN)
 		return ingress_hairpin(ctx, p, value, now, af);
-	flow_note(f, p, now);
+	flow_note(value, p, now, af);
 	stat_packet(ctx, p, f);
 	return rewrite(ctx, p, value, 0, af) ? ingress_drop(NARU_C_REWRITE) : CTX_PASS;
 }

@@ -67,6 +67,7 @@ static __always_inline enum nexthop_result nexthop_renew(CTX *ctx, void *value, 
 	if (r == NEXTHOP_OK) {
 		f->nh_gen = gen;
 		f->nh_seen = now;
+		flow_led(value, af);
 	}
 	return r;
 }

@@ -62,22 +62,23 @@ static __always_inline enum naru_counter rare_road(struct __sk_buff *ctx, const 
 static __always_inline int rare_icmp(struct __sk_buff *ctx, const struct pkt *p, __u8 hook,
 				     const int af)
 {
-	struct icmp_about about = {};
+	__u32 zero = 0;
+	struct icmp_about *about = bpf_map_lookup_elem(&icmp_room, &zero);
 	enum naru_counter why;
 	__u64 delta = 0;
 	void *value;
 
-	if (icmp_parse(ctx, p, &about, af) || !rare_filter(&about.p.t, hook, af))
+	if (!about || icmp_parse(ctx, p, about, af) || !rare_filter(&about->p.t, hook, af))
 		return TC_ACT_UNSPEC;
-	value = rare_entry(&about.p.t, hook, af);
+	value = rare_entry(&about->p.t, hook, af);
 	if (!value)
 		return TC_ACT_UNSPEC;
 	why = rare_road(ctx, p, value, af);
 	if (why != NARU_C_MAX)
-		return rare_drop(ctx, &about.p.t, hook, why, af);
-	if (icmp_rewrite_quoted(ctx, &about, value, &delta, af) ||
-	    icmp_rewrite_outer(ctx, p, &about, value, delta, af))
-		return rare_drop(ctx, &about.p.t, hook, NARU_C_REWRITE, af);
+		return rare_drop(ctx, &about->p.t, hook, why, af);
+	if (icmp_rewrite_quoted(ctx, about, value, &delta, af) ||
+	    icmp_rewrite_outer(ctx, p, about, value, delta, af))
+		return rare_drop(ctx, &about->p.t, hook, NARU_C_REWRITE, af);
 	count(NARU_C_ICMP_TRANSLATED);
 	return rare_send(ctx, value, af);
 }

@@ -21,7 +21,7 @@
  * 1 the second reading of the control word, 2 looking for rivals, 3 becoming live by
  * compare-and-swap, 4 new versions. */
 #ifndef TABLE_YIELD
-#define TABLE_YIELD()
+#define TABLE_YIELD()	   (void)0
 #define TABLE_ID(slot, af) 0 /* read while the slot is surely the caller's */
 #define TABLE_LIVE(id)	   (void)(id)
 #define TABLE_GONE(id)	   (void)(id)
@@ -55,16 +55,18 @@
 TABLE_MAP(table4, struct naru_bucket4);
 TABLE_MAP(table6, struct naru_bucket6);
 
-/* Set by the loader, of both families. */
-const volatile struct naru_table_size table_size = { 2, 2 };
-const volatile __u32 table_seed[2 * TABLE_KEY_MAX];
+/* Set by the loader; of both families. */
+#ifndef TABLE_CONFIG
+const volatile struct naru_table_config table_config = { .main = 2, .stash = 2 };
+#define TABLE_CONFIG table_config
+#endif
 
 /* What a look-up found: a copy, and where it was. */
 struct table_hit {
 	__u64 ctrl;
 	__u64 act[TABLE_ACT_MAX];
 	__u32 pos;
-	__u32 pad;
+	__u32 ep;
 };
 
 /*
@@ -92,8 +94,8 @@ static __always_inline __u64 table_hash(const __u64 *key, const int af)
 
 #pragma unroll
 	for (int i = 0; i < TABLE_KEY_WORDS(af); i++)
-		h += (__u64)((__u32)key[i] + table_seed[2 * i]) *
-		     ((__u32)(key[i] >> 32) + table_seed[2 * i + 1]);
+		h += (__u64)((__u32)key[i] + TABLE_CONFIG.seed[2 * i]) *
+		     ((__u32)(key[i] >> 32) + TABLE_CONFIG.seed[2 * i + 1]);
 	h = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull;
 	h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9ull;
 	return h ^ h >> 32;
@@ -107,14 +109,14 @@ static __always_inline __u32 table_scale(__u64 h, __u32 n)
 
 static __always_inline __u32 table_home(__u64 h)
 {
-	return table_scale(h, table_size.main);
+	return table_scale(h, TABLE_CONFIG.main);
 }
 
 /* The buckets in which a hash may live, by number: home, the other main one, then three pairs of
  * the stash. */
 static __always_inline __u32 table_choice(__u64 h, __u32 choice)
 {
-	__u32 main = table_size.main, stash = table_size.stash, home = table_home(h), b;
+	__u32 main = TABLE_CONFIG.main, stash = TABLE_CONFIG.stash, home = table_home(h), b;
 
 	if (!choice)
 		return home;
@@ -226,7 +228,8 @@ static __always_inline int table_copy(__u64 *slot, __u64 c, const __u64 *key, st
 		if (!i)
 			TABLE_YIELD();
 	}
-	again = TABLE_READ(TABLE_AFTER(slot, read));
+	hit->ep = TABLE_READ32(table_tail(entry, TABLE_EP, af));
+	again = TABLE_READ(TABLE_AFTER(slot, read | hit->ep));
 	if (!TABLE_FLAW(1) && (c ^ again) & NARU_CTRL_IDENTITY)
 		return 0;
 	hit->ctrl = again;
@@ -260,22 +263,26 @@ static __always_inline __u64 *table_search(__u32 b, __u32 first, const __u64 *ke
 	return NULL;
 }
 
+/* True when entries of this home live elsewhere. */
+static __always_inline int table_is_spilt(__u64 h, const int af)
+{
+	__u64 *home = table_bucket(table_home(h), af);
+
+	return home && TABLE_READ32(table_tail(home, TABLE_SPILL, af));
+}
+
 /* The slot that answers for a key, or NULL. What it says is in *ret_hit: the slot itself may be
  * another flow's at any time, and is good for table_note() and table_peer() only. */
 static __always_inline __u64 *table_lookup(const __u64 *key, struct table_hit *ret_hit,
 					   const int af)
 {
-	__u64 h = table_hash(key, af), *bucket, *slot;
-	__u32 first = table_first(h), home = table_home(h);
+	__u64 h = table_hash(key, af), *slot;
 
-	slot = table_search(home, first, key, ret_hit, af);
-	if (slot)
+	slot = table_search(table_home(h), table_first(h), key, ret_hit, af);
+	if (slot || !table_is_spilt(h, af))
 		return slot;
-	bucket = table_bucket(home, af);
-	if (!bucket || !TABLE_READ32(table_tail(bucket, TABLE_SPILL, af)))
-		return NULL;
 	for (__u32 i = 1; i < NARU_TABLE_CHOICES; i++) {
-		slot = table_search(table_choice(h, i), first, key, ret_hit, af);
+		slot = table_search(table_choice(h, i), table_first(h), key, ret_hit, af);
 		if (slot)
 			return slot;
 	}

@@ -14,6 +14,13 @@
 #ifndef TABLE_IS_OVER
 #define TABLE_IS_OVER(slot, pos, ctrl, now, af) ((void)(now), 0)
 #endif
+/* The last word of an action, once the slot is known. */
+#ifndef TABLE_SEAL
+#define TABLE_SEAL(word, ctrl) (word)
+#endif
+#ifndef TABLE_RECLAIMED
+#define TABLE_RECLAIMED() (void)0
+#endif
 
 #define TABLE_EEXIST 17
 #define TABLE_EINVAL 22
@@ -52,65 +59,67 @@ static __always_inline __u32 table_insert_tail(const __u64 *new, int field, cons
 
 /* ---- a place ------------------------------------------------------------------------------- */
 
-/* What a look at one bucket found out. */
-struct table_insert_look {
-	__u32 free; /* position of the first free slot, or NARU_TABLE_NO_SLOT */
-	__u32 exists;
-};
-
-static __always_inline void table_insert_look(struct table_insert_look *look, __u32 b, __u32 first,
-					      const __u64 *key, const int af)
+/* One bucket's first free slot if it does not have the key: a position, -EEXIST or -ENOSPC. */
+static __always_inline int table_insert_look(const __u64 *key, __u32 b, __u32 first, const int af)
 {
 	__u64 *bucket = table_bucket(b, af), ctrl[NARU_TABLE_WAYS], read;
+	int found = -TABLE_ENOSPC;
 
 	if (!bucket)
-		return;
+		return -TABLE_EINVAL;
 #pragma unroll
 	for (__u32 i = 0; i < NARU_TABLE_WAYS; i++) /* all lines side by side */
 		ctrl[i] = TABLE_READ(table_way(bucket, first + i, af));
 #pragma unroll
 	for (__u32 i = 0; i < NARU_TABLE_WAYS; i++) {
 		__u64 *slot = table_way(bucket, first + i, af);
-		__u32 state = ctrl[i] & NARU_CTRL_STATE;
+		__u32 is = ctrl[i] & NARU_CTRL_STATE;
 
-		if (state == NARU_SLOT_EMPTY && look->free == NARU_TABLE_NO_SLOT)
-			look->free = b * NARU_TABLE_WAYS + ((first + i) & (NARU_TABLE_WAYS - 1));
-		if (state != NARU_SLOT_TENT && state < NARU_SLOT_HELD)
+		if (is == NARU_SLOT_EMPTY && found < 0)
+			found = b * NARU_TABLE_WAYS + ((first + i) & (NARU_TABLE_WAYS - 1));
+		if (is != NARU_SLOT_TENT && is < NARU_SLOT_HELD)
 			continue;
 		slot = TABLE_AFTER(slot, ctrl[i]);
 		if (table_same_key(slot, key, &read, af) &&
 		    !((TABLE_READ(TABLE_AFTER(slot, read)) ^ ctrl[i]) & NARU_CTRL_VERSION))
-			look->exists = 1;
+			return -TABLE_EEXIST;
 	}
+	return found;
+}
+
+/* Global subprograms: the verifier looks at each of them once, and each has its stack only while
+ * it runs. */
+__noinline int table_insert_look4(const struct naru_flow4_key *key, __u32 b, __u32 first)
+{
+	return key ? table_insert_look((const __u64 *)key, b, first, AF_INET) : -TABLE_EINVAL;
+}
+
+__noinline int table_insert_look6(const struct naru_flow6_key *key, __u32 b, __u32 first)
+{
+	return key ? table_insert_look((const __u64 *)key, b, first, AF_INET6) : -TABLE_EINVAL;
 }
 
 /* The first free slot for a key that does not exist: a position, -EEXIST or -ENOSPC. */
 static __always_inline int table_insert_find(const __u64 *key, __u64 h, const int af)
 {
-	struct table_insert_look look = { .free = NARU_TABLE_NO_SLOT };
 	__u64 *home = table_bucket(table_home(h), af);
 	__u32 spill = home ? TABLE_READ32(table_tail(home, TABLE_SPILL, af)) : 0;
+	int found = -TABLE_ENOSPC, r;
 
 	for (__u32 i = 0; i < NARU_TABLE_CHOICES; i++) {
 		/* Nothing of this home lives further on. */
-		if (i && look.free != NARU_TABLE_NO_SLOT && !spill)
+		if (i && found >= 0 && !spill)
 			break;
-		table_insert_look(&look, table_choice(h, i), table_first(h), key, af);
-		if (look.exists)
-			return -TABLE_EEXIST;
+		r = af == AF_INET ? table_insert_look4((const void *)key, table_choice(h, i),
+						       table_first(h))
+				  : table_insert_look6((const void *)key, table_choice(h, i),
+						       table_first(h));
+		if (r < 0 && r != -TABLE_ENOSPC)
+			return r;
+		if (found < 0)
+			found = r;
 	}
-	return look.free == NARU_TABLE_NO_SLOT ? -TABLE_ENOSPC : (int)look.free;
-}
-
-/* Global subprograms: the verifier looks at each of them once. */
-__noinline int table_insert_find4(const struct naru_flow4_key *key, __u64 h)
-{
-	return key ? table_insert_find((const __u64 *)key, h, AF_INET) : -TABLE_EINVAL;
-}
-
-__noinline int table_insert_find6(const struct naru_flow6_key *key, __u64 h)
-{
-	return key ? table_insert_find((const __u64 *)key, h, AF_INET6) : -TABLE_EINVAL;
+	return found;
 }
 
 /* Turns a slot that the caller saw empty, or holds, into its own. */
@@ -128,8 +137,7 @@ static __always_inline int table_insert_take(const __u64 *key, __u64 h, const in
 	int pos;
 
 	for (int i = 0; i < 4; i++) {
-		pos = af == AF_INET ? table_insert_find4((const void *)key, h)
-				    : table_insert_find6((const void *)key, h);
+		pos = table_insert_find(key, h, af);
 		if (pos < 0)
 			return pos;
 		slot = table_slot(pos, af);
@@ -179,6 +187,16 @@ static __always_inline int table_insert_reclaim(__u64 h, __u32 now, const int af
 		return pos;
 	}
 	return -TABLE_ENOSPC;
+}
+
+__noinline int table_insert_reclaim4(__u64 h, __u32 now)
+{
+	return table_insert_reclaim(h, now, AF_INET);
+}
+
+__noinline int table_insert_reclaim6(__u64 h, __u32 now)
+{
+	return table_insert_reclaim(h, now, AF_INET6);
 }
 
 /* ---- rivals -------------------------------------------------------------------------------- */
@@ -247,10 +265,12 @@ __noinline int table_insert_settle6(const struct naru_flow6_key *key, __u64 h, _
 static __always_inline void table_insert_fill(volatile __u64 *slot, const __u64 *new, __u32 home,
 					      const int af)
 {
+	const int words = TABLE_KEY_WORDS(af) + TABLE_ACT_WORDS(af);
+
 	TABLE_YIELD();
 #pragma unroll
-	for (int i = 0; i < TABLE_KEY_WORDS(af) + TABLE_ACT_WORDS(af); i++) {
-		slot[TABLE_KEY + i] = new[i];
+	for (int i = 0; i < words; i++) {
+		slot[TABLE_KEY + i] = i < words - 1 ? new[i] : TABLE_SEAL(new[i], *slot);
 		if (i == TABLE_KEY_WORDS(af))
 			TABLE_YIELD();
 	}
@@ -268,8 +288,11 @@ static __always_inline int table_insert_claim(const __u64 *new, const int af)
 	__u32 now = table_insert_tail(new, TABLE_NEW_NOW, af), home = table_home(h);
 	int pos = table_insert_take(new, h, af), won;
 
-	if (pos == -TABLE_ENOSPC)
-		pos = table_insert_reclaim(h, now, af);
+	if (pos == -TABLE_ENOSPC) {
+		pos = af == AF_INET ? table_insert_reclaim4(h, now) : table_insert_reclaim6(h, now);
+		if (pos >= 0)
+			TABLE_RECLAIMED();
+	}
 	if (pos < 0)
 		return pos;
 	slot = table_slot(pos, af);

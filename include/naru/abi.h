@@ -16,7 +16,7 @@
 
 #include <naru/limits.h>
 
-#define NARU_ABI_VERSION 3
+#define NARU_ABI_VERSION 4
 
 /* ---- services: touched by first packets only --------------------------------------------- */
 
@@ -358,6 +358,13 @@ struct naru_workers {
 /* ---- settings ----------------------------------------------------------------------------- */
 
 /* Filled before load, constant after (`.rodata`). */
+/* Of the flow table of cache lines, both families. */
+struct naru_table_config {
+	__u32 main;  /* buckets, at least 2 */
+	__u32 stash; /* likewise; they follow the main ones */
+	__u32 seed[10];
+};
+
 struct naru_config {
 	__u64 netns;	  /* cookie of the node's network namespace */
 	__u32 tick_shift; /* ticks = jiffies >> tick_shift */
@@ -371,6 +378,9 @@ struct naru_config {
 	__u32 csum6_flags; /* more flags for bpf_l4_csum_replace on IPv6, if the kernel has any */
 	__u32 flows_max;   /* entries of each flow map */
 	__u64 port_seed;   /* of source ports: this node's alone, so that nobody guesses them */
+	struct naru_table_config table; /* flows are kept in table4 and table6 */
+	__u8 flow_hash;			/* 1: in flow4 and flow6, and the table is not used */
+	__u8 pad[7];
 };
 
 /* Of the programs that are attached. */
@@ -476,7 +486,7 @@ _Static_assert(sizeof(struct naru_steer_key) == 20, "abi");
 _Static_assert(sizeof(struct naru_steer) == 4, "abi");
 _Static_assert(sizeof(struct naru_vip) == 4, "abi");
 _Static_assert(sizeof(struct naru_conflict) == 24, "abi");
-_Static_assert(sizeof(struct naru_config) == 40, "abi");
+_Static_assert(sizeof(struct naru_config) == 96, "abi");
 
 /*
  * The filter's hash of an address given as 32-bit words in memory order: 1 word for IPv4, 4 for

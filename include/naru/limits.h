@@ -12,6 +12,7 @@
 #define NARU_SVC_DROPS_MAX  65536   /* services times reasons that have occurred */
 #define NARU_EVENTS_BYTES   1048576 /* of the ring of events */
 #define NARU_FLOWS_MAX	    262144  /* entries of each flow map; a flow has two */
+#define NARU_HOPS_MAX	    4096    /* next hops of flows in the table of cache lines */
 #define NARU_FLOWS_SHARE    4	    /* a service's flows are at most so many times the free room */
 #define NARU_RANGES_MAX	    65536   /* source ranges of all services */
 #define NARU_AFFINITY_MAX   65536   /* clients with an endpoint of their own */

@@ -65,16 +65,21 @@ enum naru_slot_state {
 #define NARU_TABLE_CHOICES 8 /* buckets in which an entry may live */
 #define NARU_TABLE_NO_SLOT 0xffffffffu
 
-/* In read-only data of the programs. */
-struct naru_table_size {
-	__u32 main;  /* buckets, at least 2 */
-	__u32 stash; /* likewise; they follow the main ones */
-};
-
 /* ---- slots --------------------------------------------------------------------------------- */
 
-/* What becomes of a packet: new addresses and ports, and check sum deltas as in struct naru_flow.
- * The next hop is shared by flows. */
+/* Marks of an entry: its NARU_F_*, and what else has to change with the control word or fits
+ * nowhere else. */
+#define NARU_MARK_FLAGS	     0x7f
+#define NARU_MARK_SEEN	     0x80 /* by a packet; else the tick means nothing */
+#define NARU_MARK_ROAD_SHIFT 8	  /* enum naru_road, two bits */
+
+/*
+ * What becomes of a packet: new addresses and ports, and check sum deltas as in struct naru_flow,
+ * which these are the first bytes of. `way` alone changes while the entry lives, by
+ * compare-and-swap: 15..0 next hop, key of `hops` or 0; 31..16 generation of nh_gen in which it was
+ * looked up, 0: not at all; 51..32 id in `svc_name`; 52 NARU_NH_ASK; 63..53 the version's lower
+ * bits, so that nobody changes the way of a slot's next owner.
+ */
 struct naru_act4 {
 	__u8 saddr[4];
 	__u8 daddr[4];
@@ -82,10 +87,7 @@ struct naru_act4 {
 	__u16 dport;
 	__u16 addr_delta;
 	__u16 port_delta;
-	__u16 hop;
-	__u8 road;  /* enum naru_road */
-	__u8 flags; /* NARU_F_REPLY, NARU_F_SNAT */
-	__u32 svc;  /* id in `svc_name` */
+	__u64 way;
 } __attribute__((aligned(8)));
 
 struct naru_act6 {
@@ -95,11 +97,34 @@ struct naru_act6 {
 	__u16 dport;
 	__u16 addr_delta;
 	__u16 port_delta;
-	__u16 hop;
-	__u8 road;
-	__u8 flags;
-	__u32 svc;
+	__u64 way;
 } __attribute__((aligned(8)));
+
+#define NARU_WAY_GEN_SHIFT 16
+#define NARU_WAY_SVC_SHIFT 32
+#define NARU_WAY_SVC_MAX   0xfffffu
+#define NARU_WAY_ASK	   (1ull << 52)
+#define NARU_WAY_TAG	   (~0ull << 53)
+/* Of a control word. */
+#define NARU_WAY_TAG_OF(ctrl) ((ctrl) >> 40 << 53)
+
+enum naru_hop_state {
+	NARU_HOP_EMPTY = 0,
+	NARU_HOP_CLAIMED = 1, /* is being written */
+	NARU_HOP_READY = 2,   /* does not change any more */
+	NARU_HOP_RETIRED = 3, /* for flows that have it; narud found none */
+};
+
+/* `hops`: next hops, shared by flows. 0 is none. */
+struct naru_hop {
+	__u32 state; /* enum naru_hop_state */
+	__u32 ifindex;
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u16 mtu;
+	__u8 flags; /* NARU_NH_XDP */
+	__u8 pad[9];
+};
 
 struct naru_slot4 {
 	__u64 ctrl;
@@ -130,6 +155,7 @@ struct naru_bucket6 {
 	struct naru_slot6 slot[NARU_TABLE_WAYS];
 };
 
+_Static_assert(sizeof(struct naru_hop) == 32, "abi");
 _Static_assert(sizeof(struct naru_act4) == 24, "abi");
 _Static_assert(sizeof(struct naru_act6) == 48, "abi");
 _Static_assert(sizeof(struct naru_slot4) == 64, "one cache line");

@@ -228,8 +228,7 @@ static void clear_counts(void)
 static void clear_all(void)
 {
 	clear_counts();
-	traffic_clear(node_map("flow4"), sizeof(struct naru_flow4_key), sizeof(struct naru_flow4));
-	traffic_clear(node_map("flow6"), sizeof(struct naru_flow6_key), sizeof(struct naru_flow6));
+	node_clear_flows();
 	for (int i = 0; i < 2; i++) {
 		traffic_clear(bpf_map__fd(yards[i].skel->maps.minimal4), sizeof(struct cost_key4),
 			      sizeof(struct cost_value));

@@ -9,6 +9,7 @@
 
 #include <naru/abi.h>
 
+#include "../bpf/flows.h"
 #include "../bpf/node.h"
 #include "../bpf/packet.h"
 
@@ -129,8 +130,8 @@ void traffic_requests(int family, size_t n, struct cost_packet *ret_list)
 }
 
 /* An entry of the reply direction, keyed by what the answer looks like. */
-static bool is_answer(int family, const void *key, const void *value,
-		      struct cost_packet *ret_packet)
+static size_t is_answer(int family, const void *key, const void *value,
+			struct cost_packet *ret_packet)
 {
 	const struct naru_flow4_key *key4 = key;
 	const struct naru_flow6_key *key6 = key;
@@ -144,23 +145,18 @@ static bool is_answer(int family, const void *key, const void *value,
 	       family == AF_INET ? 4 : 16);
 	ret_packet->sport = htons(family == AF_INET ? key4->sport : key6->sport);
 	ret_packet->dport = htons(family == AF_INET ? key4->dport : key6->dport);
-	return f->flags & NARU_F_REPLY;
+	return f->flags & NARU_F_REPLY ? 1 : 0;
 }
 
 size_t traffic_answers(int family, size_t max, struct cost_packet *ret_list)
 {
-	int fd = node_map(family == AF_INET ? "flow4" : "flow6");
-	struct naru_flow6_key key;
-	struct naru_flow6 value;
-	size_t n = 0;
-	int r;
+	size_t all = flows_count(family), n = 0;
+	struct flow_copy *copies = calloc(all + 1, sizeof(*copies));
 
-	for (r = bpf_map_get_next_key(fd, NULL, &key); !r && n < max;
-	     r = bpf_map_get_next_key(fd, &key, &key)) {
-		if (!bpf_map_lookup_elem(fd, &key, &value) &&
-		    is_answer(family, &key, &value, &ret_list[n]))
-			n++;
-	}
+	all = flows_all(family, 0, copies, all);
+	for (size_t i = 0; i < all && n < max; i++)
+		n += is_answer(family, copies[i].key, copies[i].value, &ret_list[n]);
+	free(copies);
 	return n;
 }
 

@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "dataplane/cgroup.h"
 #include "dataplane/encode.h"
+#include "flows.h"
 
 /* Newer than the headers of Linux 6.1. */
 #define TCX_INGRESS ((enum bpf_attach_type)46)
@@ -103,6 +104,39 @@ int dpworld_pin_fd(const char *name)
 	return fd;
 }
 
+static int flow_fds[] = { -1, -1, -1, -1, -1 };
+
+static void close_flows(void)
+{
+	flows_close();
+	for (size_t i = 0; i < ARRAY_SIZE(flow_fds); i++) {
+		if (flow_fds[i] >= 0)
+			close(flow_fds[i]);
+		flow_fds[i] = -1;
+	}
+}
+
+void dpworld_open_flows(void)
+{
+	static const char *const names[] = { "flow4", "flow6", "table4", "table6", "hops" };
+	int meta_fd = dpworld_pin_fd("meta");
+	struct naru_meta meta;
+	uint32_t zero = 0;
+	struct maps maps;
+
+	assert_int_equal(bpf_map_lookup_elem(meta_fd, &zero, &meta), 0);
+	close(meta_fd);
+	close_flows();
+	for (size_t i = 0; i < ARRAY_SIZE(flow_fds); i++)
+		flow_fds[i] = dpworld_pin_fd(names[i]);
+	maps = (struct maps){ .flow4 = flow_fds[0],
+			      .flow6 = flow_fds[1],
+			      .table4 = flow_fds[2],
+			      .table6 = flow_fds[3],
+			      .hops = flow_fds[4] };
+	flows_open(&maps, &meta.config);
+}
+
 struct dataplane_config dpworld_config(void)
 {
 	return (struct dataplane_config){
@@ -116,6 +150,7 @@ struct dataplane_config dpworld_config(void)
 		.xdp = XDP_MODE_OFF,
 		.snat_min = 1024,
 		.snat_max = 29999,
+		.flow_hash = flows_in_hash(),
 	};
 }
 
@@ -272,6 +307,7 @@ int dpworld_group_teardown(void **state)
 int dpworld_clean(void **state)
 {
 	(void)state;
+	close_flows();
 	dpworld_close(current);
 	assert_int_equal(dataplane_cleanup(dpworld_bpffs), 0);
 	assert_false(dpworld_pinned(""));

@@ -30,6 +30,9 @@ int dpworld_pin_fd(const char *name);
 /* Entries of a pinned map. */
 size_t dpworld_entries(const char *map, size_t key_size);
 
+/* Flows of the pinned maps, from here on for flows.h; dpworld_clean() closes them. */
+void dpworld_open_flows(void);
+
 /* NIC nic0, pods' devices pod*, no XDP. */
 struct dataplane_config dpworld_config(void);
 struct dataplane *dpworld_open_with(const struct dataplane_config *c);

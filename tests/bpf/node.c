@@ -12,6 +12,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "dataplane/table.h"
+#include "flows.h"
 #include "node_services.h"
 #include "sock_lb.skel.h"
 #include "tc_lb.skel.h"
@@ -62,16 +64,35 @@ static void load(struct bpf_object *object, const char *name)
 		fail("loading %s", name);
 }
 
+static void open_flows(void)
+{
+	const struct maps maps = {
+		.flow4 = bpf_map__fd(tc->maps.flow4),
+		.flow6 = bpf_map__fd(tc->maps.flow6),
+		.table4 = bpf_map__fd(tc->maps.table4),
+		.table6 = bpf_map__fd(tc->maps.table6),
+		.hops = bpf_map__fd(tc->maps.hops),
+	};
+
+	flows_open(&maps, &config);
+}
+
 static void load_tc(uint32_t flows)
 {
 	tc = tc_lb_bpf__open();
 	if (!tc)
 		fail("opening tc_lb");
-	tc->rodata->cfg = config;
 	use_maps(tc->obj, NULL);
+	config.table = table_size(flows);
+	for (uint32_t i = 0; i < 10; i++)
+		config.table.seed[i] = (i + 1) * 2654435769u;
+	tc->rodata->cfg = config;
 	bpf_map__set_max_entries(tc->maps.flow4, flows);
 	bpf_map__set_max_entries(tc->maps.flow6, flows);
+	bpf_map__set_max_entries(tc->maps.table4, config.table.main + config.table.stash);
+	bpf_map__set_max_entries(tc->maps.table6, config.table.main + config.table.stash);
 	load(tc->obj, "tc_lb");
+	open_flows();
 }
 
 static void load_vip(void)
@@ -157,6 +178,7 @@ void node_load(const struct node_options *options)
 		.bypass_netfilter = options->bypass_netfilter,
 		.csum6_flags = csum6_flags(),
 		.port_seed = options->port_seed,
+		.flow_hash = flows_in_hash(),
 	};
 	load_tc(options->flows ? options->flows : 1024);
 	load_vip();
@@ -169,6 +191,7 @@ void node_load(const struct node_options *options)
 
 void node_unload(void)
 {
+	flows_close();
 	sock_lb_bpf__destroy(sockets);
 	xdp_lb_bpf__destroy(xdp);
 	tc_vip_bpf__destroy(vip);
@@ -266,29 +289,14 @@ uint64_t node_losses(uint32_t service, uint32_t reason)
 	return n;
 }
 
-static size_t walk_flows(int fd, bool clear)
-{
-	uint8_t key[sizeof(struct naru_flow6_key)], *last = NULL;
-	size_t n = 0;
-
-	while (!bpf_map_get_next_key(fd, last, key)) {
-		n++;
-		if (clear)
-			bpf_map_delete_elem(fd, key);
-		else
-			last = key;
-	}
-	return n;
-}
-
 size_t node_clear_flows(void)
 {
-	return walk_flows(node_map("flow4"), true) + walk_flows(node_map("flow6"), true);
+	return flows_clear();
 }
 
 size_t node_count_flows(int family)
 {
-	return walk_flows(node_map(family == AF_INET ? "flow4" : "flow6"), false);
+	return flows_count(family);
 }
 
 void node_set_generation(uint32_t generation)

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "flows.h"
 #include "node.h"
 #include "node_services.h"
 
@@ -349,26 +350,19 @@ static bool find_entry(const struct play *play, const struct ends *ends, uint8_t
 	struct naru_flow6_key key6 = {
 		.sport = sport, .dport = dport, .proto = play->proto, .hook = hook
 	};
-	struct naru_flow4 value4;
-	struct naru_flow6 value6;
+	struct flow_copy found;
+	size_t len = play->family == AF_INET ? 4 : 16;
 
-	if (play->family == AF_INET) {
-		world_addr(ends->src, AF_INET, key4.saddr);
-		world_addr(ends->dst, AF_INET, key4.daddr);
-		if (bpf_map_lookup_elem(node_map("flow4"), &key4, &value4))
-			return false;
-		memcpy(ret_entry->saddr, value4.saddr, 4);
-		memcpy(ret_entry->daddr, value4.daddr, 4);
-		ret_entry->f = value4.f;
-		return true;
-	}
+	world_addr(ends->src, AF_INET, key4.saddr);
+	world_addr(ends->dst, AF_INET, key4.daddr);
 	world_addr(ends->src, AF_INET6, key6.saddr);
 	world_addr(ends->dst, AF_INET6, key6.daddr);
-	if (bpf_map_lookup_elem(node_map("flow6"), &key6, &value6))
+	if (!flows_find(play->family, play->family == AF_INET ? (void *)&key4 : &key6, node_now(),
+			&found))
 		return false;
-	memcpy(ret_entry->saddr, value6.saddr, 16);
-	memcpy(ret_entry->daddr, value6.daddr, 16);
-	ret_entry->f = value6.f;
+	memcpy(ret_entry->saddr, found.value, len);
+	memcpy(ret_entry->daddr, found.value + len, len);
+	ret_entry->f = *flow_tail(&flow_families[found.entry.family], found.value);
 	return true;
 }
 

@@ -17,6 +17,7 @@
 
 #include <naru/expire.h>
 
+#include "flows.h"
 #include "node.h"
 #include "node_services.h"
 #include "packet.h"
@@ -63,17 +64,14 @@ static uint16_t send_on(int family, enum program program, const struct segment *
 /* The state of the only flow there is. */
 static enum naru_flow_state only_flow(int family)
 {
-	int fd = node_map(family == AF_INET ? "flow4" : "flow6");
-	struct naru_flow6_key keys[ENTRIES];
+	struct flow_copy entries[ENTRIES];
 	struct naru_flow half[2] = {};
-	size_t n = 0;
+	size_t n = flows_all(family, node_now(), entries, ENTRIES);
 
-	while (n < ENTRIES && !bpf_map_get_next_key(fd, n ? &keys[n - 1] : NULL, &keys[n])) {
-		struct naru_flow6 value;
+	for (size_t i = 0; i < n; i++) {
 		const struct naru_flow *f =
-			family == AF_INET ? &((struct naru_flow4 *)&value)->f : &value.f;
+			flow_tail(&flow_families[entries[i].entry.family], entries[i].value);
 
-		assert_int_equal(bpf_map_lookup_elem(fd, &keys[n++], &value), 0);
 		half[!!(f->flags & NARU_F_REPLY)] = *f;
 	}
 	assert_int_equal(n, 2);

@@ -15,6 +15,7 @@
 
 #include <linux/pkt_cls.h>
 
+#include "flows.h"
 #include "node.h"
 #include "node_services.h"
 #include "packet.h"
@@ -68,15 +69,15 @@ static void forget_client(int family)
 	struct naru_flow6_key key6 = {
 		.sport = CLIENT_PORT, .dport = PORT_LOCAL, .proto = NARU_UDP, .hook = NARU_INGRESS
 	};
+	struct flow_copy found;
 
 	world_addr(CLIENT, AF_INET, key4.saddr);
 	world_addr(VIP, AF_INET, key4.daddr);
 	world_addr(CLIENT, AF_INET6, key6.saddr);
 	world_addr(VIP, AF_INET6, key6.daddr);
-	if (family == AF_INET)
-		assert_int_equal(bpf_map_delete_elem(node_map("flow4"), &key4), 0);
-	else
-		assert_int_equal(bpf_map_delete_elem(node_map("flow6"), &key6), 0);
+	assert_true(
+		flows_find(family, family == AF_INET ? (void *)&key4 : &key6, node_now(), &found));
+	flows_remove(&found);
 }
 
 static void check_late(int family)

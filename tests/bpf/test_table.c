@@ -39,18 +39,18 @@
 /* Small tables and few keys make collisions; delays stretch what is dangerous, and without them
  * there are the most operations. */
 static const struct shape {
-	struct naru_table_size size;
+	struct naru_table_config size;
 	uint32_t keys, yield_mask, yield_max;
 	uint32_t runs; /* of RUN_OPS, for each processor */
 } shapes[] = {
-	{ { 2, 2 }, 2, 15, 31, 6 },
-	{ { 2, 2 }, 4, UINT32_MAX, 1, 40 },
-	{ { 3, 2 }, 64, 7, 15, 4 },
-	{ { 4, 2 }, 32, UINT32_MAX, 1, 40 },
-	{ { 50, 13 }, 16, 15, 31, 6 },
-	{ { 16, 4 }, 64, 63, 255, 4 },
-	{ { 300, 75 }, 256, UINT32_MAX, 1, 40 },
-	{ { 2048, 512 }, 4096, UINT32_MAX, 1, 40 },
+	{ { .main = 2, .stash = 2 }, 2, 15, 31, 6 },
+	{ { .main = 2, .stash = 2 }, 4, UINT32_MAX, 1, 40 },
+	{ { .main = 3, .stash = 2 }, 64, 7, 15, 4 },
+	{ { .main = 4, .stash = 2 }, 32, UINT32_MAX, 1, 40 },
+	{ { .main = 50, .stash = 13 }, 16, 15, 31, 6 },
+	{ { .main = 16, .stash = 4 }, 64, 63, 255, 4 },
+	{ { .main = 300, .stash = 75 }, 256, UINT32_MAX, 1, 40 },
+	{ { .main = 2048, .stash = 512 }, 4096, UINT32_MAX, 1, 40 },
 };
 
 struct runner {
@@ -168,17 +168,18 @@ static void two_cpus(int ret_cpu[2])
 		ret_cpu[1] = ret_cpu[0];
 }
 
-static struct race_bpf *load(int family, const struct naru_table_size *size, uint32_t flaw)
+static struct race_bpf *load(int family, const struct naru_table_config *size, uint32_t flaw)
 {
 	struct race_bpf *o = race_bpf__open();
 	uint32_t buckets = size->main + size->stash;
+	struct naru_table_config *config;
 
 	assert_non_null(o);
 	o->rodata->race_family = (uint32_t)family;
 	o->rodata->race_flaw = flaw;
-	memcpy((void *)&o->rodata->table_size, size, sizeof(*size));
-	assert_int_equal(getrandom((void *)o->rodata->table_seed, sizeof(o->rodata->table_seed), 0),
-			 sizeof(o->rodata->table_seed));
+	config = (void *)&o->rodata->table_config;
+	*config = *size;
+	assert_int_equal(getrandom(config->seed, sizeof(config->seed), 0), sizeof(config->seed));
 	bpf_map__set_max_entries(family == 4 ? o->maps.table4 : o->maps.table6, buckets);
 	assert_int_equal(race_bpf__load(o), 0);
 	for (int i = 0; i < RACE_CPUS; i++) {
@@ -191,7 +192,7 @@ static struct race_bpf *load(int family, const struct naru_table_size *size, uin
 	return o;
 }
 
-static void open_table(struct race_bpf *o, int family, const struct naru_table_size *size,
+static void open_table(struct race_bpf *o, int family, const struct naru_table_config *size,
 		       struct table *t)
 {
 	struct table_rules rules = { .is_over = is_over,
@@ -398,7 +399,7 @@ static uint64_t find_pairs(struct race_bpf *o, uint32_t pairs)
 
 static void no_refusals_up_to_three_quarters(void **state)
 {
-	const struct naru_table_size size = table_size(FILL_SLOTS * 3 / 4);
+	const struct naru_table_config size = table_size(FILL_SLOTS * 3 / 4);
 	uint32_t pairs = FILL_SLOTS / 2, done = 0;
 	struct table_fill fill;
 	struct table table;
@@ -434,7 +435,7 @@ static void no_refusals_up_to_three_quarters(void **state)
 /* A full table keeps what is open, and takes new flows where others are over. */
 static void full_table_loses_nothing(void **state)
 {
-	const struct naru_table_size size = table_size(FILL_SLOTS * 3 / 4);
+	const struct naru_table_config size = table_size(FILL_SLOTS * 3 / 4);
 	const uint32_t open = FILL_SLOTS / 2 * 3 / 4;
 	uint64_t refused, taken;
 

@@ -49,13 +49,13 @@ static const struct {
 	const char *name;
 	struct naru_config config;
 } variants[] = {
-	{ "stack", { .tick_shift = 8, .hash_seed = 1, .snat_min = 1024, .snat_max = 29999 } },
-	{ "bypass",
-	  { .tick_shift = 8,
-	    .hash_seed = 1,
-	    .snat_min = 1024,
-	    .snat_max = 29999,
-	    .bypass_netfilter = 1 } },
+#define COMMON                                                                                     \
+	.tick_shift = 8, .hash_seed = 1, .snat_min = 1024, .snat_max = 29999,                      \
+	.table = { .main = 3, .stash = 2, .seed = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } }
+	{ "stack", { COMMON } },
+	{ "bypass", { COMMON, .bypass_netfilter = 1 } },
+	{ "hash", { COMMON, .flow_hash = 1 } },
+#undef COMMON
 };
 
 /* ---- loading ---- */

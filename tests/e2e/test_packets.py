@@ -30,7 +30,8 @@ PMTUDISC_DO = 2
 MSG_ERRQUEUE = 0x2000
 KINDS = ("ClusterIP", "NodePort", "LoadBalancer")
 VARIANTS = {"tc": {}, "xdp": {"xdp": "native"}, "bridge": {"pods": "bridge"},
-            "bypass": {"narud_options": ("--bypass-netfilter",)}, "vxlan": {"overlay": True}}
+            "bypass": {"narud_options": ("--bypass-netfilter",)},
+            "hash": {"narud_options": ("--flow-table", "hash")}, "vxlan": {"overlay": True}}
 
 
 def sock(netns, family, kind):

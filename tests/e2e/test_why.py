@@ -9,7 +9,8 @@ from conftest import answers, made, settled
 from proc import built, eventually, run
 
 # Maps whose content a look-up can show; the others are a ring and sockets.
-MAPS = ("svc", "svc_name", "endpoint", "node_addr", "flow4", "flow6", "source_range", "affinity",
+MAPS = ("svc", "svc_name", "endpoint", "node_addr", "flow4", "flow6", "table4", "table6", "hops",
+        "source_range", "affinity",
         "lut", "ep_list", "filter", "state", "svc_drop", "svc_stat", "counters", "device", "meta",
         "steer", "steer_vip", "steer_workers")
 ports = itertools.count(31000)  # no NodePort, and none of the kernel's choice

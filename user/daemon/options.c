@@ -40,6 +40,9 @@ static const struct option table[] = {
 	  "NARU_BYPASS_NETFILTER",
 	  "send flows to pods of this node past the kernel's stack: faster, but network policies "
 	  "that other programs enforce there do not see them" },
+	{ "flow-table", OPTION_CHOICE, AT(flow_table), "lines|hash", "lines", "NARU_FLOW_TABLE",
+	  "how flows are kept: in a table whose entries are cache lines, or in the kernel's hash "
+	  "maps; a change takes effect after naructl cleanup, which cuts flows" },
 	{ "bpffs", OPTION_STRING, AT(bpffs), "DIR", NARU_BPFFS_DIR, "NARU_BPFFS",
 	  "BPF file system; everything is pinned below DIR/" NARU_PIN_SUBDIR },
 	{ "cgroup", OPTION_STRING, AT(cgroup), "DIR", NULL, "NARU_CGROUP",

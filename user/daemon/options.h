@@ -7,6 +7,11 @@
 
 #include "base/option.h"
 
+enum options_flow_table {
+	OPTIONS_FLOW_TABLE_LINES,
+	OPTIONS_FLOW_TABLE_HASH,
+};
+
 enum options_tc {
 	OPTIONS_TC_AUTO,
 	OPTIONS_TC_TCX,
@@ -50,6 +55,7 @@ struct options {
 	int tc;	 /* enum options_tc */
 	struct option_range snat_ports;
 	bool bypass_netfilter;
+	int flow_table; /* enum options_flow_table */
 	char *bpffs;
 	char *cgroup;
 	char *run_dir;	 /* once parsed: never "" */

@@ -46,6 +46,7 @@ int packets_open(struct daemon *daemon)
 		.snat_min = options->snat_ports.min,
 		.snat_max = options->snat_ports.max,
 		.bypass_netfilter = options->bypass_netfilter,
+		.flow_hash = options->flow_table == OPTIONS_FLOW_TABLE_HASH,
 		.force_clsact = options->tc == OPTIONS_TC_CLSACT,
 		.verify_s = options->verify_every,
 		.wait_ms = options->take_over == OPTIONS_TAKE_OVER_OFF ? 0 : LOCK_MS,

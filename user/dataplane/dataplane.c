@@ -531,7 +531,7 @@ int dataplane_flows_begin(struct dataplane *d, struct listing **ret_walk)
 	int r = d->config.l4 ? load_tick(&d->load, &tick) : -EOPNOTSUPP;
 
 	if (!r)
-		*ret_walk = listing_begin(d->l4.in, tick, d->l4.tick_ms);
+		*ret_walk = listing_begin(d->l4.in, d->l4.store, tick, d->l4.tick_ms);
 	return r;
 }
 

@@ -35,6 +35,7 @@ struct dataplane_config {
 	enum xdp_mode xdp;
 	uint16_t snat_min, snat_max;
 	bool bypass_netfilter;
+	bool flow_hash;	   /* flows are kept in hash maps and not in tables of cache lines */
 	bool force_clsact; /* attach TC by clsact although the kernel has tcx */
 	unsigned
 		verify_s; /* between two looks whether the maps are as they were written; 0: none */

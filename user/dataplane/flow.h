@@ -27,8 +27,8 @@ struct flow_family {
 extern const struct flow_family flow_families[FLOW_FAMILIES];
 
 /* Room for key and value of either family. */
-#define FLOW_KEY_MAX   sizeof(struct naru_flow6_key)
-#define FLOW_VALUE_MAX sizeof(struct naru_flow6)
+#define FLOW_KEY_SIZE	sizeof(struct naru_flow6_key)
+#define FLOW_VALUE_SIZE sizeof(struct naru_flow6)
 
 /* One entry, decoded: the tuple on the wire, the tuple it becomes. f is borrowed. */
 struct flow {

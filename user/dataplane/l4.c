@@ -65,7 +65,7 @@ static bool is_stale(void *arg, uint32_t service, uint32_t endpoint)
 static void init_parts(struct l4 *l4, const struct dataplane_config *config)
 {
 	struct sweep_config sweep = {
-		.fd = { l4->load->maps.flow4, l4->load->maps.flow6 },
+		.store = l4->store,
 		.snat_min = config->snat_min,
 		.snat_max = config->snat_max,
 		.flows = l4->flows_map,
@@ -107,6 +107,9 @@ int l4_open(struct l4 *l4, const struct load *load, const struct dataplane_confi
 	r = map_values(l4);
 	if (r)
 		return r;
+	r = flowstore_open(&load->maps, &load->config, &l4->store);
+	if (r)
+		return r;
 	l4->tick_ms = tick_length(load->tick_shift);
 	init_parts(l4, config);
 	r = restore_all(l4->in);
@@ -126,6 +129,7 @@ void l4_close(struct l4 *l4)
 	heal_fini(&l4->heal);
 	optout_fini(&l4->optout);
 	sweep_free(l4->sweep);
+	flowstore_close(l4->store);
 	sync_fini(&l4->sync);
 	inforce_free(l4->in);
 	filter_free(l4->filter);

@@ -22,6 +22,7 @@ struct l4 {
 	struct filter *filter;
 	struct inforce *in;
 	struct sync sync;
+	struct flowstore *store;
 	struct sweep *sweep;
 	struct watch *watch;
 	struct optout optout;

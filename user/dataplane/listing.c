@@ -7,22 +7,19 @@
 
 #include <errno.h>
 
-#include <bpf/bpf.h>
-
 #include <naru/expire.h>
 
 #include "base/mem.h"
-#include "dataplane/flow.h"
-
-#define BATCH 1024
 
 struct listing {
 	const struct inforce *in;
 	uint32_t tick, tick_ms;
-	int family;	 /* of the map that is being read */
-	bool started;	 /* cursor is valid */
-	uint32_t cursor; /* bucket, as the kernel hands it out */
-	uint8_t *keys, *values;
+	struct flowstore *store;
+	struct flowstore_cursor cursor;
+	/* Of the caller of listing_next(). */
+	flow_fn fn;
+	void *arg;
+	bool enough;
 };
 
 const char *listing_road(enum naru_road road)
@@ -66,26 +63,20 @@ static const char *service_name(const struct inforce *in, uint32_t id)
 	return service ? service->name : "";
 }
 
-static int map_of(const struct listing *l)
+static void show(void *arg, const struct flow_entry *entry)
 {
-	return l->family == FLOW_V4 ? l->in->maps->flow4 : l->in->maps->flow6;
-}
-
-/* False: fn wants no more. */
-static bool show(const struct listing *l, const void *key, const void *value, flow_fn fn, void *arg)
-{
-	const struct flow_family *family = &flow_families[l->family];
-	uint8_t peer[FLOW_KEY_MAX], back[FLOW_VALUE_MAX] __attribute__((aligned(8)));
+	struct listing *l = arg;
+	const struct flow_family *family = &flow_families[entry->family];
 	const struct naru_flow *rev = NULL;
+	struct flow_copy back;
 	struct flow flow;
 	struct flow_info info;
 
-	flow_read(family, key, value, &flow);
-	if (flow.f->flags & NARU_F_REPLY)
-		return true;
-	flow_peer_key(family, key, value, peer);
-	if (!bpf_map_lookup_elem(map_of(l), peer, back))
-		rev = flow_tail(family, back);
+	flow_read(family, entry->key, entry->value, &flow);
+	if (l->enough || flow.f->flags & NARU_F_REPLY)
+		return;
+	if (!flowstore_peer(l->store, entry, &back))
+		rev = flow_tail(family, back.value);
 	info = (struct flow_info){
 		.proto = flow.proto,
 		.client = flow.saddr,
@@ -104,45 +95,38 @@ static bool show(const struct listing *l, const void *key, const void *value, fl
 		info.snat = flow.new_saddr;
 		info.snat_port = flow.f->sport;
 	}
-	return fn(arg, &info);
+	l->enough = !l->fn(l->arg, &info);
 }
 
-struct listing *listing_begin(const struct inforce *in, uint32_t tick, uint32_t tick_ms)
+struct listing *listing_begin(const struct inforce *in, struct flowstore *store, uint32_t tick,
+			      uint32_t tick_ms)
 {
 	struct listing *l = mem_new(sizeof(*l));
 
 	l->in = in;
+	l->store = store;
 	l->tick = tick;
 	l->tick_ms = tick_ms;
-	l->keys = mem_array(BATCH, FLOW_KEY_MAX);
-	l->values = mem_array(BATCH, FLOW_VALUE_MAX);
 	return l;
 }
 
 void listing_free(struct listing *l)
 {
-	if (!l)
-		return;
-	free(l->keys);
-	free(l->values);
 	free(l);
 }
 
 int listing_next(struct listing *l, flow_fn fn, void *arg)
 {
-	const struct flow_family *family = &flow_families[l->family];
-	uint32_t n = BATCH;
-	int r = bpf_map_lookup_batch(map_of(l), l->started ? &l->cursor : NULL, &l->cursor, l->keys,
-				     l->values, &n, NULL);
+	int r;
 
+	l->fn = fn;
+	l->arg = arg;
+	r = flowstore_walk(l->store, &l->cursor, l->tick, show, l);
+	if (l->enough)
+		return 0;
 	if (r && r != -ENOENT)
 		return r;
-	for (uint32_t i = 0; i < n; i++)
-		if (!show(l, l->keys + i * family->key_size, l->values + i * family->value_size, fn,
-			  arg))
-			return 0;
-	l->started = !r;
 	if (r)
-		l->family++;
-	return l->family < FLOW_FAMILIES;
+		l->cursor.family++;
+	return l->cursor.family < FLOW_FAMILIES;
 }

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "dataplane/flowmaps.h"
 #include "dataplane/probe.h"
 #include "sk_steer.skel.h"
 #include "sock_lb.skel.h"
@@ -242,17 +243,20 @@ bool load_is_pinned(const struct load *load, const char *pin_dir)
 
 /* A dry load finds all maps that are shared, and leaves nothing. */
 static int load_object(struct load *load, struct bpf_object_skeleton *skeleton, const char *pin_dir,
-		       bool dry)
+		       const struct naru_config *cfg)
 {
 	struct bpf_object *object = *skeleton->obj;
-	int r = reuse_maps(object, pin_dir, dry);
+	int r = flowmaps_size(object, cfg);
+
+	if (!r)
+		r = reuse_maps(object, pin_dir, cfg->dry_run);
 
 	if (r)
 		return r;
 	r = bpf_object__load_skeleton(skeleton);
 	if (r)
 		return log_err(r, "load %s", skeleton->name);
-	return dry ? 0 : pin_maps(load, object, pin_dir);
+	return cfg->dry_run ? 0 : pin_maps(load, object, pin_dir);
 }
 
 #define DESCRIPTOR(name) load->maps.name = bpf_map__fd(o->maps.name);
@@ -265,7 +269,7 @@ static int load_steer(struct load *load, const char *pin_dir, const struct naru_
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	load->steer = bpf_program__fd(o->progs.sk_steer);
@@ -283,7 +287,7 @@ static int load_vip(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	load->tc_ingress = bpf_program__fd(o->progs.vip_ingress);
@@ -299,7 +303,7 @@ static int load_tell(struct load *load, const char *pin_dir, const struct naru_c
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	load->tell = bpf_program__fd(o->progs.tell);
@@ -314,7 +318,7 @@ static int load_tc(struct load *load, const char *pin_dir, const struct naru_con
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	load->tc_ingress = bpf_program__fd(o->progs.tc_ingress);
@@ -333,7 +337,7 @@ static int load_xdp(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	load->xdp = bpf_program__fd(o->progs.xdp_lb);
@@ -349,7 +353,7 @@ static int load_sock(struct load *load, const char *pin_dir, const struct naru_c
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	/* The order of load_sock_hooks[]. */
@@ -424,6 +428,8 @@ static struct naru_config settings(const struct dataplane_config *config,
 		.loopback6 = nodeports_on_loopback(config, 6),
 		.csum6_flags = probe_csum6_flags(),
 		.port_seed = port_seed(meta),
+		.table = flowmaps_config(meta),
+		.flow_hash = config->flow_hash,
 	};
 }
 
@@ -449,7 +455,7 @@ static int load_all(struct load *load, const char *pin_dir, const struct datapla
 		meta = (struct naru_meta){ .abi_version = NARU_ABI_VERSION,
 					   .tick_shift = probe_tick_shift() };
 	load->tick_shift = meta.tick_shift;
-	meta.config = cfg = settings(config, &meta);
+	load->config = meta.config = cfg = settings(config, &meta);
 	r = load_steer(load, pin_dir, &cfg);
 	if (!r)
 		r = load_tell(load, pin_dir, &cfg);
@@ -495,7 +501,7 @@ static int load_why(struct load *load, const char *pin_dir, const struct naru_co
 	if (!o)
 		return -errno;
 	o->rodata->cfg = *cfg;
-	r = load_object(load, o->skeleton, pin_dir, cfg->dry_run);
+	r = load_object(load, o->skeleton, pin_dir, cfg);
 	if (r)
 		return r;
 	load->why_socket = bpf_program__fd(o->progs.why_socket);
@@ -518,6 +524,7 @@ static int load_dry(struct load *load, const char *pin_dir, bool xdp)
 	if (r)
 		return r;
 	load->tick_shift = meta.tick_shift;
+	load->config = meta.config;
 	meta.config.dry_run = 1;
 	r = load_steer(load, pin_dir, &meta.config);
 	if (!r)

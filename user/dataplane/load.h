@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <naru/abi.h>
+
 #include "dataplane/dataplane.h"
 #include "dataplane/maps.h"
 
@@ -33,6 +35,7 @@ struct load {
 	/* struct naru_trace of each object. */
 	int trace_steer, trace_tc, trace_xdp, trace_why;
 	uint32_t tick_shift;
+	struct naru_config config; /* of the programs */
 	struct sk_steer_bpf *steer_object;
 	struct tc_vip_bpf *vip_object;
 	struct tell_bpf *tell_object;

@@ -23,6 +23,9 @@
 	X(endpoint)                                                                                \
 	X(flow4)                                                                                   \
 	X(flow6)                                                                                   \
+	X(table4)                                                                                  \
+	X(table6)                                                                                  \
+	X(hops)                                                                                    \
 	X(node_addr)                                                                               \
 	X(source_range)                                                                            \
 	X(svc_flows)                                                                               \

@@ -16,24 +16,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
 #include <naru/expire.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define BATCH	      4096u
 #define STEP_BATCHES  2 /* in a step of a sweep that nobody waits for */
 #define HURRY_BATCHES 16
 #define STEP_US	      4000 /* no further batch in a step that took as long */
 #define PERIOD_MS     5000
 #define ORPHANS_MAX   1024
-
-struct orphan {
-	int family;
-	uint8_t key[FLOW_KEY_MAX];
-};
 
 struct sweep {
 	struct sweep_config config;
@@ -43,19 +35,13 @@ struct sweep {
 	bool again;  /* asked to hurry while running: start anew after this one */
 	uint64_t ended_ms;
 	uint32_t tick;
-	int family;	 /* of the map that is being read */
-	bool started;	 /* cursor is valid */
-	uint32_t cursor; /* bucket, as the kernel hands it out */
+	struct flowstore_cursor cursor;
 	size_t count[FLOW_FAMILIES], last_count[FLOW_FAMILIES];
 	/* Flows by service that this sweep has met, and what the programs counted before. */
 	uint32_t *met, *before;
 	uint32_t sum_before[FLOW_FAMILIES], sum[FLOW_FAMILIES];
-	uint8_t *keys, *values;
-	struct orphan *orphans;
+	struct flow_copy *orphans;
 	size_t n_orphans;
-	/* Stale entries of the current batch, to be removed with few system calls. */
-	uint8_t *stale_keys;
-	size_t n_stale;
 };
 
 struct sweep *sweep_new(const struct sweep_config *config)
@@ -63,11 +49,8 @@ struct sweep *sweep_new(const struct sweep_config *config)
 	struct sweep *s = mem_new(sizeof(*s));
 
 	s->config = *config;
-	s->keys = mem_array(BATCH, FLOW_KEY_MAX);
-	s->values = mem_array(BATCH, FLOW_VALUE_MAX);
 	s->met = mem_array(NARU_SERVICES_MAX + 1, sizeof(*s->met));
 	s->before = mem_array(NARU_SERVICES_MAX + 1, sizeof(*s->before));
-	s->stale_keys = mem_array(BATCH, FLOW_KEY_MAX);
 	s->orphans = mem_array(ORPHANS_MAX, sizeof(*s->orphans));
 	return s;
 }
@@ -76,11 +59,8 @@ void sweep_free(struct sweep *s)
 {
 	if (!s)
 		return;
-	free(s->keys);
-	free(s->values);
 	free(s->met);
 	free(s->before);
-	free(s->stale_keys);
 	free(s->orphans);
 	free(s);
 }
@@ -115,165 +95,100 @@ static void need_bits(struct sweep *s, const struct flow *flow)
 			    &flow->daddr);
 }
 
-static void note(struct sweep *s, const struct flow_family *family, const void *key,
-		 const void *value)
+static void note(struct sweep *s, const struct flow_entry *entry)
 {
 	struct flow flow;
 
-	flow_read(family, key, value, &flow);
+	flow_read(&flow_families[entry->family], entry->key, entry->value, &flow);
 	ids_seen(s->config.services, flow.f->svc);
 	ids_seen(s->config.endpoints, flow.f->ep);
 	if (!(flow.f->flags & NARU_F_REPLY) && flow.f->svc <= NARU_SERVICES_MAX) {
 		s->met[flow.f->svc]++;
-		s->sum[family - flow_families]++;
+		s->sum[entry->family]++;
 	}
 	need_bits(s, &flow);
 }
 
-/* A key that is gone ends a batch; the rest goes on behind it. */
-static void delete_keys(int fd, const uint8_t *keys, size_t key_size, size_t n)
+static void visit_forward(struct sweep *s, const struct flow_entry *entry)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint32_t some = (uint32_t)(n - i);
+	const struct flow_family *family = &flow_families[entry->family];
+	const struct naru_flow *fwd = flow_tail(family, entry->value), *rev = NULL;
+	struct flow_copy peer;
 
-		if (!bpf_map_delete_batch(fd, keys + i * key_size, &some, NULL))
-			return;
-		i += some;
-	}
-}
-
-static void remove_stale(struct sweep *s)
-{
-	if (s->n_stale)
-		delete_keys(s->config.fd[s->family], s->stale_keys,
-			    flow_families[s->family].key_size, s->n_stale);
-	s->n_stale = 0;
-}
-
-static void add_stale(struct sweep *s, const struct flow_family *family, const void *key)
-{
-	memcpy(s->stale_keys + s->n_stale++ * family->key_size, key, family->key_size);
-}
-
-static void visit_forward(struct sweep *s, const struct flow_family *family, const void *key,
-			  const void *value)
-{
-	int fd = s->config.fd[family - flow_families];
-	const struct naru_flow *fwd = flow_tail(family, value), *rev = NULL;
-	uint8_t peer[FLOW_KEY_MAX], back[FLOW_VALUE_MAX] __attribute__((aligned(8)));
-
-	flow_peer_key(family, key, value, peer);
-	if (!bpf_map_lookup_elem(fd, peer, back))
-		rev = flow_tail(family, back);
+	if (!flowstore_peer(s->config.store, entry, &peer))
+		rev = flow_tail(family, peer.value);
 	if (rev && !(rev->flags & NARU_F_REPLY))
 		rev = NULL;
-	if (!naru_flow_expired(fwd, rev, flow_proto(family, key), s->tick)) {
-		note(s, family, key, value);
-		return;
-	}
-	bpf_map_delete_elem(fd, key);
-	if (rev)
-		bpf_map_delete_elem(fd, peer);
+	if (naru_flow_expired(fwd, rev, flow_proto(family, entry->key), s->tick))
+		flowstore_expire(s->config.store, entry, rev ? &peer : NULL);
+	else
+		note(s, entry);
 }
 
 /* The forward entry's visit judges the pair; here only its absence matters. */
-static void visit_reply(struct sweep *s, const struct flow_family *family, const void *key,
-			const void *value)
+static void visit_reply(struct sweep *s, const struct flow_entry *entry)
 {
-	int n = (int)(family - flow_families);
-	uint8_t peer[FLOW_KEY_MAX], fwd[FLOW_VALUE_MAX];
-	struct orphan *orphan;
+	struct flow_copy fwd;
 
-	note(s, family, key, value);
-	flow_peer_key(family, key, value, peer);
-	if (bpf_map_lookup_elem(s->config.fd[n], peer, fwd) != -ENOENT)
-		return;
-	if (s->n_orphans == ORPHANS_MAX)
-		return;
-	orphan = &s->orphans[s->n_orphans++];
-	orphan->family = n;
-	memcpy(orphan->key, key, family->key_size);
+	note(s, entry);
+	if (s->n_orphans < ORPHANS_MAX && flowstore_peer(s->config.store, entry, &fwd) == -ENOENT)
+		flowstore_copy(entry, &s->orphans[s->n_orphans++]);
 }
 
-static void visit(struct sweep *s, const struct flow_family *family, const void *key,
-		  const void *value)
+static void visit(void *arg, const struct flow_entry *entry)
 {
-	const struct naru_flow *f = flow_tail(family, value);
-	uint8_t proto = flow_proto(family, key);
+	struct sweep *s = arg;
+	const struct flow_family *family = &flow_families[entry->family];
+	const struct naru_flow *f = flow_tail(family, entry->value);
+	uint8_t proto = flow_proto(family, entry->key);
 	bool stale = proto == NARU_UDP && s->config.is_stale(s->config.arg, f->svc, f->ep);
 
+	s->count[entry->family]++;
 	/* Without its forward entry a flow is over. In a hurry the reply entry stays until the next
 	 * sweep: the endpoint may be about to answer. */
 	if (stale && !(s->hurry && f->flags & NARU_F_REPLY))
-		add_stale(s, family, key);
+		flowstore_discard(s->config.store, entry);
 	else if (stale || !sweep_is_suspect(f, proto, s->tick))
-		note(s, family, key, value);
+		note(s, entry);
 	else if (f->flags & NARU_F_REPLY)
-		visit_reply(s, family, key, value);
+		visit_reply(s, entry);
 	else
-		visit_forward(s, family, key, value);
+		visit_forward(s, entry);
 }
 
 /* Those met in an earlier step. */
 static void remove_orphans(struct sweep *s)
 {
 	for (size_t i = 0; i < s->n_orphans; i++) {
-		const struct orphan *orphan = &s->orphans[i];
-		const struct flow_family *family = &flow_families[orphan->family];
-		int fd = s->config.fd[orphan->family];
-		uint8_t peer[FLOW_KEY_MAX];
-		uint8_t value[FLOW_VALUE_MAX] __attribute__((aligned(8))), fwd[FLOW_VALUE_MAX];
+		const struct flow_copy *orphan = &s->orphans[i];
+		struct flow_copy fwd;
 
-		if (bpf_map_lookup_elem(fd, orphan->key, value))
-			continue;
-		flow_peer_key(family, orphan->key, value, peer);
-		if (bpf_map_lookup_elem(fd, peer, fwd) == -ENOENT)
-			bpf_map_delete_elem(fd, orphan->key);
+		if (flowstore_has(s->config.store, orphan) &&
+		    flowstore_peer(s->config.store, &orphan->entry, &fwd) == -ENOENT)
+			flowstore_remove(s->config.store, &orphan->entry);
 	}
 	s->n_orphans = 0;
 }
 
 /* ---- the walk ---- */
 
-typedef void (*visit_fn)(struct sweep *s, const struct flow_family *family, const void *key,
-			 const void *value);
-
-/* Reads one batch. -ENOENT: this was the last one. */
-static int step_batch(struct sweep *s, visit_fn fn)
-{
-	const struct flow_family *family = &flow_families[s->family];
-	uint32_t n = BATCH, next = 0;
-	int r = bpf_map_lookup_batch(s->config.fd[s->family], s->started ? &s->cursor : NULL, &next,
-				     s->keys, s->values, &n, NULL);
-
-	if (r && r != -ENOENT)
-		return r;
-	for (uint32_t i = 0; i < n; i++)
-		fn(s, family, s->keys + i * family->key_size, s->values + i * family->value_size);
-	remove_stale(s);
-	s->count[s->family] += n;
-	s->cursor = next;
-	s->started = true;
-	return r;
-}
-
-static void raise_bits(struct sweep *s, const struct flow_family *family, const void *key,
-		       const void *value)
+static void raise_bits(void *arg, const struct flow_entry *entry)
 {
 	struct flow flow;
 
-	flow_read(family, key, value, &flow);
-	need_bits(s, &flow);
+	flow_read(&flow_families[entry->family], entry->key, entry->value, &flow);
+	need_bits(arg, &flow);
 }
 
 int sweep_raise(struct sweep *s)
 {
-	for (s->family = 0; s->family < FLOW_FAMILIES; s->family++) {
+	struct flowstore_cursor cursor = { 0 };
+
+	for (; cursor.family < FLOW_FAMILIES; cursor.family++) {
 		int r;
 
-		s->started = false;
 		do
-			r = step_batch(s, raise_bits);
+			r = flowstore_walk(s->config.store, &cursor, 0, raise_bits, s);
 		while (!r);
 		if (r != -ENOENT)
 			return r;
@@ -314,8 +229,8 @@ static void start(struct sweep *s)
 	s->running = true;
 	s->again = false;
 	s->failed = false;
-	s->family = 0;
-	s->started = false;
+	s->cursor = (struct flowstore_cursor){ 0 };
+	flowstore_begin(s->config.store);
 	memset(s->count, 0, sizeof(s->count));
 	ids_sweep_begin(s->config.services);
 	ids_sweep_begin(s->config.endpoints);
@@ -344,6 +259,7 @@ bool sweep_hurries(const struct sweep *s)
 static void finish(struct sweep *s, uint64_t now_ms)
 {
 	count_end(s);
+	flowstore_end(s->config.store);
 	memcpy(s->last_count, s->count, sizeof(s->count));
 	s->running = false;
 	s->hurry = s->again;
@@ -358,7 +274,7 @@ bool sweep_step(struct sweep *s, uint32_t tick, uint64_t now_ms)
 	s->tick = tick;
 	remove_orphans(s);
 	while (s->running && batches--) {
-		int r = step_batch(s, visit);
+		int r = flowstore_walk(s->config.store, &s->cursor, tick, visit, s);
 
 		if (!r && clock_us() > until_us)
 			return false;
@@ -371,8 +287,7 @@ bool sweep_step(struct sweep *s, uint32_t tick, uint64_t now_ms)
 			s->ended_ms = now_ms;
 			return false;
 		}
-		s->started = false;
-		if (++s->family < FLOW_FAMILIES)
+		if (++s->cursor.family < FLOW_FAMILIES)
 			continue;
 		finish(s, now_ms);
 		return true;

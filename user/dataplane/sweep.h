@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sweep over both flow maps, a slice at a time: removes flows that are over (both entries
- * together), UDP flows whose endpoint has left its service, and entries without their other half;
- * tells ids and filter what the living ones hold.
+ * The sweep over the flows of both families, a slice at a time: removes flows that are over (both
+ * entries together), UDP flows whose endpoint has left its service, and entries without their other
+ * half; tells ids and filter what the living ones hold.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,10 +13,11 @@
 
 #include "dataplane/filter.h"
 #include "dataplane/flow.h"
+#include "dataplane/flowstore.h"
 #include "dataplane/ids.h"
 
 struct sweep_config {
-	int fd[FLOW_FAMILIES];
+	struct flowstore *store;
 	struct ids *services;
 	struct ids *endpoints;
 	struct filter *filter;

@@ -8,6 +8,7 @@
 #include "dataplane/table.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -73,17 +74,17 @@ static struct table_half half_at(const struct table *t, uint32_t pos, uint64_t c
 
 /* ---- size and life ---- */
 
-struct naru_table_size table_size(uint32_t entries)
+struct naru_table_config table_size(uint32_t entries)
 {
 	/* Four thirds of the entries, four slots a bucket; four fifths of the buckets are main. */
 	uint64_t buckets = ((uint64_t)entries * 4 / 3 + NARU_TABLE_WAYS - 1) / NARU_TABLE_WAYS;
 	uint32_t main = (uint32_t)((buckets * 4 + 4) / 5);
 
 	main = main < 8 ? 8 : main;
-	return (struct naru_table_size){ .main = main, .stash = (main + 3) / 4 };
+	return (struct naru_table_config){ .main = main, .stash = (main + 3) / 4 };
 }
 
-int table_open(struct table *t, int family, int fd, const struct naru_table_size *size,
+int table_open(struct table *t, int family, int fd, const struct naru_table_config *size,
 	       const struct table_rules *rules)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -91,7 +92,7 @@ int table_open(struct table *t, int family, int fd, const struct naru_table_size
 	*t = (struct table){ .family = family, .size = *size, .rules = *rules };
 	t->slots = (size->main + size->stash) * NARU_TABLE_WAYS;
 	t->len = (t->slots * slot_size(t) + page - 1) & ~(page - 1);
-	t->mem = mmap(NULL, t->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	t->mem = mmap(NULL, t->len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (t->mem != MAP_FAILED)
 		return 0;
 	t->mem = NULL;
@@ -121,7 +122,7 @@ static void free_reaped(struct table *t, uint32_t pos, uint64_t ctrl)
 }
 
 /* The other direction: answers, and points back. */
-static uint32_t peer_of(const struct table *t, uint32_t pos, uint64_t *ret_ctrl)
+uint32_t table_peer(const struct table *t, uint32_t pos, uint64_t *ret_ctrl)
 {
 	uint32_t peer = read_field(&tail_at(t, pos)->peer);
 	uint64_t ctrl;
@@ -135,27 +136,54 @@ static uint32_t peer_of(const struct table *t, uint32_t pos, uint64_t *ret_ctrl)
 	return peer;
 }
 
+bool table_remove_one(struct table *t, uint32_t pos, uint64_t ctrl)
+{
+	uint64_t now = ctrl;
+
+	while (now & NARU_CTRL_ANSWERS && !((now ^ ctrl) & NARU_CTRL_IDENTITY)) {
+		if (change(t, pos, now, NARU_SLOT_REAPED)) {
+			free_reaped(t, pos, now);
+			return true;
+		}
+		now = read_ctrl(t, pos);
+	}
+	return false;
+}
+
+bool table_remove_pair(struct table *t, uint32_t pos, uint64_t ctrl, uint32_t peer,
+		       uint64_t peer_ctrl)
+{
+	if (!change(t, pos, ctrl, NARU_SLOT_REAPED))
+		return false;
+	if (!change(t, peer, peer_ctrl, NARU_SLOT_REAPED)) {
+		__atomic_store_n(ctrl_at(t, pos), with_state(ctrl, NARU_SLOT_LIVE),
+				 __ATOMIC_SEQ_CST);
+		return false;
+	}
+	free_reaped(t, pos, ctrl);
+	free_reaped(t, peer, peer_ctrl);
+	return true;
+}
+
 static void remove_marked(struct table *t, uint32_t pos, uint64_t ctrl, struct table_sum *sum)
 {
 	uint64_t peer_ctrl = 0;
-	uint32_t peer = peer_of(t, pos, &peer_ctrl);
+	uint32_t peer = table_peer(t, pos, &peer_ctrl);
 
-	if (peer != NARU_TABLE_NO_SLOT && state_of(peer_ctrl) != NARU_SLOT_DYING)
-		return; /* judged when the walk comes to it */
-	if (!change(t, pos, ctrl, NARU_SLOT_REAPED))
-		return;
-	if (peer != NARU_TABLE_NO_SLOT) {
-		if (!change(t, peer, peer_ctrl, NARU_SLOT_REAPED)) {
-			__atomic_store_n(ctrl_at(t, pos), with_state(ctrl, NARU_SLOT_LIVE),
-					 __ATOMIC_SEQ_CST);
-			sum->revived++;
+	if (peer == NARU_TABLE_NO_SLOT) {
+		if (!change(t, pos, ctrl, NARU_SLOT_REAPED))
 			return;
-		}
-		free_reaped(t, peer, peer_ctrl);
+		free_reaped(t, pos, ctrl);
 		sum->removed++;
+		return;
 	}
-	free_reaped(t, pos, ctrl);
-	sum->removed++;
+	/* Otherwise judged when the walk comes to it. */
+	if (state_of(peer_ctrl) != NARU_SLOT_DYING)
+		return;
+	if (table_remove_pair(t, pos, ctrl, peer, peer_ctrl))
+		sum->removed += 2;
+	else
+		sum->revived++;
 }
 
 /* ---- the walk ---- */
@@ -174,7 +202,7 @@ static bool is_over(const struct table *t, uint32_t pos, uint64_t ctrl, uint32_t
 static void visit_answering(struct table *t, uint32_t pos, uint64_t ctrl, struct table_sum *sum)
 {
 	uint64_t peer_ctrl = 0;
-	uint32_t peer = peer_of(t, pos, &peer_ctrl);
+	uint32_t peer = table_peer(t, pos, &peer_ctrl);
 	bool dying = state_of(ctrl) == NARU_SLOT_DYING, over;
 
 	sum->met++;
@@ -203,12 +231,10 @@ bool table_sweep(struct table *t, uint32_t slots, struct table_sum *sum)
 	for (; slots && t->cursor < t->slots; slots--, t->cursor++) {
 		uint64_t ctrl = read_ctrl(t, t->cursor);
 
-		if (ctrl & NARU_CTRL_ANSWERS) {
+		if (ctrl & NARU_CTRL_ANSWERS)
 			visit_answering(t, t->cursor, ctrl, sum);
-		} else if (state_of(ctrl) == NARU_SLOT_REAPED) {
-			free_reaped(t, t->cursor, ctrl);
-			sum->cleaned++;
-		}
+		else
+			sum->cleaned += table_clean(t, t->cursor);
 	}
 	if (t->cursor < t->slots)
 		return false;
@@ -237,6 +263,30 @@ uint32_t table_remove(struct table *t,
 		}
 	}
 	return removed;
+}
+
+bool table_clean(struct table *t, uint32_t pos)
+{
+	uint64_t ctrl = read_ctrl(t, pos);
+
+	if (state_of(ctrl) != NARU_SLOT_REAPED)
+		return false;
+	free_reaped(t, pos, ctrl);
+	return true;
+}
+
+bool table_read(const struct table *t, uint32_t pos, struct naru_slot6 *ret_slot)
+{
+	uint64_t ctrl = read_ctrl(t, pos);
+
+	if (!(ctrl & NARU_CTRL_ANSWERS))
+		return false;
+	memcpy(ret_slot, ctrl_at(t, pos), slot_size(t));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if ((read_ctrl(t, pos) ^ ctrl) & NARU_CTRL_IDENTITY)
+		return false;
+	ret_slot->ctrl = ctrl;
+	return true;
 }
 
 void table_fill(const struct table *t, struct table_fill *ret_fill)

@@ -30,7 +30,7 @@ struct table_rules {
 
 struct table {
 	int family; /* 4 or 6 */
-	struct naru_table_size size;
+	struct naru_table_config size;
 	uint32_t slots;
 	struct table_rules rules;
 	uint8_t *mem;
@@ -57,10 +57,10 @@ struct table_fill {
 
 /* The buckets for so many entries: three quarters of the slots are in use when all of them exist,
  * and new ones find room without fail. */
-struct naru_table_size table_size(uint32_t entries);
+struct naru_table_config table_size(uint32_t entries);
 
 /* Maps the array behind fd, which stays the caller's. 0 or -errno. */
-int table_open(struct table *t, int family, int fd, const struct naru_table_size *size,
+int table_open(struct table *t, int family, int fd, const struct naru_table_config *size,
 	       const struct table_rules *rules);
 void table_close(struct table *t);
 
@@ -74,5 +74,20 @@ bool table_sweep(struct table *t, uint32_t slots, struct table_sum *sum);
 uint32_t table_remove(struct table *t,
 		      bool (*matches)(const void *arg, const struct table_half *half),
 		      const void *arg);
+
+/* Removes one entry, whatever packets did since its control word was read. False: it has gone. */
+bool table_remove_one(struct table *t, uint32_t pos, uint64_t ctrl);
+/* Removes both halves of a flow, or none: false when anything has happened to either since its
+ * control word was read. */
+bool table_remove_pair(struct table *t, uint32_t pos, uint64_t ctrl, uint32_t peer,
+		       uint64_t peer_ctrl);
+
+/* Frees a slot that a sweep left behind which was killed. */
+bool table_clean(struct table *t, uint32_t pos);
+
+/* Copies an entry that answers. False: there is none. */
+bool table_read(const struct table *t, uint32_t pos, struct naru_slot6 *ret_slot);
+/* The other direction's position, or NARU_TABLE_NO_SLOT; its control word. */
+uint32_t table_peer(const struct table *t, uint32_t pos, uint64_t *ret_ctrl);
 
 void table_fill(const struct table *t, struct table_fill *ret_fill);

@@ -14,8 +14,8 @@
 #include "dataplane/flow.h"
 
 struct entry {
-	uint8_t key[FLOW_KEY_MAX];
-	uint8_t value[FLOW_VALUE_MAX] __attribute__((aligned(8)));
+	uint8_t key[FLOW_KEY_SIZE];
+	uint8_t value[FLOW_VALUE_SIZE] __attribute__((aligned(8)));
 };
 
 struct tuple {
@@ -93,7 +93,7 @@ static void each_half_names_the_other(void **state)
 			uint8_t hook = roads[i] == NARU_STACK ? NARU_EGRESS : NARU_INGRESS;
 			struct entry a = entry_of(af, &was, &is, NARU_INGRESS, &fwd);
 			struct entry b = entry_of(af, &back, &undone, hook, &rev);
-			uint8_t peer[FLOW_KEY_MAX] = {};
+			uint8_t peer[FLOW_KEY_SIZE] = {};
 
 			flow_peer_key(&flow_families[af], a.key, a.value, peer);
 			assert_memory_equal(peer, b.key, flow_families[af].key_size);

@@ -106,7 +106,7 @@ static void put_pair(struct world *w, uint32_t seen)
 
 static void begin(struct world *w, int family)
 {
-	const struct naru_table_size size = { MAIN, STASH };
+	const struct naru_table_config size = { .main = MAIN, .stash = STASH };
 	const struct table_rules rules = { .is_over = is_over, .gone = gone, .arg = w };
 
 	*w = (struct world){ .now = 100, .fd = memfd_create("table", MFD_CLOEXEC) };
@@ -326,7 +326,7 @@ static void sizes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
-		struct naru_table_size size = table_size(entries[i]);
+		struct naru_table_config size = table_size(entries[i]);
 		uint64_t slots = ((uint64_t)size.main + size.stash) * NARU_TABLE_WAYS;
 
 		assert_true(size.main >= 2 && size.stash >= 2);
@@ -339,7 +339,7 @@ static void sizes(void **state)
 
 static void what_cannot_be_mapped(void **state)
 {
-	const struct naru_table_size size = { MAIN, STASH };
+	const struct naru_table_config size = { .main = MAIN, .stash = STASH };
 	const struct table_rules rules = { .is_over = is_over };
 	struct table table;
 
