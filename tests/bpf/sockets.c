@@ -164,7 +164,7 @@ static void attach(int cgroup_fd)
 }
 
 /* Endpoints of this node and of others alike: here all of them are sockets of this namespace. */
-static void own_addresses(void)
+void sockets_own_addresses(void)
 {
 	static const enum host hosts[] = { POD, POD2, REMOTE, REMOTE1, UNREACHABLE, SILENT };
 	char text[INET6_ADDRSTRLEN], command[128];
@@ -191,7 +191,7 @@ int sockets_run(int cgroup_fd, const char *name, const struct CMUnitTest *each, 
 	int failed;
 
 	world_enter();
-	own_addresses();
+	sockets_own_addresses();
 	node_load(&(struct node_options){ .sockets = true });
 	attach(cgroup_fd);
 	for (size_t i = 0; i < n * SOCKETS_KINDS; i++) {

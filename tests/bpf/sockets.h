@@ -41,5 +41,7 @@ char sockets_receive(int fd, struct sockaddr_storage *ret_from);
 void sockets_assert_peer(const struct sockets_kind *kind, int fd, enum host host, uint16_t port);
 uint64_t sockets_counted(enum naru_counter id);
 
+/* Makes the endpoints' addresses local, after world_enter(). */
+void sockets_own_addresses(void);
 /* Enters the world, loads and attaches the programs, runs the tests. For cgroup_run(). */
 int sockets_run(int cgroup_fd, const char *name, const struct CMUnitTest *each, size_t n);
