@@ -62,7 +62,7 @@ static __always_inline int process_egress(struct __sk_buff *ctx, const int af)
 		return verdict;
 	if (!filter_egress(&p.t, af))
 		return TC_ACT_UNSPEC;
-	value = flow_lookup(&p.t, NARU_EGRESS, af);
+	value = flow_meet(&p.t, NARU_EGRESS, af);
 	now = now_tick();
 	if (!value || stale(&p, NARU_EGRESS, value, now, af))
 		return TC_ACT_UNSPEC;

@@ -27,3 +27,11 @@ static __always_inline __u16 csum_apply(__u16 field, __u64 delta)
 {
 	return ~csum_fold((__u16)~field + delta);
 }
+
+/* The same for a delta that is the sum of a few folded ones. */
+static __always_inline __u16 csum_adjust(__u16 field, __u32 delta)
+{
+	delta += (__u16)~field;
+	delta = (delta & 0xffff) + (delta >> 16);
+	return ~(delta + (delta >> 16));
+}

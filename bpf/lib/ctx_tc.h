@@ -38,7 +38,7 @@ static __always_inline __u32 ctx_ifindex(const CTX *ctx)
 /* True for a frame to another machine, which a segment that floods or a device in promiscuous mode
  * shows us as well. */
 static __always_inline int ctx_is_others(const CTX *ctx,
-					 const struct naru_flow *f __attribute__((unused)))
+					 const struct naru_nexthop *nh __attribute__((unused)))
 {
 	return (long)CTX_LOAD(ctx, pkt_type) == CTX_OTHERHOST;
 }

@@ -34,14 +34,14 @@ static __always_inline __u32 ctx_ifindex(const CTX *ctx)
 
 /* The same as in ctx_tc.h. XDP is told no address of its device, but the way out by the same one
  * names it; out of another device, the frame is taken for ours. */
-static __always_inline int ctx_is_others(const CTX *ctx, const struct naru_flow *f)
+static __always_inline int ctx_is_others(const CTX *ctx, const struct naru_nexthop *nh)
 {
 	const struct ethhdr *eth = ctx_data(ctx);
 
-	if (f->ifindex != ctx_ifindex(ctx) || (const void *)(eth + 1) > ctx_end(ctx))
+	if (nh->ifindex != ctx_ifindex(ctx) || (const void *)(eth + 1) > ctx_end(ctx))
 		return 0;
 	for (int i = 0; i < ETH_ALEN; i++)
-		if (eth->h_dest[i] != f->smac[i])
+		if (eth->h_dest[i] != nh->smac[i])
 			return 1;
 	return 0;
 }
@@ -57,7 +57,7 @@ static __always_inline int ctx_l4_csum(CTX *ctx, const struct pkt *p, __u16 addr
 		return -1;
 	if (p->t.proto == IPPROTO_UDP && !*field)
 		return 0; /* no check sum, as IPv4 allows */
-	*field = csum_apply(*field, (__u64)addr_delta + port_delta);
+	*field = csum_adjust(*field, (__u32)addr_delta + port_delta);
 	if (p->t.proto == IPPROTO_UDP && !*field)
 		*field = 0xffff;
 	return 0;

@@ -200,30 +200,26 @@ __noinline int first_stale6(const struct tuple *t)
 static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
 						    const __u32 *ep_addr, const int af)
 {
-	enum nexthop_result r = nexthop_find(ctx, &new->f, ep_addr, new->to.proto, af);
-	const struct naru_state *s = node_state();
+	enum nexthop_result r = nexthop_find(ctx, &new->f.nh, ep_addr, new->to.proto, af);
 	/* After a clash the pod may be behind a bridge, whose ports are hooked and not itself: then
 	 * the answer comes in at a port, and any address of the node will do. */
-	__u32 other = new->f.road == NARU_STACK ? ctx_ifindex(ctx) : new->f.ifindex;
+	__u32 other = new->f.road == NARU_STACK ? ctx_ifindex(ctx) : new->f.nh.ifindex;
 
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL) {
 		count(NARU_C_NO_ROUTE);
 		return FIRST_DROP;
 	}
-	if (CTX_IS_XDP &&
-	    (r == NEXTHOP_NEIGH || new->f.nh_flags != NARU_NH_XDP || ctx_is_others(ctx, &new->f)))
+	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || !new->f.nh.xdp || ctx_is_others(ctx, &new->f.nh)))
 		return FIRST_PASS;
-	if (nexthop_source(new->f.ifindex, new->to.saddr, af) &&
+	if (nexthop_source(new->f.nh.ifindex, new->to.saddr, af) &&
 	    nexthop_source(other, new->to.saddr, af)) {
 		count(NARU_C_NO_SOURCE);
 		return FIRST_DROP;
 	}
 	new->f.road = NARU_REDIRECT;
 	new->f.flags = NARU_F_SNAT;
-	if (r == NEXTHOP_OK && s) {
-		new->f.nh_gen = s->nh_gen;
-		new->f.nh_seen = new->now;
-	}
+	if (r == NEXTHOP_OK)
+		nexthop_found(&new->f, new->now);
 	return FIRST_CHOSEN;
 }
 
@@ -248,7 +244,7 @@ static __always_inline enum first_result first_road(CTX *ctx, const struct tuple
 		new->f.road = NARU_HAIRPIN;
 		new->f.flags = NARU_F_SNAT;
 	} else if (cfg.bypass_netfilter && ep->local) {
-		r = nexthop_find(ctx, &new->f, new->to.daddr, new->to.proto, af);
+		r = nexthop_find(ctx, &new->f.nh, new->to.daddr, new->to.proto, af);
 		if (r == NEXTHOP_OK || r == NEXTHOP_NEIGH)
 			new->f.road = NARU_REDIRECT;
 	}
@@ -460,7 +456,7 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 	dev = bpf_map_lookup_elem(&device, &ifindex);
 	pod = dev && dev->class == NARU_POD;
 	/* A port of a bridge is not addressed itself, so pods' devices cannot tell. */
-	if (!CTX_IS_XDP && !pod && ctx_is_others(ctx, &new->f))
+	if (!CTX_IS_XDP && !pod && ctx_is_others(ctx, &new->f.nh))
 		return FIRST_PASS;
 	if (!service)
 		return first_stranger(t, af);

@@ -20,8 +20,13 @@
 #include "pkt.h"
 #include "share.h"
 
+_Static_assert(PKT_FIN == NARU_F_FIN && PKT_RST == NARU_F_RST && PKT_ACK == NARU_F_ACK,
+	       "flags of TCP are marks of flows");
+
 #define FLOW_EEXIST		17
 #define FLOW_ENTRY_ADDRS(value) ((__u32 *)(value))
+#define FLOW_ENTRY_WORDS(af)                                                                       \
+	((af) == AF_INET ? sizeof(struct naru_flow4) / 8 : sizeof(struct naru_flow6) / 8)
 
 static __always_inline struct naru_flow *flow_core(void *value, const int af)
 {
@@ -32,6 +37,29 @@ static __always_inline struct naru_flow *flow_core(void *value, const int af)
 static __always_inline void *flow_lookup(const struct tuple *t, __u8 hook, const int af)
 {
 	return cfg.flow_hash ? flow_hash_lookup(t, hook, af) : flow_table_lookup(t, hook, af);
+}
+
+/* The same without a call: for the look-up that established packets go by. */
+static __always_inline void *flow_meet(const struct tuple *t, __u8 hook, const int af)
+{
+	return cfg.flow_hash ? flow_hash_lookup(t, hook, af) : flow_table_meet(t, hook, af);
+}
+
+/* For a dry run: a value that may be written to, of what was looked up or, if that is NULL, of what
+ * is in the room. The room may be overwritten. */
+static __always_inline void *flow_show(void *value, void *room, const int af)
+{
+	const __u64 *from = value;
+	__u64 *to = room;
+
+	if (!cfg.flow_hash)
+		return value ? value : flow_table_show(room, af);
+	if (!value)
+		return room;
+#pragma unroll
+	for (__u32 i = 0; i < FLOW_ENTRY_WORDS(af); i++)
+		to[i] = from[i];
+	return room;
 }
 
 /* The tuple of the other direction, as it stands on the wire. Returns its hook. */
@@ -48,32 +76,51 @@ static __always_inline __u8 flow_peer(void *value, __u8 proto, struct tuple *ret
 	return f->road == NARU_STACK && !(f->flags & NARU_F_REPLY) ? NARU_EGRESS : NARU_INGRESS;
 }
 
+/* The tick of the last packet; 0: there was none. */
+static __always_inline __u32 flow_seen(void *value, __u32 now, const int af)
+{
+	const struct flow_view *v = value;
+
+	return cfg.flow_hash ? flow_core(value, af)->seen : flow_table_seen(v->ctrl, now);
+}
+
 /* Marks that a packet has passed. Written only when something changes, so that a busy flow dirties
  * its cache line once a tick. */
 static __always_inline void flow_note(void *value, const struct pkt *p, __u32 now, const int af)
 {
-	__u8 marks = (p->tcp_flags & (PKT_SYN | PKT_ACK)) == PKT_ACK ? NARU_F_ACK : 0;
+	__u8 marks = p->tcp_flags & (NARU_F_FIN | NARU_F_RST | NARU_F_ACK);
 	struct naru_flow *f = flow_core(value, af);
-	const struct flow_view *v = value;
-	int seen = f->seen == now;
+	__u32 seen;
 
-	if (p->tcp_flags & (PKT_FIN | PKT_RST))
-		marks |= (p->tcp_flags & PKT_FIN ? NARU_F_FIN : 0) |
-			 (p->tcp_flags & PKT_RST ? NARU_F_RST : 0);
-	if (!seen) {
-		if (p->t.proto == NARU_UDP && f->seen)
-			marks |= (__s32)(now - f->seen) > 1 || f->flags & NARU_F_AGAIN
-					 ? NARU_F_STREAM
-					 : NARU_F_AGAIN;
-		if (cfg.flow_hash || cfg.dry_run)
-			f->seen = now;
+	if (p->tcp_flags & PKT_SYN)
+		marks &= ~NARU_F_ACK;
+	if (!cfg.flow_hash && flow_table_is_noted(value, marks, now))
+		return;
+	if (cfg.dry_run)
+		return;
+	seen = flow_seen(value, now, af);
+	if (seen != now && seen && p->t.proto == NARU_UDP)
+		marks |= (__s32)(now - seen) > 1 || f->flags & NARU_F_AGAIN ? NARU_F_STREAM
+									    : NARU_F_AGAIN;
+	if (!cfg.flow_hash) {
+		flow_table_note(value, marks, now, af);
+		return;
 	}
-	if (!cfg.flow_hash && !cfg.dry_run) {
-		if (!seen || marks & ~f->flags || (v->ctrl & NARU_CTRL_STATE) == NARU_SLOT_DYING)
-			flow_table_note(v, marks, now, af);
-	} else if (marks & ~f->flags) {
+	if (seen != now)
+		f->seen = now;
+	if (marks & ~f->flags)
 		f->flags |= marks;
-	}
+}
+
+/* The next hop that was looked up in this tick and generation, if any. */
+static __always_inline const struct naru_nexthop *flow_nexthop(void *value, __u32 now, __u16 gen,
+							       const int af)
+{
+	const struct naru_flow *f = flow_core(value, af);
+
+	if (!cfg.flow_hash)
+		return flow_table_nexthop(value, now, gen);
+	return f->nh_seen == now && f->nh_gen == gen ? &f->nh : NULL;
 }
 
 /* The value's next hop was looked up anew. */
@@ -86,7 +133,7 @@ static __always_inline void flow_led(void *value, const int af)
 /* A packet is about to go by the kernel's neighbour code. */
 static __always_inline void flow_asked(void *value, const int af)
 {
-	flow_core(value, af)->nh_flags &= ~NARU_NH_ASK;
+	flow_core(value, af)->nh_ask = 0;
 	if (!cfg.flow_hash && !cfg.dry_run)
 		flow_table_asked(value, af);
 }

@@ -44,10 +44,9 @@ struct flow_view {
 	__u64 way;
 	__u32 pos;
 	__u32 pad;
-	/* Room for the look-up: stack is scarce. */
+	/* Of the look-up. */
 	__u64 key[TABLE_KEY_MAX];
 	__u64 hash;
-	struct table_hit hit;
 };
 
 MAP_ARRAY(flow_views, BPF_MAP_TYPE_PERCPU_ARRAY, struct flow_view, 1, 0);
@@ -103,15 +102,17 @@ static __always_inline __u64 flow_table_marks(__u64 ctrl)
 	return (ctrl & NARU_CTRL_MARKS) >> NARU_CTRL_MARKS_SHIFT;
 }
 
+/* The tick of the last packet; 0: there was none. */
+static __always_inline __u32 flow_table_seen(__u64 ctrl, __u32 now)
+{
+	return flow_table_marks(ctrl) & NARU_MARK_SEEN ? now - table_idle(ctrl, now) : 0;
+}
+
 /* What the rule wants to know of an entry. */
 static __always_inline void flow_table_half(struct naru_flow *f, __u64 ctrl, __u32 now)
 {
-	__u64 marks = flow_table_marks(ctrl);
-
-	f->flags = marks & NARU_MARK_FLAGS;
-	f->seen = 0;
-	if (marks & NARU_MARK_SEEN)
-		f->seen = now - table_idle(ctrl, now);
+	f->flags = flow_table_marks(ctrl) & NARU_MARK_FLAGS;
+	f->seen = flow_table_seen(ctrl, now);
 }
 
 /* peer_ctrl 0: the other half has gone. */
@@ -172,82 +173,100 @@ static __always_inline void flow_table_gone(__u64 id)
 
 /* ---- look-up ------------------------------------------------------------------------------- */
 
+/* The view's value, but for the next hop and the last packet: what is the action's, its first bytes, is there already,
+ * and the way behind it. */
 static __always_inline void flow_table_decode(struct flow_view *v, const struct table_hit *hit,
-					      __u32 now, const int af)
+					      const int af)
 {
-	const int words = TABLE_ACT_WORDS(af) - 1;
 	struct naru_flow *f = flow_table_core(v, af);
-	__u64 way = hit->act[words];
-	__u32 hop = way & 0xffff;
-	struct naru_hop *h;
+	__u64 way = hit->act[TABLE_ACT_WORDS(af) - 1];
 
-#pragma unroll
-	for (int i = 0; i < words; i++)
-		((__u64 *)v)[i] = hit->act[i];
 	v->ctrl = hit->ctrl;
 	v->pos = hit->pos;
 	v->way = way;
-	flow_table_half(f, hit->ctrl, now);
-	f->road = flow_table_marks(hit->ctrl) >> NARU_MARK_ROAD_SHIFT;
+	f->flags = flow_table_marks(hit->ctrl) & NARU_MARK_FLAGS;
+	f->nh_ask = !!(way & NARU_WAY_ASK);
 	f->svc = way >> NARU_WAY_SVC_SHIFT & NARU_WAY_SVC_MAX;
 	f->ep = hit->ep;
-	f->nh_gen = way >> NARU_WAY_GEN_SHIFT;
-	/* The first packet of each tick looks the next hop up. */
-	f->nh_seen = f->seen;
-	f->nh_flags = way & NARU_WAY_ASK ? NARU_NH_ASK : 0;
-	f->ifindex = 0;
-	f->mtu = 0xffff;
-	h = hop ? bpf_map_lookup_elem(&hops, &hop) : NULL;
-	if (!h)
-		return;
-	f->ifindex = h->ifindex;
-	f->mtu = h->mtu;
-	f->nh_flags |= h->flags;
-	__builtin_memcpy(f->dmac, h->dmac, ETH_ALEN);
-	__builtin_memcpy(f->smac, h->smac, ETH_ALEN);
+	f->road = flow_table_marks(hit->ctrl) >> NARU_MARK_ROAD_SHIFT;
+}
+
+/* A view of a flow that is not there. */
+static __always_inline void *flow_table_show(const void *value, const int af)
+{
+	const __u32 words =
+		af == AF_INET ? sizeof(struct naru_flow4) / 8 : sizeof(struct naru_flow6) / 8;
+	struct flow_view *v = flow_table_view();
+
+	if (!v)
+		return NULL;
+#pragma unroll
+	for (__u32 i = 0; i < words; i++)
+		((__u64 *)v)[i] = ((const __u64 *)value)[i];
+	v->ctrl = 0;
+	v->way = 0;
+	return v;
+}
+
+/* The first packet of each tick looks the next hop up. */
+static __always_inline const struct naru_nexthop *flow_table_nexthop(const struct flow_view *v,
+								     __u32 now, __u16 gen)
+{
+	__u32 key = v->way & 0xffff;
+	struct naru_hop *hop;
+
+	if (!key || (__u16)(v->way >> NARU_WAY_GEN_SHIFT) != gen ||
+	    (v->ctrl ^ table_seen(now)) & NARU_CTRL_SEEN)
+		return NULL;
+	hop = bpf_map_lookup_elem(&hops, &key);
+	return hop ? &hop->nh : NULL;
 }
 
 enum {
 	FLOW_TABLE_MISS,
 	FLOW_TABLE_HIT,
-	FLOW_TABLE_SPILT, /* not at home, so maybe elsewhere */
+	FLOW_TABLE_ELSEWHERE, /* not where it was looked for */
 };
 
-static __always_inline int flow_table_find(const struct tuple *t, __u8 hook, const int af)
+static __always_inline int flow_table_find(struct flow_view *v, const struct tuple *t, __u8 hook,
+					   const int af)
 {
-	struct flow_view *v = flow_table_view();
+	struct table_hit hit = { .act = (__u64 *)v };
 
 	if (!v)
 		return FLOW_TABLE_MISS;
 	flow_table_key(v->key, t, hook, af);
 	v->hash = table_hash(v->key, af);
-	if (!table_search(table_home(v->hash), table_first(v->hash), v->key, &v->hit, af))
-		return table_is_spilt(v->hash, af) ? FLOW_TABLE_SPILT : FLOW_TABLE_MISS;
-	flow_table_decode(v, &v->hit, now_tick(), af);
+	if (!table_probe(v->hash, v->key, &hit, af))
+		return FLOW_TABLE_ELSEWHERE;
+	flow_table_decode(v, &hit, af);
 	return FLOW_TABLE_HIT;
 }
 
-/* The same in another of the buckets. */
+/* The same in one of the buckets. */
 static __always_inline int flow_table_away(__u32 choice, const int af)
 {
 	struct flow_view *v = flow_table_view();
+	struct table_hit hit = { .act = (__u64 *)v };
 
-	if (!v ||
-	    !table_search(table_choice(v->hash, choice), table_first(v->hash), v->key, &v->hit, af))
+	if (!v)
 		return FLOW_TABLE_MISS;
-	flow_table_decode(v, &v->hit, now_tick(), af);
-	return FLOW_TABLE_HIT;
+	if (table_search(table_choice(v->hash, choice), table_first(v->hash), v->key, &hit, af)) {
+		flow_table_decode(v, &hit, af);
+		return FLOW_TABLE_HIT;
+	}
+	return choice || table_is_spilt(v->hash, af) ? FLOW_TABLE_ELSEWHERE : FLOW_TABLE_MISS;
 }
 
 /* Global subprograms: the verifier looks at each of them once. */
 __noinline int flow_table_find4(const struct tuple *t, __u32 hook)
 {
-	return t ? flow_table_find(t, hook, AF_INET) : FLOW_TABLE_MISS;
+	return t ? flow_table_find(flow_table_view(), t, hook, AF_INET) : FLOW_TABLE_MISS;
 }
 
 __noinline int flow_table_find6(const struct tuple *t, __u32 hook)
 {
-	return t ? flow_table_find(t, hook, AF_INET6) : FLOW_TABLE_MISS;
+	return t ? flow_table_find(flow_table_view(), t, hook, AF_INET6) : FLOW_TABLE_MISS;
 }
 
 __noinline int flow_table_away4(__u32 choice)
@@ -260,16 +279,27 @@ __noinline int flow_table_away6(__u32 choice)
 	return flow_table_away(choice, AF_INET6);
 }
 
+static __always_inline void *flow_table_elsewhere(int found, const int af)
+{
+	for (__u32 i = 0; i < NARU_TABLE_CHOICES && found == FLOW_TABLE_ELSEWHERE; i++)
+		found = af == AF_INET ? flow_table_away4(i) : flow_table_away6(i);
+	return found == FLOW_TABLE_HIT ? flow_table_view() : NULL;
+}
+
 static __always_inline void *flow_table_lookup(const struct tuple *t, __u8 hook, const int af)
 {
 	int found = af == AF_INET ? flow_table_find4(t, hook) : flow_table_find6(t, hook);
 
-	if (found == FLOW_TABLE_SPILT) {
-		found = FLOW_TABLE_MISS;
-		for (__u32 i = 1; i < NARU_TABLE_CHOICES && !found; i++)
-			found = af == AF_INET ? flow_table_away4(i) : flow_table_away6(i);
-	}
-	return found ? flow_table_view() : NULL;
+	return flow_table_elsewhere(found, af);
+}
+
+/* The same without a call, where established packets go by. */
+static __always_inline void *flow_table_meet(const struct tuple *t, __u8 hook, const int af)
+{
+	struct flow_view *v = flow_table_view();
+	int found = flow_table_find(v, t, hook, af);
+
+	return found == FLOW_TABLE_HIT ? v : flow_table_elsewhere(found, af);
 }
 
 /* ---- changes ------------------------------------------------------------------------------- */
@@ -294,6 +324,12 @@ __noinline int flow_table_mark6(__u32 pos, __u64 ctrl, __u32 marks, __u32 now)
 	return flow_table_mark(pos, ctrl, marks, now, AF_INET6);
 }
 
+/* A packet with such flags would change nothing. */
+static __always_inline int flow_table_is_noted(const struct flow_view *v, __u8 flags, __u32 now)
+{
+	return table_noted(v->ctrl, flags | NARU_MARK_SEEN, now) == v->ctrl;
+}
+
 static __always_inline void flow_table_note(const struct flow_view *v, __u8 flags, __u32 now,
 					    const int af)
 {
@@ -316,54 +352,51 @@ static __always_inline void flow_table_lead(struct flow_view *v, __u64 way, cons
 		v->way = way;
 }
 
-static __always_inline int flow_table_same_hop(const struct naru_hop *a, const struct naru_flow *f,
-					       __u8 flags)
+static __always_inline int flow_table_same_hop(const struct naru_nexthop *a,
+					       const struct naru_nexthop *b)
 {
-	const __u16 *dmac = (const __u16 *)f->dmac, *smac = (const __u16 *)f->smac;
-	const __u16 *d = (const __u16 *)a->dmac, *s = (const __u16 *)a->smac;
+	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
+	__u32 differ = 0;
 
-	return !((a->ifindex ^ f->ifindex) | (a->mtu ^ f->mtu) | (a->flags ^ flags) |
-		 (d[0] ^ dmac[0]) | (d[1] ^ dmac[1]) | (d[2] ^ dmac[2]) | (s[0] ^ smac[0]) |
-		 (s[1] ^ smac[1]) | (s[2] ^ smac[2]));
+#pragma unroll
+	for (__u32 i = 0; i < sizeof(*a) / 4; i++)
+		differ |= x[i] ^ y[i];
+	return !differ;
 }
 
 /* Writes a next hop where there is room. */
-static __always_inline int flow_table_write_hop(struct naru_hop *h, const struct naru_flow *f,
-						__u8 flags)
+static __always_inline int flow_table_write_hop(struct naru_hop *hop, const struct naru_nexthop *nh)
 {
 	__u32 was;
 
-	if (!__sync_bool_compare_and_swap(&h->state, NARU_HOP_EMPTY, NARU_HOP_CLAIMED))
+	if (!__sync_bool_compare_and_swap(&hop->state, NARU_HOP_EMPTY, NARU_HOP_CLAIMED))
 		return 0;
-	h->ifindex = f->ifindex;
-	h->mtu = f->mtu;
-	h->flags = flags;
-	__builtin_memcpy(h->dmac, f->dmac, ETH_ALEN);
-	__builtin_memcpy(h->smac, f->smac, ETH_ALEN);
-	was = __sync_lock_test_and_set(&h->state, NARU_HOP_READY);
+	hop->nh = *nh;
+	was = __sync_lock_test_and_set(&hop->state, NARU_HOP_READY);
 	asm volatile("" ::"r"(was));
 	return 1;
 }
 
-/* The key in `hops` of the flow's next hop; 0: there is no room, and the way is looked up for each
- * packet. */
-__noinline int flow_table_hop(const struct naru_flow *f)
+/* The key in `hops` of a next hop; 0: there is no room, and the way is looked up for each packet. */
+__noinline int flow_table_hop(const struct naru_nexthop *nh)
 {
-	__u32 at, flags, i;
+	__u32 at, i;
 
-	if (!f)
+	if (!nh)
 		return 0;
-	flags = f->nh_flags & NARU_NH_XDP;
-	at = (f->ifindex * 31 + f->dmac[5] * 7 + f->dmac[4] * 257 + f->dmac[3]) * 2654435769u >> 16;
+	at = (nh->ifindex * 31 + nh->dmac[5] * 7 + nh->dmac[4] * 257 + nh->dmac[3]) * 2654435769u >>
+	     16;
 	for (i = 0; i < FLOW_TABLE_PROBES; i++) {
 		__u32 key = (at + i) & (NARU_HOPS_MAX - 1);
-		struct naru_hop *h = key ? bpf_map_lookup_elem(&hops, &key) : NULL;
+		struct naru_hop *hop = key ? bpf_map_lookup_elem(&hops, &key) : NULL;
+		__u32 is;
 
-		if (!h)
+		if (!hop)
 			continue;
-		if (TABLE_READ32(&h->state) == NARU_HOP_READY && flow_table_same_hop(h, f, flags))
+		is = TABLE_READ32(&hop->state);
+		if (is == NARU_HOP_READY && flow_table_same_hop(&hop->nh, nh))
 			return key;
-		if (TABLE_READ32(&h->state) == NARU_HOP_EMPTY && flow_table_write_hop(h, f, flags))
+		if (is == NARU_HOP_EMPTY && flow_table_write_hop(hop, nh))
 			return key;
 	}
 	return 0;
@@ -373,11 +406,11 @@ __noinline int flow_table_hop(const struct naru_flow *f)
 static __always_inline __u64 flow_table_way(const struct naru_flow *f)
 {
 	__u64 way = (__u64)(f->svc & NARU_WAY_SVC_MAX) << NARU_WAY_SVC_SHIFT;
-	__u32 hop = f->nh_gen ? flow_table_hop(f) : 0;
+	__u32 hop = f->nh_gen ? flow_table_hop(&f->nh) : 0;
 
 	if (hop)
 		way |= hop | (__u64)f->nh_gen << NARU_WAY_GEN_SHIFT |
-		       (f->nh_flags & NARU_NH_ASK ? NARU_WAY_ASK : 0);
+		       (f->nh_ask ? NARU_WAY_ASK : 0);
 	return way;
 }
 

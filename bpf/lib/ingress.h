@@ -77,17 +77,17 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 					    const int af)
 {
 	struct naru_flow *f = flow_core(value, af);
-	enum nexthop_result r = nexthop_refresh(ctx, value, p->t.proto, now, af);
+	const struct naru_nexthop *nh;
+	enum nexthop_result r = nexthop_of(ctx, value, p->t.proto, now, &nh, af);
 
-	if (CTX_IS_XDP &&
-	    (r != NEXTHOP_OK || ~f->nh_flags & NARU_NH_XDP || p->ttl <= 1 || p->len > f->mtu))
+	if (CTX_IS_XDP && (r != NEXTHOP_OK || !nh->xdp || p->ttl <= 1 || p->len > nh->mtu))
 		return CTX_PASS;
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL)
 		return ingress_drop(NARU_C_NO_ROUTE);
 #if !CTX_IS_XDP
-	if (p->ttl <= 1 || p->len > f->mtu) {
-		int told = af == AF_INET ? answer_router4(ctx, p, f->mtu)
-					 : answer_router6(ctx, p, f->mtu);
+	if (p->ttl <= 1 || p->len > nh->mtu) {
+		int told = af == AF_INET ? answer_router4(ctx, p, nh->mtu)
+					 : answer_router6(ctx, p, nh->mtu);
 
 		if (told) {
 			observe_verdict(ctx, &p->t, NARU_INGRESS, CTX_DROP, af);
@@ -102,18 +102,18 @@ static __always_inline int ingress_redirect(CTX *ctx, const struct pkt *p, void 
 #if !CTX_IS_XDP
 	if (r == NEXTHOP_NEIGH) {
 		count(NARU_C_NEIGH_PENDING);
-		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
+		return bpf_redirect_neigh(nh->ifindex, NULL, 0, 0);
 	}
 #endif
-	if (rewrite_macs(ctx, f->dmac, f->smac))
+	if (rewrite_macs(ctx, nh))
 		return ingress_drop(NARU_C_REWRITE);
 #if !CTX_IS_XDP
-	if (f->nh_flags & NARU_NH_ASK) {
+	if (f->nh_ask) {
 		flow_asked(value, af);
-		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
+		return bpf_redirect_neigh(nh->ifindex, NULL, 0, 0);
 	}
 #endif
-	return ctx_redirect(ctx, f->ifindex);
+	return ctx_redirect(ctx, nh->ifindex);
 }
 
 static __always_inline int ingress_hairpin(CTX *ctx, const struct pkt *p, void *value, __u32 now,
@@ -132,19 +132,17 @@ static __always_inline void *ingress_entry(void *value, const int af)
 {
 	struct first *new;
 	__u32 zero = 0;
-	void *copy;
 
 	if (!cfg.dry_run)
 		return value;
+	trace_seen(value ? NARU_TRACE_HIT : NARU_TRACE_MADE);
 	new = bpf_map_lookup_elem(&scratch, &zero);
 	if (!new)
 		return NULL;
-	copy = af == AF_INET ? (void *)&new->value4 : &new->value6;
+	value = flow_show(value, af == AF_INET ? (void *)&new->value4 : &new->value6, af);
 	if (value)
-		__builtin_memcpy(copy, value,
-				 af == AF_INET ? sizeof(new->value4) : sizeof(new->value6));
-	trace_flow(flow_core(copy, af), FLOW_ENTRY_ADDRS(copy), af);
-	return copy;
+		trace_flow(flow_core(value, af), FLOW_ENTRY_ADDRS(value), af);
+	return value;
 }
 
 static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *value, __u32 now,
@@ -180,14 +178,14 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 		return CTX_PASS;
 	}
 	now = now_tick();
-	value = flow_lookup(&p->t, NARU_INGRESS, af);
+	value = flow_meet(&p->t, NARU_INGRESS, af);
 	if (value && stale(p, NARU_INGRESS, value, now, af)) {
 		trace_seen(NARU_TRACE_STALE);
 		value = NULL;
 	}
 	if (value) {
-		trace_seen(NARU_TRACE_HIT);
-		return ingress_act(ctx, p, ingress_entry(value, af), now, af);
+		value = ingress_entry(value, af);
+		return value ? ingress_act(ctx, p, value, now, af) : CTX_PASS;
 	}
 	trace_seen(NARU_TRACE_MISS);
 	if (p->t.proto != NARU_UDP && !pkt_is_syn(p)) {
@@ -198,7 +196,6 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 	*ret_first = r;
 	if (r != FIRST_MADE)
 		return r == FIRST_DROP ? CTX_DROP : CTX_PASS;
-	trace_seen(NARU_TRACE_MADE);
 	if (af == AF_INET)
 		observe_flow4(ctx, &p->t);
 	else

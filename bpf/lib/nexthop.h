@@ -17,9 +17,9 @@ enum nexthop_result {
 	NEXTHOP_NONE,
 };
 
-/* Looks up the way to daddr and stores it in the entry. */
+/* Looks up the way to daddr. */
 static __always_inline enum nexthop_result
-nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, const int af)
+nexthop_find(CTX *ctx, struct naru_nexthop *nh, const __u32 *daddr, __u8 proto, const int af)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ctx_ifindex(ctx), .l4_protocol = proto };
 	struct naru_device *dev;
@@ -39,19 +39,29 @@ nexthop_find(CTX *ctx, struct naru_flow *f, const __u32 *daddr, __u8 proto, cons
 	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NONE;
 	ifindex = fib.ifindex;
-	f->ifindex = ifindex;
+	nh->ifindex = ifindex;
 	/* Larger ones are cut to 16 bits; a neighbour that is missing hides it. */
-	f->mtu = r == BPF_FIB_LKUP_RET_SUCCESS && fib.tot_len >= NEXTHOP_MTU_MIN ? fib.tot_len
-										 : 0xffff;
+	nh->mtu = r == BPF_FIB_LKUP_RET_SUCCESS && fib.tot_len >= NEXTHOP_MTU_MIN ? fib.tot_len
+										  : 0xffff;
 	if (r == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NEIGH;
 	dev = bpf_map_lookup_elem(&device, &ifindex);
-	/* The look-up tells link addresses without using them; a neighbour that nobody uses stays
-	 * stale for ever, even when it has moved. XDP cannot use one. */
-	f->nh_flags = (dev && dev->xdp ? NARU_NH_XDP : 0) | (CTX_IS_XDP ? 0 : NARU_NH_ASK);
-	__builtin_memcpy(f->dmac, fib.dmac, ETH_ALEN);
-	__builtin_memcpy(f->smac, fib.smac, ETH_ALEN);
+	nh->xdp = dev && dev->xdp;
+	nh->pad = 0;
+	__builtin_memcpy(nh->dmac, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(nh->smac, fib.smac, ETH_ALEN);
 	return NEXTHOP_OK;
+}
+
+/* Marks an entry's next hop as of now. The look-up told link addresses without using them; a
+ * neighbour that nobody uses stays stale for ever, even when it has moved. XDP cannot use one. */
+static __always_inline void nexthop_found(struct naru_flow *f, __u32 now)
+{
+	const struct naru_state *s = node_state();
+
+	f->nh_gen = s ? s->nh_gen : 0;
+	f->nh_seen = now;
+	f->nh_ask = !CTX_IS_XDP;
 }
 
 /* Looks up the next hop anew. */
@@ -59,14 +69,11 @@ static __always_inline enum nexthop_result nexthop_renew(CTX *ctx, void *value, 
 							 __u32 now, const int af)
 {
 	struct naru_flow *f = flow_core(value, af);
-	const struct naru_state *s = node_state();
 	enum nexthop_result r;
-	__u16 gen = s ? s->nh_gen : 0;
 
-	r = nexthop_find(ctx, f, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, af);
+	r = nexthop_find(ctx, &f->nh, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, af);
 	if (r == NEXTHOP_OK) {
-		f->nh_gen = gen;
-		f->nh_seen = now;
+		nexthop_found(f, now);
 		flow_led(value, af);
 	}
 	return r;
@@ -83,15 +90,17 @@ static __noinline int nexthop_renew6(CTX *ctx, struct naru_flow6 *value, __u8 pr
 	return value ? nexthop_renew(ctx, value, proto, now, AF_INET6) : NEXTHOP_NONE;
 }
 
-/* Makes sure that the entry's next hop is the kernel's of now. */
-static __always_inline enum nexthop_result nexthop_refresh(CTX *ctx, void *value, __u8 proto,
-							   __u32 now, const int af)
+/* The entry's next hop, which is the kernel's of now. */
+static __always_inline enum nexthop_result nexthop_of(CTX *ctx, void *value, __u8 proto, __u32 now,
+						      const struct naru_nexthop **ret_nh,
+						      const int af)
 {
-	const struct naru_flow *f = flow_core(value, af);
 	const struct naru_state *s = node_state();
 
-	if (f->nh_seen == now && f->nh_gen == (s ? (__u16)s->nh_gen : 0))
+	*ret_nh = flow_nexthop(value, now, s ? s->nh_gen : 0, af);
+	if (*ret_nh)
 		return NEXTHOP_OK;
+	*ret_nh = &flow_core(value, af)->nh;
 	return af == AF_INET ? nexthop_renew4(ctx, value, proto, now)
 			     : nexthop_renew6(ctx, value, proto, now);
 }

@@ -37,7 +37,7 @@ struct tuple {
 	__u16 dport;
 	__u8 proto;
 	__u8 pad[3];
-};
+} __attribute__((aligned(8)));
 
 struct pkt {
 	struct tuple t;
@@ -92,7 +92,9 @@ static __always_inline __u16 pkt_ethertype(const void *data, const void *end)
 {
 	const struct ethhdr *eth = data;
 
-	return (const void *)(eth + 1) > end ? 0 : bpf_ntohs(eth->h_proto);
+	if ((const void *)(eth + 1) > end)
+		return 0;
+	return bpf_ntohs(*(const __u16 *)__builtin_assume_aligned(&eth->h_proto, 2));
 }
 
 /* The offset of the transport header, bounded so that the verifier accepts it after a reload. */

@@ -31,32 +31,36 @@ static __always_inline int rare_drop(struct __sk_buff *ctx, const struct tuple *
 }
 
 /* Sends a packet that has been rewritten on by the road of its flow. */
-static __always_inline int rare_send(struct __sk_buff *ctx, void *value, const int af)
+static __always_inline int rare_send(struct __sk_buff *ctx, void *value, __u32 ifindex,
+				     const int af)
 {
 	const struct naru_flow *f = flow_core(value, af);
 
 	if (f->road == NARU_STACK)
 		return TC_ACT_UNSPEC;
 	if (f->road == NARU_REDIRECT)
-		return bpf_redirect_neigh(f->ifindex, NULL, 0, 0);
+		return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 	return rewrite_swap_macs(ctx) ? ingress_drop(NARU_C_REWRITE)
 				      : bpf_redirect(ctx_ifindex(ctx), 0);
 }
 
-/* Makes sure that the redirect road is open. Returns NARU_C_MAX, or the reason not to send. */
+/* Makes sure that the redirect road is open, and sets *ret_ifindex to the device that it leads out
+ * of. Returns NARU_C_MAX, or the reason not to send. */
 static __always_inline enum naru_counter rare_road(struct __sk_buff *ctx, const struct pkt *p,
-						   void *value, const int af)
+						   void *value, __u32 *ret_ifindex, const int af)
 {
+	const struct naru_nexthop *nh;
 	enum nexthop_result r;
 
 	if (flow_core(value, af)->road != NARU_REDIRECT)
 		return NARU_C_MAX;
 	if (p->ttl <= 1)
 		return NARU_C_TTL;
-	r = nexthop_refresh(ctx, value, p->t.proto, now_tick(), af);
+	r = nexthop_of(ctx, value, p->t.proto, now_tick(), &nh, af);
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL)
 		return NARU_C_NO_ROUTE;
-	return p->len > flow_core(value, af)->mtu ? NARU_C_TOO_BIG : NARU_C_MAX;
+	*ret_ifindex = nh->ifindex;
+	return p->len > nh->mtu ? NARU_C_TOO_BIG : NARU_C_MAX;
 }
 
 static __always_inline int rare_icmp(struct __sk_buff *ctx, const struct pkt *p, __u8 hook,
@@ -65,6 +69,7 @@ static __always_inline int rare_icmp(struct __sk_buff *ctx, const struct pkt *p,
 	__u32 zero = 0;
 	struct icmp_about *about = bpf_map_lookup_elem(&icmp_room, &zero);
 	enum naru_counter why;
+	__u32 ifindex = 0;
 	__u64 delta = 0;
 	void *value;
 
@@ -73,14 +78,14 @@ static __always_inline int rare_icmp(struct __sk_buff *ctx, const struct pkt *p,
 	value = rare_entry(&about->p.t, hook, af);
 	if (!value)
 		return TC_ACT_UNSPEC;
-	why = rare_road(ctx, p, value, af);
+	why = rare_road(ctx, p, value, &ifindex, af);
 	if (why != NARU_C_MAX)
 		return rare_drop(ctx, &about->p.t, hook, why, af);
 	if (icmp_rewrite_quoted(ctx, about, value, &delta, af) ||
 	    icmp_rewrite_outer(ctx, p, about, value, delta, af))
 		return rare_drop(ctx, &about->p.t, hook, NARU_C_REWRITE, af);
 	count(NARU_C_ICMP_TRANSLATED);
-	return rare_send(ctx, value, af);
+	return rare_send(ctx, value, ifindex, af);
 }
 
 static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u32 id, __u8 hook,
@@ -88,6 +93,7 @@ static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u3
 {
 	enum naru_counter why;
 	struct naru_flow *f;
+	__u32 ifindex = 0;
 	void *value;
 
 	if (frag_recall(p, id, af)) {
@@ -98,7 +104,7 @@ static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u3
 	value = rare_entry(&p->t, hook, af);
 	if (!value)
 		return TC_ACT_UNSPEC;
-	why = rare_road(ctx, p, value, af);
+	why = rare_road(ctx, p, value, &ifindex, af);
 	if (why != NARU_C_MAX)
 		return rare_drop(ctx, &p->t, hook, why, af);
 	f = flow_core(value, af);
@@ -110,7 +116,7 @@ static __always_inline int rare_later(struct __sk_buff *ctx, struct pkt *p, __u3
 	/* No check sum within an IPv6 fragment makes up for its addresses. */
 	if (af == AF_INET6)
 		ctx_csum_update(ctx, f->addr_delta);
-	return rare_send(ctx, value, af);
+	return rare_send(ctx, value, ifindex, af);
 }
 
 /* Makes the headers linear. */

@@ -20,7 +20,7 @@ static __always_inline int rewrite_ip4(CTX *ctx, const __u32 *addrs, __u16 addr_
 	ip->saddr = addrs[0];
 	ip->daddr = addrs[1];
 	ip->ttl -= hop;
-	ip->check = csum_apply(ip->check, (__u64)addr_delta + (hop ? REWRITE_TTL_DELTA : 0));
+	ip->check = csum_adjust(ip->check, (__u32)addr_delta + (hop ? REWRITE_TTL_DELTA : 0));
 	return 0;
 }
 
@@ -72,14 +72,14 @@ static __always_inline void rewrite_deltas(struct naru_flow *f, const struct tup
 			  bpf_htons(is->sport) + bpf_htons(is->dport));
 }
 
-static __always_inline int rewrite_macs(CTX *ctx, const __u8 *dmac, const __u8 *smac)
+static __always_inline int rewrite_macs(CTX *ctx, const struct naru_nexthop *nh)
 {
 	struct ethhdr *eth = ctx_data(ctx);
 
 	if ((void *)(eth + 1) > ctx_end(ctx))
 		return -1;
-	__builtin_memcpy(eth->h_dest, dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, smac, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, nh->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, nh->smac, ETH_ALEN);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ static __always_inline int stale(const struct pkt *p, const __u8 hook, void *val
 {
 	int opens = hook == NARU_INGRESS ? pkt_is_syn(p) : pkt_is_syn_ack(p);
 
-	if (!opens && !(p->t.proto == NARU_UDP && now - flow_core(value, af)->seen > NARU_IDLE_UDP))
+	if (!opens && !(p->t.proto == NARU_UDP && now - flow_seen(value, now, af) > NARU_IDLE_UDP))
 		return 0;
 	return af == AF_INET ? stale_remove4(&p->t, hook, now) : stale_remove6(&p->t, hook, now);
 }

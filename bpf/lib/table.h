@@ -61,10 +61,10 @@ const volatile struct naru_table_config table_config = { .main = 2, .stash = 2 }
 #define TABLE_CONFIG table_config
 #endif
 
-/* What a look-up found: a copy, and where it was. */
+/* What a look-up found, and where it was. */
 struct table_hit {
+	__u64 *act; /* the caller's: the action is copied there */
 	__u64 ctrl;
-	__u64 act[TABLE_ACT_MAX];
 	__u32 pos;
 	__u32 ep;
 };
@@ -72,7 +72,8 @@ struct table_hit {
 /*
  * A reader needs control word, key and action, control word in this order. x86 keeps loads in
  * order, arm64 does when the address of the later one depends on the value of the earlier. So it
- * is made to: v & 0 is zero to the verifier, and a dependency to the processor.
+ * is made to: v & 0 is zero to the verifier, and a dependency to the processor. The look-up that
+ * most packets end with does without where TABLE_CONFIG.in_order says so.
  */
 #define TABLE_AFTER(p, v)                                                                          \
 	({                                                                                         \
@@ -81,6 +82,7 @@ struct table_hit {
 		asm volatile("%0 &= 0" : "+r"(none));                                              \
 		(__u64 *)((char *)(p) + none);                                                     \
 	})
+#define TABLE_AFTER_UNLESS(in_order, p, v) ((in_order) ? (__u64 *)(p) : TABLE_AFTER(p, v))
 
 /* ---- where --------------------------------------------------------------------------------- */
 
@@ -214,48 +216,59 @@ static __always_inline int table_same_key(const __u64 *slot, const __u64 *key, _
 /* Copies the entry of a slot, if it is the key's. The copy counts only if the control word still
  * names the same entry afterwards. */
 static __always_inline int table_copy(__u64 *slot, __u64 c, const __u64 *key, struct table_hit *hit,
-				      const int af)
+				      int in_order, const int af)
 {
-	__u64 *entry = TABLE_AFTER(slot, c), read, again;
+	__u64 *entry = TABLE_AFTER_UNLESS(in_order, slot, c), read, again;
 
 	if (!table_same_key(entry, key, &read, af))
 		return 0;
 	TABLE_YIELD();
 #pragma unroll
 	for (int i = 0; i < TABLE_ACT_WORDS(af); i++) {
-		hit->act[i] = TABLE_READ(entry + TABLE_ACT(af) + i);
-		read |= hit->act[i];
+		again = TABLE_READ(entry + TABLE_ACT(af) + i);
+		hit->act[i] = again;
+		read |= again;
 		if (!i)
 			TABLE_YIELD();
 	}
 	hit->ep = TABLE_READ32(table_tail(entry, TABLE_EP, af));
-	again = TABLE_READ(TABLE_AFTER(slot, read | hit->ep));
+	again = TABLE_READ(TABLE_AFTER_UNLESS(in_order, slot, read | hit->ep));
 	if (!TABLE_FLAW(1) && (c ^ again) & NARU_CTRL_IDENTITY)
 		return 0;
 	hit->ctrl = again;
 	return 1;
 }
 
+/* The slot where the search begins, if it answers for the key: most do. */
+static __always_inline __u64 *table_probe(__u64 h, const __u64 *key, struct table_hit *hit,
+					  const int af)
+{
+	__u32 b = table_home(h), first = table_first(h);
+	__u64 *slot = table_bucket(b, af), c;
+
+	if (!slot)
+		return NULL;
+	slot = table_way(slot, first, af);
+	c = TABLE_READ(slot);
+	if (!(c & NARU_CTRL_ANSWERS) || !table_copy(slot, c, key, hit, TABLE_CONFIG.in_order, af))
+		return NULL;
+	hit->pos = b * NARU_TABLE_WAYS + first;
+	return slot;
+}
+
 /* The slot of a bucket that answers for the key. */
 static __always_inline __u64 *table_search(__u32 b, __u32 first, const __u64 *key,
 					   struct table_hit *hit, const int af)
 {
-	__u64 *bucket = table_bucket(b, af), ctrl[NARU_TABLE_WAYS];
+	__u64 *bucket = table_bucket(b, af);
 
 	if (!bucket)
 		return NULL;
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < NARU_TABLE_WAYS; i++) {
-		__u64 *slot = table_way(bucket, first + i, af);
+		__u64 *slot = table_way(bucket, first + i, af), c = TABLE_READ(slot);
 
-		if (!i) {
-			ctrl[0] = TABLE_READ(slot);
-		} else if (i == 1) { /* not the first one: load the others side by side */
-			ctrl[1] = TABLE_READ(slot);
-			ctrl[2] = TABLE_READ(table_way(bucket, first + 2, af));
-			ctrl[3] = TABLE_READ(table_way(bucket, first + 3, af));
-		}
-		if (!(ctrl[i] & NARU_CTRL_ANSWERS) || !table_copy(slot, ctrl[i], key, hit, af))
+		if (!(c & NARU_CTRL_ANSWERS) || !table_copy(slot, c, key, hit, 0, af))
 			continue;
 		hit->pos = b * NARU_TABLE_WAYS + ((first + i) & (NARU_TABLE_WAYS - 1));
 		return slot;
@@ -278,6 +291,9 @@ static __always_inline __u64 *table_lookup(const __u64 *key, struct table_hit *r
 {
 	__u64 h = table_hash(key, af), *slot;
 
+	slot = table_probe(h, key, ret_hit, af);
+	if (slot)
+		return slot;
 	slot = table_search(table_home(h), table_first(h), key, ret_hit, af);
 	if (slot || !table_is_spilt(h, af))
 		return slot;
@@ -312,15 +328,22 @@ static __always_inline __u32 table_peer(__u64 *slot, __u64 ctrl, __u32 pos, __u6
 	return at;
 }
 
+/* The control word once a packet has been noted. */
+static __always_inline __u64 table_noted(__u64 ctrl, __u64 marks, __u32 now)
+{
+	return (ctrl & (NARU_CTRL_VERSION | NARU_CTRL_MARKS)) |
+	       (marks << NARU_CTRL_MARKS_SHIFT & NARU_CTRL_MARKS) | table_seen(now) |
+	       NARU_SLOT_LIVE;
+}
+
 /* Notes a packet: a slot that another flow has by now stays as it is, a dying one lives on. Writes
  * when something changes, so once a tick. */
 static __always_inline void table_note(__u64 *slot, __u64 ctrl, __u64 marks, __u32 now)
 {
-	__u64 add = marks << NARU_CTRL_MARKS_SHIFT & NARU_CTRL_MARKS, old;
+	__u64 old;
 
 	for (int i = 0; i < 3; i++) {
-		__u64 want = (ctrl & (NARU_CTRL_VERSION | NARU_CTRL_MARKS)) | add |
-			     table_seen(now) | NARU_SLOT_LIVE;
+		__u64 want = table_noted(ctrl, marks, now);
 
 		if (ctrl == want)
 			return;

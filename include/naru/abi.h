@@ -152,17 +152,25 @@ enum naru_road {
 	NARU_HAIRPIN,	/* both ends rewritten, sent back where it came from */
 };
 
-/* Marks of one direction, only ever set while the entry lives. */
+/* Marks of one direction, only ever set while the entry lives. FIN, RST and ACK are the bits that
+ * TCP has for them. */
 #define NARU_F_FIN    0x01
-#define NARU_F_RST    0x02
-#define NARU_F_REPLY  0x04 /* this entry is the direction from endpoint to client */
+#define NARU_F_REPLY  0x02 /* this entry is the direction from endpoint to client */
+#define NARU_F_RST    0x04
 #define NARU_F_SNAT   0x08 /* the client's address is rewritten too */
 #define NARU_F_ACK    0x10 /* TCP: a segment other than one that opens has passed */
 #define NARU_F_AGAIN  0x20 /* UDP: seen in two ticks */
 #define NARU_F_STREAM 0x40 /* UDP: it has gone on for two ticks */
-/* Of the next hop. */
-#define NARU_NH_XDP 0x01 /* the device takes packets from XDP */
-#define NARU_NH_ASK 0x02 /* looked up anew: the next packet goes by the kernel's neighbour code */
+
+/* Where packets go next, as the kernel's routes and neighbours have it. */
+struct naru_nexthop {
+	__u32 ifindex;
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u16 mtu; /* 0xffff: no limit, or not known yet */
+	__u8 xdp;  /* the device takes packets from XDP */
+	__u8 pad;
+};
 
 struct naru_flow4_key {
 	__u8 saddr[4];
@@ -194,19 +202,15 @@ struct naru_flow {
 	__u16 dport;
 	__u16 addr_delta;
 	__u16 port_delta;
-	__u32 ifindex; /* next hop: valid while nh_gen is the current one and nh_seen this tick */
+	struct naru_nexthop nh; /* valid while nh_gen is the current one and nh_seen this tick */
 	__u16 nh_gen;
-	__u8 nh_flags;
-	__u8 flags; /* NARU_F_* */
-	__u8 dmac[6];
-	__u8 smac[6];
+	__u8 nh_ask;   /* looked up anew: the next packet goes by the kernel's neighbour code */
+	__u8 flags;    /* NARU_F_* */
 	__u32 nh_seen; /* tick of the last route look-up */
 	__u32 seen;    /* tick of the last packet; 0: none yet */
 	__u32 svc;     /* id in `svc_name` */
 	__u32 ep;      /* id in `endpoint` */
 	enum naru_road road;
-	__u16 mtu; /* of the next hop; 0xffff: no limit, or not known yet */
-	__u16 pad;
 };
 
 /*
@@ -218,14 +222,14 @@ struct naru_flow4 {
 	__u8 daddr[4];
 	struct naru_flow f;
 	__u8 pad[4];
-};
+} __attribute__((aligned(8)));
 
 struct naru_flow6 {
 	__u8 saddr[16];
 	__u8 daddr[16];
 	struct naru_flow f;
 	__u8 pad[20];
-};
+} __attribute__((aligned(8)));
 
 /* ---- node --------------------------------------------------------------------------------- */
 
@@ -363,6 +367,7 @@ struct naru_table_config {
 	__u32 main;  /* buckets, at least 2 */
 	__u32 stash; /* likewise; they follow the main ones */
 	__u32 seed[10];
+	__u32 in_order; /* 1: this processor loads in the program's order, as x86 does */
 };
 
 struct naru_config {
@@ -380,7 +385,7 @@ struct naru_config {
 	__u64 port_seed;   /* of source ports: this node's alone, so that nobody guesses them */
 	struct naru_table_config table; /* flows are kept in table4 and table6 */
 	__u8 flow_hash;			/* 1: in flow4 and flow6, and the table is not used */
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 /* Of the programs that are attached. */

@@ -77,7 +77,7 @@ enum naru_slot_state {
  * What becomes of a packet: new addresses and ports, and check sum deltas as in struct naru_flow,
  * which these are the first bytes of. `way` alone changes while the entry lives, by
  * compare-and-swap: 15..0 next hop, key of `hops` or 0; 31..16 generation of nh_gen in which it was
- * looked up, 0: not at all; 51..32 id in `svc_name`; 52 NARU_NH_ASK; 63..53 the version's lower
+ * looked up, 0: not at all; 51..32 id in `svc_name`; 52 nh_ask; 63..53 the version's lower
  * bits, so that nobody changes the way of a slot's next owner.
  */
 struct naru_act4 {
@@ -118,12 +118,8 @@ enum naru_hop_state {
 /* `hops`: next hops, shared by flows. 0 is none. */
 struct naru_hop {
 	__u32 state; /* enum naru_hop_state */
-	__u32 ifindex;
-	__u8 dmac[6];
-	__u8 smac[6];
-	__u16 mtu;
-	__u8 flags; /* NARU_NH_XDP */
-	__u8 pad[9];
+	struct naru_nexthop nh;
+	__u8 pad[8];
 };
 
 struct naru_slot4 {

@@ -140,7 +140,8 @@ static __always_inline int look_up(__u32 id, __u32 dir, enum then then, const in
 {
 	__u64 key[TABLE_KEY_MAX] = {}, differ = 0, *slot;
 	struct race_cpu *c = me();
-	struct table_hit hit = {};
+	__u64 act[TABLE_ACT_MAX] = {};
+	struct table_hit hit = { .act = act };
 
 	make_key(key, id, dir & 1, af);
 	slot = table_lookup(key, &hit, af);

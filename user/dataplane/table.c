@@ -74,6 +74,13 @@ static struct table_half half_at(const struct table *t, uint32_t pos, uint64_t c
 
 /* ---- size and life ---- */
 
+/* Total store order: loads are seen in the order of the program. */
+#if defined(__x86_64__) || defined(__s390x__)
+#define IN_ORDER 1
+#else
+#define IN_ORDER 0
+#endif
+
 struct naru_table_config table_size(uint32_t entries)
 {
 	/* Four thirds of the entries, four slots a bucket; four fifths of the buckets are main. */
@@ -81,7 +88,9 @@ struct naru_table_config table_size(uint32_t entries)
 	uint32_t main = (uint32_t)((buckets * 4 + 4) / 5);
 
 	main = main < 8 ? 8 : main;
-	return (struct naru_table_config){ .main = main, .stash = (main + 3) / 4 };
+	return (struct naru_table_config){ .main = main,
+					   .stash = (main + 3) / 4,
+					   .in_order = IN_ORDER };
 }
 
 int table_open(struct table *t, int family, int fd, const struct naru_table_config *size,
