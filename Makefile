@@ -237,7 +237,7 @@ lint: tests bench-programs
 SHARED_OUT = -n 2 --dist loadfile
 
 # What sees how flows are kept runs with either body of bpf/lib/flow.h.
-FLOW_TESTS := bypass eastwest flood frag icmp late limits pass ports redirect reject sctp seen stack \
+FLOW_TESTS := twins bypass eastwest flood frag icmp late limits pass ports redirect reject sctp seen stack \
 	dataplane_flows
 flow_programs = $(FLOW_TESTS:%=$(1)/tests/bpf/test_%)
 

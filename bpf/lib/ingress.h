@@ -162,6 +162,52 @@ static __always_inline int ingress_act(CTX *ctx, const struct pkt *p, void *valu
 }
 
 /*
+ * While another CPU makes a flow it does not answer yet: that takes a microsecond or two, which is
+ * waited for in look-ups. Two CPUs may stand in each other's way until none of them has made it; so
+ * both try again, and wait for different times, lest they do so in step.
+ */
+#define INGRESS_ATTEMPTS 4
+#define INGRESS_WAIT	 64
+
+static __always_inline int ingress_wait(const struct tuple *t, const int af)
+{
+	__u32 end = INGRESS_WAIT + (bpf_get_prandom_u32() & (INGRESS_WAIT - 1));
+
+	for (__u32 i = 0; i < 2 * INGRESS_WAIT && i < end; i++)
+		if (flow_lookup(t, NARU_INGRESS, af))
+			return 1;
+	return 0;
+}
+
+__noinline int ingress_wait4(const struct tuple *t)
+{
+	return t ? ingress_wait(t, AF_INET) : 0;
+}
+
+__noinline int ingress_wait6(const struct tuple *t)
+{
+	return t ? ingress_wait(t, AF_INET6) : 0;
+}
+
+/* Makes a flow. Returns its value; NULL if *ret_first is not FIRST_MADE, in a dry run, or if there
+ * still is none. */
+static __always_inline void *ingress_make(CTX *ctx, const struct tuple *t, __u32 now,
+					  enum first_result *ret_first, const int af)
+{
+	void *value = NULL;
+
+	for (int i = 0; i < INGRESS_ATTEMPTS && !value; i++) {
+		*ret_first = ingress_first(ctx, t, now, af);
+		if (*ret_first != FIRST_MADE || cfg.dry_run)
+			return NULL;
+		value = flow_lookup(t, NARU_INGRESS, af);
+		if (!value && (af == AF_INET ? ingress_wait4(t) : ingress_wait6(t)))
+			value = flow_lookup(t, NARU_INGRESS, af);
+	}
+	return value;
+}
+
+/*
  * The verdict of a parsed packet. *ret_first tells of a first packet that must be answered
  * (FIRST_REJECT); the verdict then is to be ignored.
  */
@@ -169,7 +215,6 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 				   const int af)
 {
 	__u32 now;
-	enum first_result r;
 	void *value;
 
 	*ret_first = FIRST_PASS;
@@ -192,14 +237,14 @@ static __always_inline int ingress(CTX *ctx, const struct pkt *p, enum first_res
 		trace_seen(NARU_TRACE_NO_SYN);
 		return CTX_PASS;
 	}
-	r = ingress_first(ctx, &p->t, now, af);
-	*ret_first = r;
-	if (r != FIRST_MADE)
-		return r == FIRST_DROP ? CTX_DROP : CTX_PASS;
+	value = ingress_make(ctx, &p->t, now, ret_first, af);
+	if (*ret_first != FIRST_MADE)
+		return *ret_first == FIRST_DROP ? CTX_DROP : CTX_PASS;
 	if (af == AF_INET)
 		observe_flow4(ctx, &p->t);
 	else
 		observe_flow6(ctx, &p->t);
-	value = ingress_entry(cfg.dry_run ? NULL : flow_lookup(&p->t, NARU_INGRESS, af), af);
+	if (value || cfg.dry_run)
+		value = ingress_entry(value, af);
 	return value ? ingress_act(ctx, p, value, now, af) : ingress_drop(NARU_C_FLOWS_FULL);
 }
