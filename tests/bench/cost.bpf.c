@@ -38,7 +38,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct cost_packet);
-	__uint(max_entries, COST_FLOWS_MAX);
+	__uint(max_entries, 1); /* the loader knows better */
 } list SEC(".maps");
 
 #define PROGRAM_MAP(name)                                                                          \
@@ -57,7 +57,7 @@ PROGRAM_MAP(target_tc);
 		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
 		__type(key, k);                                                                    \
 		__type(value, struct cost_value);                                                  \
-		__uint(max_entries, 4 * COST_FLOWS_MAX);                                           \
+		__uint(max_entries, 1);                                                            \
 	} name SEC(".maps")
 
 FLOW_MAP(minimal4, struct cost_key4);

@@ -3,7 +3,6 @@
 #pragma once
 #include <linux/types.h>
 
-#define COST_FLOWS_MAX 65536
 #define COST_WORDS_MAX 10 /* of eight bytes: the frame of the wrapper */
 #define COST_FRAME4    64
 #define COST_FRAME6    80

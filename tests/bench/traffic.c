@@ -13,7 +13,8 @@
 #include "../bpf/node.h"
 #include "../bpf/packet.h"
 
-#define ENDPOINTS  16
+#define ENDPOINTS  96 /* so that a million flows find source ports */
+#define BLOCKS	   (ENDPOINTS / NARU_LIST_SLOTS)
 #define FIRST_ID   5000
 #define FIRST_LIST 5000
 #define FIRST_LUT  5000
@@ -37,21 +38,21 @@ static void add_filter_bits(void)
 	put("filter", &zero, &filter);
 }
 
-static void add_endpoints(int family, uint32_t first_id)
+static void add_endpoints(int family, uint32_t first_id, uint32_t first_block)
 {
 	struct naru_list_block list;
 
 	for (uint32_t i = 0; i < ENDPOINTS; i++) {
 		struct naru_endpoint ep = { .port = NODE_EP_PORT, .proto = NARU_TCP };
-		uint32_t id = first_id + i;
+		uint32_t id = first_id + i, block = first_block + i / NARU_LIST_SLOTS;
 
 		world_mapped(REMOTE, family, ep.addr);
-		ep.addr[15] = 16 + i;
-		list.id[i] = id;
+		ep.addr[15] = (uint8_t)(16 + i);
+		list.id[i % NARU_LIST_SLOTS] = id;
 		put("endpoint", &id, &ep);
+		if (i % NARU_LIST_SLOTS == NARU_LIST_SLOTS - 1)
+			put("ep_list", &block, &list);
 	}
-	first_id = FIRST_LIST + (family == AF_INET6);
-	put("ep_list", &first_id, &list);
 }
 
 static void add_table(void)
@@ -79,11 +80,11 @@ void traffic_add_service(void)
 					    .family = i ? 6 : 4 };
 		struct naru_svc value = { .id = FIRST_ID + i, .kind = NARU_CLUSTER_IP };
 
-		add_endpoints(families[i], FIRST_ID + i * ENDPOINTS);
+		add_endpoints(families[i], FIRST_ID + i * ENDPOINTS, FIRST_LIST + i * BLOCKS);
 		world_mapped(VIP, families[i], key.addr);
 		value.external = (struct naru_set){
 			.count = ENDPOINTS,
-			.list = FIRST_LIST + i,
+			.list = FIRST_LIST + i * BLOCKS,
 			.lut = FIRST_LUT,
 			.lut_len = LUT_LEN,
 		};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flows of the packet bench: clients 100.64.0.0 + n and 2001:db8:113::n of a service with
- * sixteen endpoints on another node, and the lists of packets that the wrapper walks.
+ * many endpoints on another node, and the lists of packets that the wrapper walks.
  */
 #pragma once
 #include <stddef.h>
