@@ -176,7 +176,7 @@ static __always_inline int answer_router(struct __sk_buff *ctx, const struct pkt
 
 	if (p->ttl > 1 && answer_segment(ctx, p) <= mtu)
 		return 0;
-	if (nexthop_source(ctx_ifindex(ctx), a.saddr, af))
+	if (nexthop_source(nexthop_device(ctx_ifindex(ctx)), a.saddr, af))
 		__builtin_memcpy(a.saddr, p->t.daddr, sizeof(a.saddr));
 	count(p->ttl > 1 ? NARU_C_TOO_BIG : NARU_C_TTL);
 	if (p->ttl <= 1) {

@@ -81,17 +81,12 @@ static __always_inline int first_put(struct first *new, const struct tuple *was,
 				     const int af)
 {
 	__u8 hook = f->flags & NARU_F_REPLY ? first_reply_hook(new) : NARU_INGRESS;
-	void *value = af == AF_INET ? (void *)&new->value4 : &new->value6;
-	__u32 *addrs = FLOW_ENTRY_ADDRS(value);
+	void *room = af == AF_INET ? (void *)&new->value4 : &new->value6;
 
 	f->sport = is->sport;
 	f->dport = is->dport;
 	rewrite_deltas(f, was, is, af);
-	__builtin_memcpy(addrs, is->saddr, 4 * PKT_WORDS(af));
-	__builtin_memcpy(addrs + PKT_WORDS(af), is->daddr, 4 * PKT_WORDS(af));
-	__builtin_memcpy(flow_core(value, af), f, sizeof(*f));
-	return again ? flow_reclaim_key(was, hook, value, new->now, af)
-		     : flow_claim(was, hook, value, new->now, af);
+	return flow_claim(was, hook, is, f, room, new->now, again, af);
 }
 
 /* The entry from endpoint to client. */
@@ -195,24 +190,39 @@ __noinline int first_stale6(const struct tuple *t)
 	return t ? first_reply_stale(t, AF_INET6) : 0;
 }
 
+static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
+{
+	return hash_word(hash_word(cfg.port_seed, hash), try) >> 32;
+}
+
+/* The source port of --snat-ports to be tried. Each try is hashed anew: steps of one length would
+ * pile used ports up, and all tries end in one pile long before the range is full. */
+static __always_inline __u16 first_port(const struct first *new, __u32 try)
+{
+	__u64 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
+
+	return cfg.snat_min + (first_port_hash(new->hash, try) * range >> 32);
+}
+
 /* Sends the flow by the redirect road with the node's address as source. The road so far is STACK
  * when the flow comes here because its reply key is taken. */
-static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
-						    const __u32 *ep_addr, const int af)
+static __always_inline enum first_result
+first_snat(CTX *ctx, struct first *new, const __u32 *ep_addr, struct naru_device *in, const int af)
 {
-	enum nexthop_result r = nexthop_find(ctx, &new->f.nh, ep_addr, new->to.proto, af);
-	/* After a clash the pod may be behind a bridge, whose ports are hooked and not itself: then
-	 * the answer comes in at a port, and any address of the node will do. */
-	__u32 other = new->f.road == NARU_STACK ? ctx_ifindex(ctx) : new->f.nh.ifindex;
+	struct naru_device *out;
+	enum nexthop_result r;
 
+	r = nexthop_find(ctx, &new->f.nh, ep_addr, new->to.proto, in, &out, af);
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL) {
 		count(NARU_C_NO_ROUTE);
 		return FIRST_DROP;
 	}
 	if (CTX_IS_XDP && (r == NEXTHOP_NEIGH || !new->f.nh.xdp || ctx_is_others(ctx, &new->f.nh)))
 		return FIRST_PASS;
-	if (nexthop_source(new->f.nh.ifindex, new->to.saddr, af) &&
-	    nexthop_source(other, new->to.saddr, af)) {
+	/* After a clash the pod may be behind a bridge, whose ports are hooked and not itself: then
+	 * the answer comes in at a port, and any address of the node will do. */
+	if (nexthop_source(out, new->to.saddr, af) &&
+	    (new->f.road != NARU_STACK || nexthop_source(in, new->to.saddr, af))) {
 		count(NARU_C_NO_SOURCE);
 		return FIRST_DROP;
 	}
@@ -226,25 +236,27 @@ static __always_inline enum first_result first_snat(CTX *ctx, struct first *new,
 /* Chooses the road, and with it the source. */
 static __always_inline enum first_result first_road(CTX *ctx, const struct tuple *t,
 						    struct first *new,
-						    const struct naru_endpoint *ep, int pod,
-						    const int af)
+						    const struct naru_endpoint *ep,
+						    struct naru_device *in, const int af)
 {
+	int pod = in && in->class == NARU_POD;
+	struct naru_device *out;
 	enum nexthop_result r;
 
 	if (!pod && !service_is_local(ep))
-		return first_snat(ctx, new, new->to.daddr, af);
+		return first_snat(ctx, new, new->to.daddr, in, af);
 	if (CTX_IS_XDP)
 		return FIRST_PASS;
 	new->f.road = NARU_STACK;
 	if (pod && first_same_addr(new->to.daddr, t->saddr, af)) {
-		if (nexthop_source(ctx_ifindex(ctx), new->to.saddr, af)) {
+		if (nexthop_source(in, new->to.saddr, af)) {
 			count(NARU_C_NO_SOURCE);
 			return FIRST_DROP;
 		}
 		new->f.road = NARU_HAIRPIN;
 		new->f.flags = NARU_F_SNAT;
 	} else if (cfg.bypass_netfilter && ep->local) {
-		r = nexthop_find(ctx, &new->f.nh, new->to.daddr, new->to.proto, af);
+		r = nexthop_find(ctx, &new->f.nh, new->to.daddr, new->to.proto, in, &out, af);
 		if (r == NEXTHOP_OK || r == NEXTHOP_NEIGH)
 			new->f.road = NARU_REDIRECT;
 	}
@@ -268,19 +280,11 @@ static __always_inline int first_port_over(const int af)
 	return 1;
 }
 
-static __always_inline __u32 first_port_hash(__u32 hash, __u32 try)
-{
-	return hash_word(hash_word(cfg.port_seed, hash), try) >> 32;
-}
-
-/* Tries one source port of --snat-ports. Each try is hashed anew: steps of one length would pile
- * used ports up, and all tries end in one pile long before the range is full. */
+/* Tries one source port. */
 static __always_inline int first_try(const struct tuple *t, struct first *new, __u32 try,
 				     const int af)
 {
-	__u32 range = (__u32)cfg.snat_max - cfg.snat_min + 1;
-
-	new->to.sport = cfg.snat_min + first_port_hash(new->hash, try) % range;
+	new->to.sport = first_port(new, try);
 	return first_make(t, FIRST_REPLY, af);
 }
 
@@ -300,7 +304,8 @@ __noinline int first_clash4(CTX *ctx)
 	__u32 zero = 0;
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
 
-	return new ? first_snat(ctx, new, new->to.daddr, AF_INET) : FIRST_PASS;
+	return new ? first_snat(ctx, new, new->to.daddr, nexthop_device(ctx_ifindex(ctx)), AF_INET)
+		   : FIRST_PASS;
 }
 
 __noinline int first_clash6(CTX *ctx)
@@ -308,7 +313,8 @@ __noinline int first_clash6(CTX *ctx)
 	__u32 zero = 0;
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
 
-	return new ? first_snat(ctx, new, new->to.daddr, AF_INET6) : FIRST_PASS;
+	return new ? first_snat(ctx, new, new->to.daddr, nexthop_device(ctx_ifindex(ctx)), AF_INET6)
+		   : FIRST_PASS;
 }
 
 /* Inserts the reply entry under a source port: a free one, else one whose flow is over. */
@@ -443,18 +449,16 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 						      const int af)
 {
 	struct naru_svc *service = service_find(t->daddr, t->dport, t->proto, af);
-	__u32 ifindex = ctx_ifindex(ctx), zero = 0;
+	__u32 zero = 0;
 	struct first *new = bpf_map_lookup_elem(&scratch, &zero);
+	struct naru_device *in = nexthop_device(ctx_ifindex(ctx));
+	int pod = in && in->class == NARU_POD;
 	struct naru_endpoint *ep;
-	struct naru_device *dev;
 	enum first_result r;
 	struct naru_set *set;
-	int pod;
 
 	if (!new)
 		return FIRST_PASS;
-	dev = bpf_map_lookup_elem(&device, &ifindex);
-	pod = dev && dev->class == NARU_POD;
 	/* A port of a bridge is not addressed itself, so pods' devices cannot tell. */
 	if (!CTX_IS_XDP && !pod && ctx_is_others(ctx, &new->f.nh))
 		return FIRST_PASS;
@@ -467,5 +471,5 @@ static __always_inline enum first_result first_packet(CTX *ctx, const struct tup
 		return r;
 	new->now = now;
 	ep = first_choose(t, new, service, set, af);
-	return ep ? first_road(ctx, t, new, ep, pod, af) : FIRST_DROP;
+	return ep ? first_road(ctx, t, new, ep, in, af) : FIRST_DROP;
 }

@@ -221,25 +221,30 @@ static __always_inline void flow_remove(const struct tuple *t, __u8 hook, void *
 
 /* ---- a new flow ---------------------------------------------------------------------------- */
 
-/* Takes the place of an entry, which is only done when flow_place() has been called, too, and which
- * no packet uses for sure before flow_commit(). 0, -EEXIST or another -errno. */
-static __always_inline int flow_claim(const struct tuple *t, __u8 hook, const void *value,
-				      __u32 now, const int af)
+static __always_inline void flow_value(void *room, const struct tuple *is,
+				       const struct naru_flow *f, const int af)
 {
-	if (cfg.dry_run)
-		return flow_lookup(t, hook, af) ? -FLOW_EEXIST : 0;
-	return cfg.flow_hash ? flow_hash_update(t, hook, value, BPF_NOEXIST, af)
-			     : flow_table_prepare(t, hook, value, now, af);
+	__u32 *addrs = FLOW_ENTRY_ADDRS(room);
+
+	__builtin_memcpy(addrs, is->saddr, 4 * PKT_WORDS(af));
+	__builtin_memcpy(addrs + PKT_WORDS(af), is->daddr, 4 * PKT_WORDS(af));
+	__builtin_memcpy(flow_core(room, af), f, sizeof(*f));
 }
 
-/* The same where what was there is this flow's own, or its flow is over. */
-static __always_inline int flow_reclaim_key(const struct tuple *t, __u8 hook, const void *value,
-					    __u32 now, const int af)
+/* Takes the place of an entry by which packets that look like `was` become `is`; that is only done
+ * when flow_place() has been called, too, and no packet uses it for sure before flow_commit().
+ * `again`: what has the key is this flow's own, or its flow is over. `room`: for a value, which is
+ * left there in a dry run. 0, -EEXIST or another -errno. */
+static __always_inline int flow_claim(const struct tuple *was, __u8 hook, const struct tuple *is,
+				      const struct naru_flow *f, void *room, __u32 now,
+				      const int again, const int af)
 {
+	if (!cfg.flow_hash && !cfg.dry_run)
+		return flow_table_prepare(was, hook, is, f, now, af);
+	flow_value(room, is, f, af);
 	if (cfg.dry_run)
-		return 0;
-	return cfg.flow_hash ? flow_hash_update(t, hook, value, BPF_ANY, af)
-			     : flow_table_prepare(t, hook, value, now, af);
+		return !again && flow_lookup(was, hook, af) ? -FLOW_EEXIST : 0;
+	return flow_hash_update(was, hook, room, again ? BPF_ANY : BPF_NOEXIST, af);
 }
 
 /* Claims what was named last: apart, because of the stack that it takes. 0 or -errno. */

@@ -78,12 +78,15 @@ static __always_inline struct naru_flow *flow_table_core(void *value, const int 
 	return af == AF_INET ? &((struct naru_flow4 *)value)->f : &((struct naru_flow6 *)value)->f;
 }
 
+/* One by one: a load of two members that have just been stored apart waits for both stores. */
+#define FLOW_TABLE_PORT(p) ((__u64) * (const volatile __u16 *)&(p))
+
 /* Words of a key, as both families have them. */
 static __always_inline void flow_table_key(__u64 *key, const struct tuple *t, __u8 hook,
 					   const int af)
 {
-	__u64 tail =
-		(__u64)t->sport | (__u64)t->dport << 16 | (__u64)t->proto << 32 | (__u64)hook << 40;
+	__u64 tail = FLOW_TABLE_PORT(t->sport) | FLOW_TABLE_PORT(t->dport) << 16 |
+		     (__u64)t->proto << 32 | (__u64)hook << 40;
 
 	if (af == AF_INET) {
 		key[0] = t->saddr[0] | (__u64)t->daddr[0] << 32;
@@ -173,8 +176,8 @@ static __always_inline void flow_table_gone(__u64 id)
 
 /* ---- look-up ------------------------------------------------------------------------------- */
 
-/* The view's value, but for the next hop and the last packet: what is the action's, its first bytes, is there already,
- * and the way behind it. */
+/* The view's value, but for the next hop and the last packet: what is the action's, its first
+ * bytes, is there already, and the way behind it. */
 static __always_inline void flow_table_decode(struct flow_view *v, const struct table_hit *hit,
 					      const int af)
 {
@@ -377,7 +380,8 @@ static __always_inline int flow_table_write_hop(struct naru_hop *hop, const stru
 	return 1;
 }
 
-/* The key in `hops` of a next hop; 0: there is no room, and the way is looked up for each packet. */
+/* The key in `hops` of a next hop; 0: there is no room, and the way is looked up for each
+ * packet. */
 __noinline int flow_table_hop(const struct naru_nexthop *nh)
 {
 	__u32 at, i;
@@ -428,10 +432,10 @@ static __always_inline void flow_table_asked(struct flow_view *v, const int af)
 /* ---- entries come and go ------------------------------------------------------------------- */
 
 /* Says what is to be claimed. */
-static __always_inline int flow_table_prepare(const struct tuple *t, __u8 hook, const void *value,
+static __always_inline int flow_table_prepare(const struct tuple *was, __u8 hook,
+					      const struct tuple *is, const struct naru_flow *f,
 					      __u32 now, const int af)
 {
-	const struct naru_flow *f = flow_table_core((void *)value, af);
 	struct flow_claims *c = flow_table_claims();
 	const int words = TABLE_KEY_WORDS(af), act = TABLE_ACT_WORDS(af);
 	__u64 *new;
@@ -440,12 +444,14 @@ static __always_inline int flow_table_prepare(const struct tuple *t, __u8 hook, 
 	if (!c)
 		return -TABLE_ENOSPC;
 	new = (__u64 *)&c->new;
-	tail = (__u32 *)(new + words + act);
-	flow_table_key(new, t, hook, af);
-#pragma unroll
-	for (int i = 0; i < act - 1; i++)
-		new[words + i] = ((const __u64 *)value)[i];
+	flow_table_key(new, was, hook, af);
+	/* Addresses lie in an action as they do in a key, ports and deltas as in a flow. */
+	flow_table_key(new + words, is, 0, af);
+	new[words + act - 2] = FLOW_TABLE_PORT(f->sport) | FLOW_TABLE_PORT(f->dport) << 16 |
+			       FLOW_TABLE_PORT(f->addr_delta) << 32 |
+			       FLOW_TABLE_PORT(f->port_delta) << 48;
 	new[words + act - 1] = flow_table_way(f);
+	tail = (__u32 *)(new + words + act);
 	tail[TABLE_NEW_EP] = f->ep;
 	tail[TABLE_NEW_MARKS] = (f->flags & NARU_MARK_FLAGS) | (f->seen ? NARU_MARK_SEEN : 0) |
 				f->road << NARU_MARK_ROAD_SHIFT;

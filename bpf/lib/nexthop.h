@@ -17,13 +17,21 @@ enum nexthop_result {
 	NEXTHOP_NONE,
 };
 
-/* Looks up the way to daddr. */
-static __always_inline enum nexthop_result
-nexthop_find(CTX *ctx, struct naru_nexthop *nh, const __u32 *daddr, __u8 proto, const int af)
+/* What narud knows of a device. */
+static __always_inline struct naru_device *nexthop_device(__u32 ifindex)
+{
+	return bpf_map_lookup_elem(&device, &ifindex);
+}
+
+/* Looks up the way to daddr. `in`: the device that the packet came in by. Sets *ret_dev to the one
+ * that it leaves by; both may be NULL. */
+static __always_inline enum nexthop_result nexthop_find(CTX *ctx, struct naru_nexthop *nh,
+							const __u32 *daddr, __u8 proto,
+							struct naru_device *in,
+							struct naru_device **ret_dev, const int af)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ctx_ifindex(ctx), .l4_protocol = proto };
 	struct naru_device *dev;
-	__u32 ifindex;
 	long r;
 
 	fib.family = af;
@@ -38,14 +46,14 @@ nexthop_find(CTX *ctx, struct naru_nexthop *nh, const __u32 *daddr, __u8 proto, 
 		return NEXTHOP_LOCAL;
 	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NONE;
-	ifindex = fib.ifindex;
-	nh->ifindex = ifindex;
+	dev = in && fib.ifindex == ctx_ifindex(ctx) ? in : nexthop_device(fib.ifindex);
+	*ret_dev = dev;
+	nh->ifindex = fib.ifindex;
 	/* Larger ones are cut to 16 bits; a neighbour that is missing hides it. */
 	nh->mtu = r == BPF_FIB_LKUP_RET_SUCCESS && fib.tot_len >= NEXTHOP_MTU_MIN ? fib.tot_len
 										  : 0xffff;
 	if (r == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NEIGH;
-	dev = bpf_map_lookup_elem(&device, &ifindex);
 	nh->xdp = dev && dev->xdp;
 	nh->pad = 0;
 	__builtin_memcpy(nh->dmac, fib.dmac, ETH_ALEN);
@@ -69,9 +77,11 @@ static __always_inline enum nexthop_result nexthop_renew(CTX *ctx, void *value, 
 							 __u32 now, const int af)
 {
 	struct naru_flow *f = flow_core(value, af);
+	struct naru_device *dev;
 	enum nexthop_result r;
 
-	r = nexthop_find(ctx, &f->nh, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, af);
+	r = nexthop_find(ctx, &f->nh, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, NULL, &dev,
+			 af);
 	if (r == NEXTHOP_OK) {
 		nexthop_found(f, now);
 		flow_led(value, af);
@@ -105,11 +115,10 @@ static __always_inline enum nexthop_result nexthop_of(CTX *ctx, void *value, __u
 			     : nexthop_renew6(ctx, value, proto, now);
 }
 
-/* The node's own address on a device. */
-static __always_inline int nexthop_source(__u32 ifindex, __u32 *ret_addr, const int af)
+/* The node's own address on a device, which may be NULL. */
+static __always_inline int nexthop_source(const struct naru_device *dev, __u32 *ret_addr,
+					  const int af)
 {
-	const struct naru_device *dev = bpf_map_lookup_elem(&device, &ifindex);
-
 	if (!dev || !(af == AF_INET ? dev->has_src4 : dev->has_src6))
 		return -1;
 	if (af == AF_INET)

@@ -199,8 +199,8 @@ static void report(const char *title)
 	fflush(stdout);
 }
 
-/* One sample of a row, in ns; negative: the row is none of this table's. The first round of all only
- * warms up. */
+/* One sample of a row, in ns; negative: the row is none of this table's. The first round of all
+ * only warms up. */
 typedef double (*sample_fn)(const struct aim *aim, void *arg, bool warms_up);
 
 static void measure(sample_fn sample, void *arg)
