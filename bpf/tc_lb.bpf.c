@@ -40,6 +40,8 @@ static __always_inline int process_ingress(struct __sk_buff *ctx, const int af)
 	enum first_result first;
 	int verdict;
 
+	if (filter_early(ctx_data(ctx), ctx_end(ctx), af))
+		return TC_ACT_UNSPEC;
 	verdict = parse(ctx, &p, NARU_INGRESS, af);
 	if (verdict != RARE_PLAIN)
 		return verdict;

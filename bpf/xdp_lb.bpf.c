@@ -13,7 +13,8 @@ static __always_inline int process(struct xdp_md *ctx, const int af)
 	struct pkt p = {};
 	enum first_result first;
 
-	if (pkt_parse(ctx_data(ctx), ctx_end(ctx), &p, af) != PKT_OK)
+	if (filter_early(ctx_data(ctx), ctx_end(ctx), af) ||
+	    pkt_parse(ctx_data(ctx), ctx_end(ctx), &p, af) != PKT_OK)
 		return XDP_PASS;
 	return observe_verdict(ctx, &p.t, NARU_INGRESS, ingress(ctx, &p, &first, af), af);
 }

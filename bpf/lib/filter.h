@@ -37,6 +37,22 @@ static __always_inline int filter_ingress(const struct tuple *t, const int af)
 	return cfg.bypass_netfilter && filter_half(&f->back, t->proto, t->sport, t->saddr, af);
 }
 
+/* True if the address alone tells that a packet that comes in is not ours, which most are: before
+ * anything else of it is looked at. With cfg.bypass_netfilter it may be an answer, and an ICMP error
+ * about one comes from anywhere. A dry run wants to know more. */
+static __always_inline int filter_early(const void *data, const void *end, const int af)
+{
+	const void *addr = data + (af == AF_INET ? PKT_L3 + offsetof(struct iphdr, daddr)
+						 : PKT_L3 + offsetof(struct ipv6hdr, daddr));
+	const struct naru_filter *f;
+	__u32 zero = 0;
+
+	if (cfg.bypass_netfilter || cfg.dry_run || addr + 4 * PKT_WORDS(af) > end)
+		return 0;
+	f = bpf_map_lookup_elem(&filter, &zero);
+	return !f || !filter_bit(f->front.addrs, naru_addr_bit(addr, PKT_WORDS(af)));
+}
+
 /* A packet that leaves: from an endpoint. */
 static __always_inline int filter_egress(const struct tuple *t, const int af)
 {
