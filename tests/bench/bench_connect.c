@@ -10,11 +10,9 @@
  *
  *   bench_connect [ROUNDS [CPU]]
  */
-#include <cap-ng.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +24,7 @@
 #include "../bpf/node.h"
 #include "../bpf/node_services.h"
 #include "../bpf/sockets.h"
+#include "process.h"
 #include "stats.h"
 
 #define ROUNDS_MAX 99
@@ -88,26 +87,6 @@ static void die(const char *what)
 }
 
 /* ---- set-up ---- */
-
-static void pin(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static void drop_privileges(void)
-{
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_NET_ADMIN,
-			  CAP_PERFMON, -1) ||
-	    capng_apply(CAPNG_SELECT_CAPS)) {
-		fprintf(stderr, "cannot drop to CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\n");
-		exit(1);
-	}
-}
 
 static void serve(struct kind *kind)
 {
@@ -318,12 +297,12 @@ static void print_row(const struct kind *kind, enum role role)
 static int run(int cgroup_fd)
 {
 	cgroup = cgroup_fd;
-	pin();
+	process_pin(cpu);
 	world_enter();
 	sockets_own_addresses();
 	for (size_t i = 0; i < KINDS; i++)
 		serve(&kinds[i]);
-	drop_privileges();
+	process_drop_privileges();
 	node_load(&(struct node_options){ .sockets = true });
 	empty_programs[0] = load_empty(AF_INET);
 	empty_programs[1] = load_empty(AF_INET6);

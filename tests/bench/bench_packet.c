@@ -10,10 +10,8 @@
  *
  * where a part is one of those in the table before main(); by default all.
  */
-#include <cap-ng.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +21,7 @@
 
 #include "../bpf/flows.h"
 #include "../bpf/node.h"
+#include "process.h"
 #include "stats.h"
 #include "traffic.h"
 #include "turns.h"
@@ -34,6 +33,7 @@
 #define NEW	    65536
 #define MILLION	    1048576
 #define FOREIGNERS  1024
+#define FULL	    65536 /* entries */
 
 struct row {
 	struct aim aim;
@@ -50,17 +50,6 @@ static void die(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static void drop_privileges(void)
-{
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_NET_ADMIN,
-			  CAP_PERFMON, -1) ||
-	    capng_apply(CAPNG_SELECT_CAPS)) {
-		fprintf(stderr, "cannot drop to CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON\n");
-		exit(1);
-	}
 }
 
 static uint64_t counter(enum naru_counter id)
@@ -112,7 +101,7 @@ static void prepare(struct lists *l, int family, size_t n)
 	struct last last;
 
 	traffic_frame(family, OPEN, frame);
-	traffic_requests(family, n, l->requests);
+	traffic_requests(family, 0, n, l->requests);
 	traffic_finish(family, frame, l->requests, n);
 	yard_run(&naru, l->requests, n, OPEN, (int)n, &last);
 	yard_run(&minimal, l->requests, n, OPEN, (int)n, &last);
@@ -279,7 +268,7 @@ static double sample_new(const struct aim *aim, void *arg, bool warms_up)
 		return -1;
 	yard_clear();
 	traffic_frame(aim->family, OPEN, frame);
-	traffic_requests(aim->family, NEW, list);
+	traffic_requests(aim->family, 0, NEW, list);
 	traffic_finish(aim->family, frame, list, NEW);
 	before = counter(NARU_C_FLOW_NEW);
 	ns = yard_run(aim, list, NEW, OPEN, NEW, &last);
@@ -297,6 +286,104 @@ static void measure_new(size_t n)
 	free(list);
 }
 
+/* ---- a full table ---- */
+
+/* Of both processes and families. */
+struct full {
+	double made[ROUNDS_MAX], refused[ROUNDS_MAX];
+	size_t flows, lost;
+};
+
+static struct full (*full)[2];
+
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct naru_flow6_key));
+}
+
+/* The keys of all entries, in order. Returns how many there are. */
+static size_t all_keys(int family, struct naru_flow6_key **ret_keys)
+{
+	size_t n = flows_count(family);
+	struct flow_copy *copies = calloc(n + 1, sizeof(*copies));
+	struct naru_flow6_key *keys = calloc(n + 1, sizeof(*keys));
+
+	n = flows_all(family, 0, copies, n);
+	for (size_t i = 0; i < n; i++)
+		memcpy(&keys[i], copies[i].key,
+		       family == AF_INET ? sizeof(struct naru_flow4_key) : sizeof(*keys));
+	qsort(keys, n, sizeof(*keys), by_key);
+	free(copies);
+	*ret_keys = keys;
+	return n;
+}
+
+/* Makes flows until there is no room, each answered, and offers as many again. */
+static void fill(struct full *f, int family, int round, struct cost_packet *list)
+{
+	const struct aim aim = { .family = family, .role = FORWARD };
+	struct naru_flow6_key *before, *after;
+	uint8_t frame[COST_FRAME6];
+	size_t had, has, answers;
+	double made, refused;
+	struct last last;
+
+	yard_clear();
+	traffic_frame(family, OPEN, frame);
+	traffic_requests(family, 0, NEW, list);
+	traffic_finish(family, frame, list, NEW);
+	made = yard_run(&aim, list, FULL / 4, OPEN, FULL / 4, &last);
+	yard_run(&aim, list, NEW, OPEN, NEW, &last);
+	answers = traffic_answers(family, NEW, list);
+	traffic_frame(family, ACKNOWLEDGE, frame);
+	traffic_finish(family, frame, list, answers);
+	yard_run(&aim, list, answers, ACKNOWLEDGE, (int)answers, &last);
+	had = all_keys(family, &before);
+	traffic_frame(family, OPEN, frame);
+	traffic_requests(family, NEW, NEW, list);
+	traffic_finish(family, frame, list, NEW);
+	refused = yard_run(&aim, list, NEW, OPEN, NEW, &last);
+	has = all_keys(family, &after);
+	for (size_t i = 0; i < had; i++)
+		f->lost += !bsearch(&before[i], after, has, sizeof(*after), by_key);
+	f->flows = had / 2;
+	free(before);
+	free(after);
+	if (round >= 0) {
+		f->made[round] = made;
+		f->refused[round] = refused;
+	}
+}
+
+static void measure_full(size_t n)
+{
+	struct cost_packet *list = calloc(n, sizeof(*list));
+
+	for (int round = -1; round < rounds; round++) {
+		fill(&full[self][0], AF_INET, round, list);
+		fill(&full[self][1], AF_INET6, round, list);
+		turns_next();
+	}
+	free(list);
+	if (self)
+		return;
+	printf("\nA table of %d entries that is as full as one service may make it, XDP, the wrapper's "
+	       "cost included, medians\n\n"
+	       "| flows in | flows that it holds | ns to make one | ns to refuse one | refused / made "
+	       "| answered flows lost |\n|---|---|---|---|---|---|\n",
+	       FULL);
+	for (int i = 0; i < 4; i++) {
+		struct full *f = &full[i / 2][i % 2];
+		double made = stats_median(f->made, (size_t)rounds),
+		       refused = stats_median(f->refused, (size_t)rounds);
+
+		printf("| %s, IPv%c | %zu | %.0f | %.0f | %.2f | %zu |\n",
+		       i / 2 ? "a hash map" : "cache lines", i % 2 ? '6' : '4', f->flows, made,
+		       refused, refused / made, f->lost);
+	}
+	fflush(stdout);
+}
+
 /* ---- not ours ---- */
 
 /* Packets of many clients that no service has to do with. */
@@ -305,7 +392,7 @@ static void prepare_foreign(struct cost_packet *list, const struct aim *aim, siz
 	uint8_t frame[COST_FRAME6];
 
 	traffic_frame(aim->family, ACKNOWLEDGE, frame);
-	traffic_requests(aim->family, n, list);
+	traffic_requests(aim->family, 0, n, list);
 	for (size_t i = 0; i < n; i++) {
 		if (aim->role != MISSED)
 			world_addr(CLIENT, aim->family, list[i].daddr);
@@ -348,21 +435,12 @@ struct sender {
 	double ns;
 };
 
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
 static void *send_all(void *arg)
 {
 	struct sender *s = arg;
 	struct last last;
 
-	pin(s->cpu);
+	process_pin(s->cpu);
 	if (s->together)
 		pthread_barrier_wait(s->together);
 	s->ns = yard_run(s->aim, s->list, s->n, ACKNOWLEDGE, 400000, &last);
@@ -390,11 +468,11 @@ static double send_by(struct sender *senders, unsigned n)
 }
 
 /* CPU time of a packet on one processor against that on two at once: 2.00 is twice as much work. */
-static void measure_two(const char *title, bool tc, size_t n, bool same)
+static void measure_two(const char *title, bool tc, enum role role, size_t n, bool same)
 {
 	const struct aim aims[2] = {
-		{ .tc = tc, .family = AF_INET, .role = FORWARD },
-		{ .tc = tc, .family = AF_INET, .role = FORWARD, .second = true }
+		{ .tc = tc, .family = AF_INET, .role = role },
+		{ .tc = tc, .family = AF_INET, .role = role, .second = true }
 	};
 	double alone[ROUNDS_MAX], two[ROUNDS_MAX];
 	struct lists lists = { calloc(n, sizeof(struct cost_packet)),
@@ -429,8 +507,9 @@ static void measure_processors(size_t flows)
 	       "| program | ns on one | ns on each of two | times the work of one |\n"
 	       "|---|---|---|---|\n");
 	for (int tc = 0; tc < 2; tc++) {
-		measure_two("many flows, half of them on each", tc, flows, false);
-		measure_two("one flow on both", tc, 1, true);
+		measure_two("minimal, half of the flows on each", tc, MINIMAL, flows, false);
+		measure_two("naru, half of the flows on each", tc, FORWARD, flows, false);
+		measure_two("naru, one flow on both", tc, FORWARD, 1, true);
 	}
 	fflush(stdout);
 }
@@ -439,14 +518,16 @@ static const struct part {
 	const char *name;
 	void (*measure)(size_t flows);
 	size_t flows;
-	bool alone; /* has nothing that the second process could do at the same time */
+	uint32_t entries; /* 0: never full */
+	bool alone;	  /* has nothing that the second process could do at the same time */
 } parts[] = {
-	{ "1024", measure_established, 1024, false },
-	{ "65536", measure_established, NEW, false },
-	{ "new", measure_new, NEW, false },
-	{ "foreign", measure_foreign, FOREIGNERS, false },
-	{ "processors", measure_processors, 1024, true },
-	{ "1048576", measure_established, MILLION, false },
+	{ "1024", measure_established, 1024, 0, false },
+	{ "65536", measure_established, NEW, 0, false },
+	{ "new", measure_new, NEW, 0, false },
+	{ "foreign", measure_foreign, FOREIGNERS, 0, false },
+	{ "processors", measure_processors, 1024, 0, true },
+	{ "full", measure_full, NEW, FULL, false },
+	{ "1048576", measure_established, MILLION, 0, false },
 };
 
 static bool is_wanted(const struct part *part, int argc, char **argv)
@@ -459,16 +540,18 @@ static bool is_wanted(const struct part *part, int argc, char **argv)
 
 static void run_part(const struct part *part)
 {
-	static size_t loaded;
-	size_t want = part->flows < NEW ? NEW : part->flows;
+	static uint32_t loaded, entries;
+	uint32_t want = part->flows < NEW ? NEW : (uint32_t)part->flows;
 
 	if (part->alone && self)
 		return;
-	if (loaded && loaded != want)
-		yard_unload();
-	if (loaded != want)
-		yard_load((uint32_t)want);
+	if (loaded != want || entries != part->entries) {
+		if (loaded)
+			yard_unload();
+		yard_load(want, part->entries);
+	}
 	loaded = want;
+	entries = part->entries;
 	part->measure(part->flows);
 }
 
@@ -478,13 +561,14 @@ int main(int argc, char **argv)
 		rounds = atoi(argv[1]);
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		return fprintf(stderr, "usage: bench_packet [ROUNDS [CPU [PART...]]]\n"), 2;
-	pin(argc > 2 ? atoi(argv[2]) : 1);
+	process_pin(argc > 2 ? atoi(argv[2]) : 1);
 	both = turns_memory(2 * sizeof(*both));
+	full = turns_memory(2 * sizeof(*full));
 	self = turns_begin();
 	rows = both[self];
 	setenv("NARU_FLOW_TABLE", self ? "hash" : "lines", 1);
 	world_enter();
-	drop_privileges();
+	process_drop_privileges();
 	if (!self) {
 		stats_print_machine();
 		printf("%d rounds, CPU time of one packet, less the empty program's\n", rounds);

@@ -7,7 +7,8 @@
 #define COST_FRAME4    64
 #define COST_FRAME6    80
 
-/* What differs between the packets of a list, in wire order. */
+/* What differs between the packets of a list, in wire order. Aligned: addresses have to be written
+ * by words, as no program waits for the bytes of a packet that comes from a NIC. */
 struct cost_packet {
 	__u8 saddr[16];
 	__u8 daddr[16];
@@ -15,7 +16,7 @@ struct cost_packet {
 	__be16 dport;
 	__u16 ip_check;
 	__u16 l4_check;
-};
+} __attribute__((aligned(8)));
 
 /* The minimal program's flow. */
 struct cost_key6 {

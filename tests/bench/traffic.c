@@ -113,9 +113,9 @@ size_t traffic_frame(int family, uint8_t flags, uint8_t *ret_frame)
 	return len;
 }
 
-void traffic_requests(int family, size_t n, struct cost_packet *ret_list)
+void traffic_requests(int family, size_t first, size_t n, struct cost_packet *ret_list)
 {
-	uint32_t base = family == AF_INET ? 0x64400000 : 0;
+	uint32_t base = (family == AF_INET ? 0x64400000 : 0) + (uint32_t)first;
 
 	memset(ret_list, 0, n * sizeof(*ret_list));
 	for (uint32_t i = 0; i < n; i++) {

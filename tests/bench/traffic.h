@@ -15,9 +15,9 @@
 void traffic_add_service(void);
 /* Template frame, COST_FRAME4 or COST_FRAME6 bytes, with the given TCP flags. Returns its size. */
 size_t traffic_frame(int family, uint8_t flags, uint8_t *ret_frame);
-/* Packets of clients 0 to n - 1, and the answers to flows that the node knows (returns how many
- * there are). */
-void traffic_requests(int family, size_t n, struct cost_packet *ret_list);
+/* Packets of n clients, and the answers to flows that the node knows (returns how many there
+ * are). */
+void traffic_requests(int family, size_t first, size_t n, struct cost_packet *ret_list);
 size_t traffic_answers(int family, size_t max, struct cost_packet *ret_list);
 /* Check sums for a template, then a random order. */
 void traffic_finish(int family, const uint8_t *frame, struct cost_packet *list, size_t n);

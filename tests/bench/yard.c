@@ -69,11 +69,11 @@ static void load_pair(uint32_t entries)
 		die("loading the table's program");
 }
 
-void yard_load(uint32_t flows)
+void yard_load(uint32_t flows, uint32_t entries)
 {
 	/* Two entries a flow, and a fifth of the map is never one service's. */
-	uint32_t entries = flows > NARU_FLOWS_MAX / 4 ? 5 * flows / 2 : NARU_FLOWS_MAX;
-
+	if (!entries)
+		entries = flows > NARU_FLOWS_MAX / 4 ? 5 * flows / 2 : NARU_FLOWS_MAX;
 	flows_max = flows;
 	node_load(&(struct node_options){
 		.flows = entries, .fair = true, .snat_min = 1024, .snat_max = 29999 });

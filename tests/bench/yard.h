@@ -34,9 +34,9 @@ struct last {
 	uint32_t verdict;
 };
 
-/* Loads all programs, for so many flows of each family. Ends the process on failure, like all of
- * these. */
-void yard_load(uint32_t flows);
+/* Loads all programs, for lists of so many packets. `entries`: of naru's maps; 0: so many that as
+ * many flows never fill them. Ends the process on failure, like all of these. */
+void yard_load(uint32_t flows, uint32_t entries);
 void yard_unload(void);
 /* Sends `packets` packets of a list of n. Returns the CPU time of one in ns. */
 double yard_run(const struct aim *aim, const struct cost_packet *list, size_t n, uint8_t tcp_flags,
