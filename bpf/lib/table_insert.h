@@ -229,34 +229,48 @@ static __always_inline int table_insert_beats(__u64 *other, const __u64 *key, __
 	return (again & NARU_CTRL_STATE) < NARU_SLOT_HELD;
 }
 
-/* Our tentative entry stands at `pos`. Of two inserters at least one sees the other: both have
- * published before they look, with full barriers. 1 if ours may go on. */
-static __always_inline int table_insert_settle(const __u64 *key, __u64 h, __u32 pos, const int af)
+/* Our tentative entry stands at `pos`; 1 if it may go on, as far as this bucket is concerned. */
+static __always_inline int table_insert_settle(const __u64 *key, __u32 b, __u32 pos, const int af)
 {
-	__u64 *home = table_bucket(table_home(h), af);
-	__u32 spill = home ? TABLE_READ32(table_tail(home, TABLE_SPILL, af)) : 0;
+	__u64 *bucket = table_bucket(b, af);
 
-	for (__u32 i = 0; i < NARU_TABLE_CHOICES * NARU_TABLE_WAYS; i++) {
-		__u32 p = table_choice(h, i / NARU_TABLE_WAYS) * NARU_TABLE_WAYS +
-			  i % NARU_TABLE_WAYS;
-		__u64 *other = table_slot(p, af);
+	if (!bucket)
+		return 1;
+#pragma unroll
+	for (__u32 way = 0; way < NARU_TABLE_WAYS; way++) {
+		__u32 p = b * NARU_TABLE_WAYS + way;
 
-		if (!other || (i == NARU_TABLE_WAYS && !spill))
-			break;
-		if (p != pos && !table_insert_beats(other, key, p, pos, af))
+		if (p != pos && !table_insert_beats(table_way(bucket, way, af), key, p, pos, af))
 			return 0;
 	}
 	return 1;
 }
 
-__noinline int table_insert_settle4(const struct naru_flow4_key *key, __u64 h, __u32 pos)
+__noinline int table_insert_settle4(const struct naru_flow4_key *key, __u32 b, __u32 pos)
 {
-	return key ? table_insert_settle((const __u64 *)key, h, pos, AF_INET) : 0;
+	return key ? table_insert_settle((const __u64 *)key, b, pos, AF_INET) : 0;
 }
 
-__noinline int table_insert_settle6(const struct naru_flow6_key *key, __u64 h, __u32 pos)
+__noinline int table_insert_settle6(const struct naru_flow6_key *key, __u32 b, __u32 pos)
 {
-	return key ? table_insert_settle((const __u64 *)key, h, pos, AF_INET6) : 0;
+	return key ? table_insert_settle((const __u64 *)key, b, pos, AF_INET6) : 0;
+}
+
+/* Of two inserters at least one sees the other: both have published before they look, with full
+ * barriers. 1 if our entry may go on. */
+static __always_inline int table_insert_wins(const __u64 *key, __u64 h, __u32 pos, const int af)
+{
+	int wins = 1;
+
+	for (__u32 i = 0; i < NARU_TABLE_CHOICES && wins; i++) {
+		/* Nothing of this home lives further on. */
+		if (i == 1 && !table_is_spilt(h, af))
+			break;
+		wins = af == AF_INET
+			       ? table_insert_settle4((const void *)key, table_choice(h, i), pos)
+			       : table_insert_settle6((const void *)key, table_choice(h, i), pos);
+	}
+	return wins;
 }
 
 /* ---- one entry ----------------------------------------------------------------------------- */
@@ -286,7 +300,7 @@ static __always_inline int table_insert_claim(const __u64 *new, const int af)
 {
 	__u64 h = table_hash(new, af), marks = table_insert_tail(new, TABLE_NEW_MARKS, af), *slot;
 	__u32 now = table_insert_tail(new, TABLE_NEW_NOW, af), home = table_home(h);
-	int pos = table_insert_take(new, h, af), won;
+	int pos = table_insert_take(new, h, af);
 
 	if (pos == -TABLE_ENOSPC) {
 		pos = af == AF_INET ? table_insert_reclaim4(h, now) : table_insert_reclaim6(h, now);
@@ -302,9 +316,7 @@ static __always_inline int table_insert_claim(const __u64 *new, const int af)
 	table_xchg(slot, (TABLE_READ(slot) & NARU_CTRL_VERSION) | NARU_SLOT_TENT | table_seen(now) |
 				 (marks << NARU_CTRL_MARKS_SHIFT & NARU_CTRL_MARKS));
 	TABLE_YIELD();
-	won = af == AF_INET ? table_insert_settle4((const void *)new, h, pos)
-			    : table_insert_settle6((const void *)new, h, pos);
-	if (TABLE_FLAW(2) || won)
+	if (TABLE_FLAW(2) || table_insert_wins(new, h, pos, af))
 		return pos;
 	table_free(slot, pos, home, af);
 	return -TABLE_EEXIST;

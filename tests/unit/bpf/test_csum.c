@@ -92,12 +92,27 @@ static void deltas_add_up(void **state)
 	}
 }
 
+/* Two folds do where three and more are taken elsewhere, as long as summands are folded. */
+static void few_folds_are_enough_for_few_summands(void **state)
+{
+	static const uint32_t deltas[] = {
+		0, 1, 0xfffe, 0xffff, 0x10000, 0x1fffd, 0x1fffe, 0x2fffd
+	};
+
+	(void)state;
+	for (uint32_t field = 0; field <= 0xffff; field++)
+		for (size_t i = 0; i < sizeof(deltas) / sizeof(*deltas); i++)
+			assert_int_equal(csum_adjust((uint16_t)field, deltas[i]),
+					 csum_apply((uint16_t)field, deltas[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(folds_all_carries),
 		cmocka_unit_test(updates_equal_sums_from_scratch),
 		cmocka_unit_test(deltas_add_up),
+		cmocka_unit_test(few_folds_are_enough_for_few_summands),
 	};
 
 	return cmocka_run_group_tests_name("csum", tests, NULL, NULL);
