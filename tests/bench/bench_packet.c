@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Nanoseconds per packet of XDP and TC, by test run, beside an empty program and the yardstick of
- * cost.bpf.c. Programs take turns in every round; figures are CPU time of this thread, medians
- * and minima of all rounds, less those of the empty program. Programs are loaded with the
+ * cost.bpf.c. Programs take turns in every round; figures are CPU time of this thread less the
+ * empty program's of the round, ratios are medians of those of the rounds. Programs are loaded with the
  * capabilities that narud has, since without CAP_PERFMON the verifier makes them slower. A second
  * process does the same with flows in a hash map (turns.h).
  *
@@ -117,32 +117,42 @@ static void prepare(struct lists *l, int family, size_t n)
 
 /* ---- the table of figures ---- */
 
-struct figure {
-	double median, min; /* net, but for EMPTY's */
-};
-
-static struct figure figure(struct row *of, enum role role)
+static bool is_measured(const struct row *of, enum role role)
 {
-	struct figure f = { stats_median(of[role].ns, (size_t)rounds),
-			    stats_min(of[role].ns, (size_t)rounds) };
+	return of[role].ns[0] > 0;
+}
 
-	if (role != EMPTY) {
-		f.median -= stats_median(of[EMPTY].ns, (size_t)rounds);
-		f.min -= stats_min(of[EMPTY].ns, (size_t)rounds);
+/* One round, net. */
+static double net(const struct row *of, enum role role, int round)
+{
+	return of[role].ns[round] - (role == EMPTY ? 0 : of[EMPTY].ns[round]);
+}
+
+static void print_ns(const struct row *of, enum role role)
+{
+	double ns[ROUNDS_MAX];
+
+	for (int i = 0; i < rounds; i++)
+		ns[i] = net(of, role, i);
+	printf(" %.1f |", stats_median(ns, (size_t)rounds));
+	printf(" %.1f |", stats_min(ns, (size_t)rounds));
+}
+
+/* The median of the ratios of pairs: the machine has slow phases, which a pair shares. */
+static void print_ratio(const struct row *of, enum role role, const struct row *to_of, enum role to)
+{
+	double ratios[ROUNDS_MAX];
+
+	if (!is_measured(to_of, to)) {
+		printf(" |");
+		return;
 	}
-	return f;
+	for (int i = 0; i < rounds; i++)
+		ratios[i] = net(of, role, i) / net(to_of, to, i);
+	printf(" %.2f |", stats_median(ratios, (size_t)rounds));
 }
 
-static void print_ratio(const struct figure *f, const struct figure *to)
-{
-	if (to->median > 0)
-		printf(" %.2f | %.2f |", f->median / to->median, f->min / to->min);
-	else
-		printf(" | |");
-}
-
-/* One role's line; of naru's two when there is a figure of the hash map. */
-static void print_row(struct row *of, struct row *of_hash, enum role role)
+static void print_row(const struct row *of, const struct row *of_hash, enum role role, bool hash)
 {
 	static const char *const names[] = { "empty (not net)",
 					     "minimal",
@@ -152,23 +162,21 @@ static void print_row(struct row *of, struct row *of_hash, enum role role)
 					     "naru, answer",
 					     "naru, nobody's port and address",
 					     "naru, one look-up that finds nothing" };
-	struct figure none = {}, f = figure(of, role), minimal = figure(of, MINIMAL);
-	struct figure hash = figure(of_hash, role), hash_minimal = figure(of_hash, MINIMAL);
-	const struct aim *aim = &of->aim;
+	const struct row *self_of = hash ? of_hash : of;
 
-	if (role == EMPTY)
-		minimal = none;
-	printf("| %s IPv%c %s | %.1f | %.1f |", aim->tc ? "TC" : "XDP",
-	       aim->family == AF_INET ? '4' : '6', names[role], f.median, f.min);
-	print_ratio(&f, &minimal);
-	print_ratio(&f, role >= FORWARD ? &hash : &none);
-	printf("\n");
-	if (role < FORWARD)
+	printf("| %s IPv%c %s%s |", of->aim.tc ? "TC" : "XDP",
+	       of->aim.family == AF_INET ? '4' : '6', names[role], hash ? ", hash map" : "");
+	print_ns(self_of, role);
+	if (role == EMPTY) {
+		printf(" | | |\n");
 		return;
-	printf("| %s IPv%c %s, hash map | %.1f | %.1f |", aim->tc ? "TC" : "XDP",
-	       aim->family == AF_INET ? '4' : '6', names[role], hash.median, hash.min);
-	print_ratio(&hash, &hash_minimal);
-	print_ratio(&none, &none);
+	}
+	print_ratio(self_of, role, self_of, MINIMAL);
+	print_ratio(self_of, role, self_of, TABLE);
+	if (role >= FORWARD && !hash)
+		print_ratio(of, role, of_hash, role);
+	else
+		printf(" |");
 	printf("\n");
 }
 
@@ -178,13 +186,17 @@ static void report(const char *title)
 	if (self)
 		return;
 	printf("\n%s\n\n", title);
-	printf("| program | median ns | minimum ns | median / minimal | minimum / minimal "
-	       "| median / hash map | minimum / hash map |\n");
-	printf("|---|---|---|---|---|---|---|\n");
-	for (int i = 0; i < ROWS; i += ROLE_MAX)
-		for (enum role role = EMPTY; role < ROLE_MAX; role++)
-			if (both[0][i + (int)role].ns[0] > 0)
-				print_row(&both[0][i], &both[1][i], role);
+	printf("| program | median ns | minimum ns | to minimal | to the table alone "
+	       "| to naru with a hash map |\n|---|---|---|---|---|---|\n");
+	for (int i = 0; i < ROWS; i += ROLE_MAX) {
+		for (enum role role = EMPTY; role < ROLE_MAX; role++) {
+			if (!is_measured(&both[0][i], role))
+				continue;
+			print_row(&both[0][i], &both[1][i], role, false);
+			if (role >= FORWARD)
+				print_row(&both[0][i], &both[1][i], role, true);
+		}
+	}
 	fflush(stdout);
 }
 
@@ -571,7 +583,9 @@ int main(int argc, char **argv)
 	process_drop_privileges();
 	if (!self) {
 		stats_print_machine();
-		printf("%d rounds, CPU time of one packet, less the empty program's\n", rounds);
+		printf("%d rounds, CPU time of one packet, less the empty program's; medians, and of ratios, "
+		       "too\n",
+		       rounds);
 		fflush(stdout);
 	}
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
