@@ -38,8 +38,8 @@ static __always_inline int filter_ingress(const struct tuple *t, const int af)
 }
 
 /* True if the address alone tells that a packet that comes in is not ours, which most are: before
- * anything else of it is looked at. With cfg.bypass_netfilter it may be an answer, and an ICMP error
- * about one comes from anywhere. A dry run wants to know more. */
+ * anything else of it is looked at. With cfg.bypass_netfilter it may be an answer, and an ICMP
+ * error about one comes from anywhere. A dry run wants to know more. */
 static __always_inline int filter_early(const void *data, const void *end, const int af)
 {
 	const void *addr = data + (af == AF_INET ? PKT_L3 + offsetof(struct iphdr, daddr)

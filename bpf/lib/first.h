@@ -80,13 +80,19 @@ static __always_inline int first_put(struct first *new, const struct tuple *was,
 				     const struct tuple *is, struct naru_flow *f, const int again,
 				     const int af)
 {
-	__u8 hook = f->flags & NARU_F_REPLY ? first_reply_hook(new) : NARU_INGRESS;
-	void *room = af == AF_INET ? (void *)&new->value4 : &new->value6;
+	const struct flow_new n = {
+		.was = was,
+		.is = is,
+		.f = f,
+		.room = af == AF_INET ? (void *)&new->value4 : &new->value6,
+		.now = new->now,
+		.hook = f->flags &NARU_F_REPLY ? first_reply_hook(new) : NARU_INGRESS,
+	};
 
 	f->sport = is->sport;
 	f->dport = is->dport;
 	rewrite_deltas(f, was, is, af);
-	return flow_claim(was, hook, is, f, room, new->now, again, af);
+	return flow_claim(&n, again, af);
 }
 
 /* The entry from endpoint to client. */
@@ -209,10 +215,10 @@ static __always_inline __u16 first_port(const struct first *new, __u32 try)
 static __always_inline enum first_result
 first_snat(CTX *ctx, struct first *new, const __u32 *ep_addr, struct naru_device *in, const int af)
 {
-	struct naru_device *out;
+	struct naru_device *out = in;
 	enum nexthop_result r;
 
-	r = nexthop_find(ctx, &new->f.nh, ep_addr, new->to.proto, in, &out, af);
+	r = nexthop_find(ctx, &new->f.nh, ep_addr, new->to.proto, &out, af);
 	if (r == NEXTHOP_NONE || r == NEXTHOP_LOCAL) {
 		count(NARU_C_NO_ROUTE);
 		return FIRST_DROP;
@@ -240,7 +246,7 @@ static __always_inline enum first_result first_road(CTX *ctx, const struct tuple
 						    struct naru_device *in, const int af)
 {
 	int pod = in && in->class == NARU_POD;
-	struct naru_device *out;
+	struct naru_device *out = in;
 	enum nexthop_result r;
 
 	if (!pod && !service_is_local(ep))
@@ -256,7 +262,7 @@ static __always_inline enum first_result first_road(CTX *ctx, const struct tuple
 		new->f.road = NARU_HAIRPIN;
 		new->f.flags = NARU_F_SNAT;
 	} else if (cfg.bypass_netfilter && ep->local) {
-		r = nexthop_find(ctx, &new->f.nh, new->to.daddr, new->to.proto, in, &out, af);
+		r = nexthop_find(ctx, &new->f.nh, new->to.daddr, new->to.proto, &out, af);
 		if (r == NEXTHOP_OK || r == NEXTHOP_NEIGH)
 			new->f.road = NARU_REDIRECT;
 	}

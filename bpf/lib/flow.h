@@ -231,20 +231,27 @@ static __always_inline void flow_value(void *room, const struct tuple *is,
 	__builtin_memcpy(flow_core(room, af), f, sizeof(*f));
 }
 
-/* Takes the place of an entry by which packets that look like `was` become `is`; that is only done
- * when flow_place() has been called, too, and no packet uses it for sure before flow_commit().
- * `again`: what has the key is this flow's own, or its flow is over. `room`: for a value, which is
- * left there in a dry run. 0, -EEXIST or another -errno. */
-static __always_inline int flow_claim(const struct tuple *was, __u8 hook, const struct tuple *is,
-				      const struct naru_flow *f, void *room, __u32 now,
-				      const int again, const int af)
+/* An entry to be made: packets that look like `was` at a hook become `is`. */
+struct flow_new {
+	const struct tuple *was;
+	const struct tuple *is;
+	const struct naru_flow *f;
+	void *room; /* for a value, which is left there in a dry run */
+	__u32 now;
+	__u8 hook;
+};
+
+/* Takes its place; that is only done when flow_place() has been called, too, and no packet uses the
+ * entry for sure before flow_commit(). `again`: what has the key is this flow's own, or its flow is
+ * over. 0, -EEXIST or another -errno. */
+static __always_inline int flow_claim(const struct flow_new *n, const int again, const int af)
 {
 	if (!cfg.flow_hash && !cfg.dry_run)
-		return flow_table_prepare(was, hook, is, f, now, af);
-	flow_value(room, is, f, af);
+		return flow_table_prepare(n->was, n->hook, n->is, n->f, n->now, af);
+	flow_value(n->room, n->is, n->f, af);
 	if (cfg.dry_run)
-		return !again && flow_lookup(was, hook, af) ? -FLOW_EEXIST : 0;
-	return flow_hash_update(was, hook, room, again ? BPF_ANY : BPF_NOEXIST, af);
+		return !again && flow_lookup(n->was, n->hook, af) ? -FLOW_EEXIST : 0;
+	return flow_hash_update(n->was, n->hook, n->room, again ? BPF_ANY : BPF_NOEXIST, af);
 }
 
 /* Claims what was named last: apart, because of the stack that it takes. 0 or -errno. */

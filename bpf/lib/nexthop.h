@@ -23,15 +23,13 @@ static __always_inline struct naru_device *nexthop_device(__u32 ifindex)
 	return bpf_map_lookup_elem(&device, &ifindex);
 }
 
-/* Looks up the way to daddr. `in`: the device that the packet came in by. Sets *ret_dev to the one
+/* Looks up the way to daddr. *dev is the device that the packet came in by, and becomes the one
  * that it leaves by; both may be NULL. */
 static __always_inline enum nexthop_result nexthop_find(CTX *ctx, struct naru_nexthop *nh,
 							const __u32 *daddr, __u8 proto,
-							struct naru_device *in,
-							struct naru_device **ret_dev, const int af)
+							struct naru_device **dev, const int af)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ctx_ifindex(ctx), .l4_protocol = proto };
-	struct naru_device *dev;
 	long r;
 
 	fib.family = af;
@@ -46,15 +44,15 @@ static __always_inline enum nexthop_result nexthop_find(CTX *ctx, struct naru_ne
 		return NEXTHOP_LOCAL;
 	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NONE;
-	dev = in && fib.ifindex == ctx_ifindex(ctx) ? in : nexthop_device(fib.ifindex);
-	*ret_dev = dev;
+	if (!*dev || fib.ifindex != ctx_ifindex(ctx))
+		*dev = nexthop_device(fib.ifindex);
 	nh->ifindex = fib.ifindex;
 	/* Larger ones are cut to 16 bits; a neighbour that is missing hides it. */
 	nh->mtu = r == BPF_FIB_LKUP_RET_SUCCESS && fib.tot_len >= NEXTHOP_MTU_MIN ? fib.tot_len
 										  : 0xffff;
 	if (r == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return NEXTHOP_NEIGH;
-	nh->xdp = dev && dev->xdp;
+	nh->xdp = *dev && (*dev)->xdp;
 	nh->pad = 0;
 	__builtin_memcpy(nh->dmac, fib.dmac, ETH_ALEN);
 	__builtin_memcpy(nh->smac, fib.smac, ETH_ALEN);
@@ -77,11 +75,10 @@ static __always_inline enum nexthop_result nexthop_renew(CTX *ctx, void *value, 
 							 __u32 now, const int af)
 {
 	struct naru_flow *f = flow_core(value, af);
-	struct naru_device *dev;
+	struct naru_device *dev = NULL;
 	enum nexthop_result r;
 
-	r = nexthop_find(ctx, &f->nh, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, NULL, &dev,
-			 af);
+	r = nexthop_find(ctx, &f->nh, FLOW_ENTRY_ADDRS(value) + PKT_WORDS(af), proto, &dev, af);
 	if (r == NEXTHOP_OK) {
 		nexthop_found(f, now);
 		flow_led(value, af);

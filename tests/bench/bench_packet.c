@@ -2,9 +2,8 @@
 /*
  * Nanoseconds per packet of XDP and TC, by test run, beside an empty program and the yardstick of
  * cost.bpf.c. Programs take turns in every round; figures are CPU time of this thread less the
- * empty program's of the round, ratios are medians of those of the rounds. Programs are loaded with the
- * capabilities that narud has, since without CAP_PERFMON the verifier makes them slower. A second
- * process does the same with flows in a hash map (turns.h).
+ * empty program's of the round, ratios are medians of those of the rounds. A second process does
+ * the same with flows in a hash map (turns.h).
  *
  *   bench_packet [ROUNDS [CPU [PART...]]]
  *
@@ -379,9 +378,8 @@ static void measure_full(size_t n)
 	free(list);
 	if (self)
 		return;
-	printf("\nA table of %d entries that is as full as one service may make it, XDP, the wrapper's "
-	       "cost included, medians\n\n"
-	       "| flows in | flows that it holds | ns to make one | ns to refuse one | refused / made "
+	printf("\nA table of %d entries, as full as one service may make it, XDP, with the wrapper\n\n"
+	       "| flows in | it holds | ns to make one | ns to refuse one | refused / made "
 	       "| answered flows lost |\n|---|---|---|---|---|---|\n",
 	       FULL);
 	for (int i = 0; i < 4; i++) {
@@ -583,9 +581,7 @@ int main(int argc, char **argv)
 	process_drop_privileges();
 	if (!self) {
 		stats_print_machine();
-		printf("%d rounds, CPU time of one packet, less the empty program's; medians, and of ratios, "
-		       "too\n",
-		       rounds);
+		printf("%d rounds, CPU time of one packet, less the empty program's\n", rounds);
 		fflush(stdout);
 	}
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
