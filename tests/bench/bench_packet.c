@@ -378,7 +378,7 @@ static void measure_full(size_t n)
 	free(list);
 	if (self)
 		return;
-	printf("\nA table of %d entries, as full as one service may make it, XDP, with the wrapper\n\n"
+	printf("\nA table of %d entries, as full as one service may make it, XDP, with wrapper\n\n"
 	       "| flows in | it holds | ns to make one | ns to refuse one | refused / made "
 	       "| answered flows lost |\n|---|---|---|---|---|---|\n",
 	       FULL);
