@@ -63,13 +63,13 @@ static void *send_all(void *arg)
 		uint8_t frame[PACKET_MAX];
 		size_t len = packet_build(&p, t->family, frame);
 		struct node_run run;
+		int r;
 
 		meet(t, i);
-		if (node_run(t->program, NIC0, frame, len, 0, &run))
-			t->errors++;
-		else if (run.verdict == on)
+		r = node_run(t->program, NIC0, frame, len, 0, &run);
+		if (!r && run.verdict == on)
 			t->port[i] = packet_get16(run.frame + packet_l4(run.frame));
-		else if (run.verdict == drop)
+		else if (!r && run.verdict == drop)
 			t->lost++;
 		else
 			t->errors++;
